@@ -1,0 +1,73 @@
+# The verbs of this project; CI calls the same ones. Everything is set up as it is needed, into .venv and target/.
+
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+# The engine in the environment is rebuilt when its sources are newer.
+ENGINE := $(VENV)/.engine
+RUST := $(shell find rust -name '*.rs' -not -path '*/target/*') rust/core/Cargo.toml rust/python/Cargo.toml Cargo.toml Cargo.lock
+PROFILE ?= --release
+FUZZ_SECONDS ?= 60
+# A build for this environment's interpreter, whatever other environment is active.
+export VIRTUAL_ENV := $(abspath $(VENV))
+export PYO3_PYTHON := $(abspath $(BIN))/python
+
+.PHONY: help setup demo test test-rust test-python test-all lint format bench fuzz clean
+
+help: ## list the verbs
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+
+$(READY): pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "HogTrace needs Python 3.11 or newer; this is " + sys.version.split()[0] + ". Name another one: make PYTHON=python3.13 …")'
+	@command -v cargo >/dev/null || { echo "HogTrace builds a Rust extension and needs cargo: https://rustup.rs"; exit 1; }
+	@echo "· setting up $(VENV) (once)"
+	@$(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check "maturin>=1.16,<2"
+	@touch $@
+
+$(ENGINE): $(READY) $(RUST)
+	@echo "· building the engine and installing hogtrace[dev] (a few minutes the first time)"
+	@$(BIN)/maturin develop --quiet $(PROFILE) --extras dev
+	@touch $@
+
+setup: $(ENGINE) ## make .venv, build the engine, install everything for development
+
+demo: setup ## watch HogTrace inside Django's admin, under gunicorn
+	@$(BIN)/python examples/django_admin/demo.py
+
+test: test-rust test-python ## the tests: Rust, then Python against the real frameworks and servers
+
+test-rust:
+	cargo test --quiet
+
+test-python: setup
+	PYTHONDEVMODE=1 $(BIN)/python -m pytest -q -m "not slow"
+
+test-all: test-rust setup ## the tests, the long ones too
+	PYTHONDEVMODE=1 $(BIN)/python -m pytest -q
+
+lint: setup ## rustfmt, clippy, ruff, mypy, and the stub of the engine against the engine
+	cargo fmt --all --check
+	cargo clippy --quiet --workspace --all-targets -- -D warnings
+	$(BIN)/ruff check --quiet
+	$(BIN)/ruff format --check --quiet
+	$(BIN)/mypy
+	$(BIN)/python -m mypy.stubtest hogtrace._engine --ignore-disjoint-bases
+
+format: setup ## put all sources into canonical form
+	cargo fmt --all
+	$(BIN)/ruff check --quiet --fix
+	$(BIN)/ruff format --quiet
+
+bench: setup ## what a probe costs, side by side with a hand-written decorator
+	$(BIN)/python benchmarks/call_cost.py
+
+fuzz: ## fuzz the compiler and the verifier, FUZZ_SECONDS each (needs nightly Rust and cargo-fuzz)
+	@command -v cargo-fuzz >/dev/null || { echo "cargo-fuzz is missing: cargo install cargo-fuzz"; exit 1; }
+	cd rust && for target in $$(cargo +nightly fuzz list); do \
+		mkdir -p fuzz/corpus/$$target && \
+		cargo +nightly fuzz run $$target fuzz/corpus/$$target fuzz/seeds/$$target -- -max_total_time=$(FUZZ_SECONDS) || exit 1; done
+
+clean: ## remove what was built
+	rm -rf target $(VENV) rust/fuzz/target hogtrace/*.so

@@ -1,0 +1,54 @@
+"""HogTrace: DTrace-style probes for live Python web applications.
+
+Compile a program with :func:`compile`, install it with a :class:`Tracer`, and look at what was captured through an
+exporter of :mod:`hogtrace.exporters`. The framework packages ``hogtrace_django``, ``hogtrace_flask`` and
+``hogtrace_asgi`` do it from settings.
+"""
+
+from hogtrace import exporters
+from hogtrace._engine import (
+    CaptureEvent,
+    Probe,
+    ProbeExecutor,
+    ProbeSpec,
+    Program,
+    RequestLocalStore,
+    compile,
+    execute_probe,
+)
+from hogtrace._engine import ENGINE_VERSION as __version__
+from hogtrace.config import Settings
+from hogtrace.errors import CompileError, ConfigError, Diagnostic, HogTraceError, ProgramError
+from hogtrace.request_store import RequestScope, current_store, request_scope
+from hogtrace.sources import compile_file
+from hogtrace.tracer import Installation, Tracer
+from hogtrace.types import Exporter, ProbeStatus, Status, TrustEntry
+
+__all__ = [
+    "CaptureEvent",
+    "CompileError",
+    "ConfigError",
+    "Diagnostic",
+    "Exporter",
+    "HogTraceError",
+    "Installation",
+    "Probe",
+    "ProbeExecutor",
+    "ProbeSpec",
+    "ProbeStatus",
+    "Program",
+    "ProgramError",
+    "RequestLocalStore",
+    "RequestScope",
+    "Settings",
+    "Status",
+    "Tracer",
+    "TrustEntry",
+    "__version__",
+    "compile",
+    "compile_file",
+    "current_store",
+    "execute_probe",
+    "exporters",
+    "request_scope",
+]

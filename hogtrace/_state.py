@@ -1,0 +1,124 @@
+"""All that HogTrace keeps for the process as a whole: everything global stands in this file.
+
+Importing it registers the one `atexit` handler and the one set of fork handlers that HogTrace has; with no
+pipeline alive they do nothing.
+"""
+
+from __future__ import annotations
+
+import atexit
+import os
+import sys
+import threading
+import weakref
+from time import monotonic
+from types import FunctionType
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from hogtrace.config import Settings
+    from hogtrace.pipeline import Pipeline
+    from hogtrace.sites import WovenFunction
+    from hogtrace.tracer import Tracer
+    from hogtrace.types import TrustEntry
+
+EXIT_PATIENCE: Final = 0.8
+"""Seconds that the end of the process waits for exporters that do not come back."""
+
+EXIT_TIMEOUT: Final = 5.0
+"""Seconds that it waits, at most, while they take one batch after the other."""
+
+FORK_TIMEOUT: Final = 0.05
+"""Seconds that a fork waits for the worker threads to end, unless an exporter asks for more."""
+
+lock = threading.RLock()
+"""Guards what is installed where. Take it as `_state.lock`: a forked child gets a new one. No probe ever
+waits for it, and nothing is imported under it, because a thread that imports a module may wait for it in the
+import hook."""
+
+sharing = threading.RLock()
+"""Guards `tracers`, like `lock`; making a tracer may import its exporter. Taken before `lock` only."""
+
+woven: weakref.WeakKeyDictionary[FunctionType, WovenFunction] = weakref.WeakKeyDictionary()
+"""Every function that carries probes."""
+
+tracers: dict[tuple[Settings, tuple[TrustEntry, ...]], Tracer] = {}
+"""The tracers that belong to the process, by what they were asked to do."""
+
+# Not a WeakSet: that one is Python code, which a probe may sit on, and this is used in the middle of a fork.
+_pipelines: dict[int, weakref.ref[Pipeline]] = {}
+
+# The process, a child of `multiprocessing`, that runs `_at_exit` at its end.
+_ends_with_multiprocessing: int | None = None
+
+
+def keep_account_of(pipeline: Pipeline) -> None:
+    """Let `pipeline` know, for as long as it lives, of forks and of the end of the process."""
+    key = id(pipeline)
+    _pipelines[key] = weakref.ref(pipeline, lambda _: _pipelines.pop(key, None))
+    _end_with_multiprocessing()
+
+
+def forget(pipeline: Pipeline) -> None:
+    """Undo `keep_account_of`; it is no error if there is nothing to undo."""
+    _pipelines.pop(id(pipeline), None)
+
+
+def _alive() -> list[Pipeline]:
+    return [pipeline for reference in list(_pipelines.values()) if (pipeline := reference()) is not None]
+
+
+def _before_fork() -> None:
+    pipelines = _alive()
+    for pipeline in pipelines:
+        pipeline.pause()
+    since = monotonic()
+    for pipeline in pipelines:
+        pipeline.wait_paused(since, FORK_TIMEOUT)
+
+
+def _after_fork_in_parent() -> None:
+    for pipeline in _alive():
+        pipeline.resume()
+
+
+def _after_fork_in_child() -> None:
+    global lock, sharing
+    # A thread that is not here any more may have held them.
+    if not lock._is_owned():  # type: ignore[attr-defined]
+        lock = threading.RLock()
+    if not sharing._is_owned():  # type: ignore[attr-defined]
+        sharing = threading.RLock()
+    for pipeline in _alive():
+        pipeline.start_anew()
+    # A child of `multiprocessing` ends without `atexit`. What it runs instead is registered once it has
+    # begun.
+    util = sys.modules.get("multiprocessing.util")
+    if util is not None and _pipelines:
+        util.register_after_fork(sys.modules[__name__], _end_with_multiprocessing)
+
+
+def _end_with_multiprocessing(_: Any = None) -> None:
+    global _ends_with_multiprocessing
+    process = sys.modules.get("multiprocessing.process")
+    util = sys.modules.get("multiprocessing.util")
+    if process is None or util is None or process.parent_process() is None:
+        return
+    if _ends_with_multiprocessing != os.getpid():
+        _ends_with_multiprocessing = os.getpid()
+        util.Finalize(None, _at_exit, exitpriority=-100)
+
+
+def _at_exit() -> None:
+    pipelines = _alive()
+    deadline = monotonic() + EXIT_TIMEOUT
+    for pipeline in pipelines:
+        pipeline.begin_stop()
+    for pipeline in pipelines:
+        pipeline.end_stop(deadline, patience=EXIT_PATIENCE)
+
+
+atexit.register(_at_exit)
+os.register_at_fork(
+    before=_before_fork, after_in_parent=_after_fork_in_parent, after_in_child=_after_fork_in_child
+)

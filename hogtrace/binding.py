@@ -1,0 +1,168 @@
+"""What the probes of a function read, bound to where that function's code keeps it.
+
+The compiler says which names a probe reads; this module decides, once per function, which of the function's local
+slots the woven code loads at entry and at exit, and where in those values each name is found. The result is a
+:class:`Binding`: a :class:`~hogtrace.weave.Plan` for the weaver and, per probe, a list of *places* for the engine's
+``Site``, one per input of the probe:
+
+==================================  ==================================================================
+place                               the input's value
+==================================  ==================================================================
+``("load", i)``                     value ``i`` that the hook is handed
+``("kept", i)``                     value ``i`` that was kept from the entry of the same call
+``("item", place, i)``              item ``i`` of the tuple at a place (an argument taken by ``*args``)
+``("args", [place, …], place?)``    a tuple of the places, and the ``*args`` tuple at the last one
+``("kwargs", [(name, place)], p?)`` a dict of the places, and the ``**kwargs`` dict at the last one
+``("locals", [(name, place), …])``  a dict of the places that are bound now
+``("global", name)``                that global of the running frame
+``("globals",)``                    the module's globals
+``("retval",)``, ``("exception",)`` how the call ended
+``("duration",)``                   seconds since the body began
+``("missing", why)``                no value; ``why`` is the message of the fault
+==================================  ==================================================================
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from inspect import CO_VARARGS, CO_VARKEYWORDS
+from types import CodeType
+from typing import TYPE_CHECKING, Any
+
+from hogtrace.weave import Plan, rebinds
+from hogtrace.weave.layout import parameter_count, slot_names
+
+if TYPE_CHECKING:
+    from hogtrace._engine import LinkedProbe
+
+Place = tuple[Any, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Binding:
+    """What to load, and where each probe finds its inputs.
+
+    ``plan`` goes to the weaver. ``entry`` and ``exit`` pair each probe with the places of its inputs. ``keep`` lists
+    the values of the entry hook (by position) that live until the call ends, and ``kept_names`` the parameters that
+    they are. ``parameters`` are the names of the positional parameters, for redaction.
+    """
+
+    plan: Plan
+    entry: tuple[tuple[LinkedProbe, tuple[Place, ...]], ...]
+    exit: tuple[tuple[LinkedProbe, tuple[Place, ...]], ...]
+    keep: tuple[int, ...]
+    kept_names: tuple[str, ...]
+    parameters: tuple[str, ...]
+
+
+def bind(code: CodeType, probes: Sequence[LinkedProbe]) -> Binding:
+    """Bind the inputs of ``probes`` to the local slots of ``code``.
+
+    Takes the function's original code object and the probes in their order of firing; gives the :class:`Binding`.
+    An input that the code does not have is bound to a ``("missing", why)`` place, so that only the expression that
+    reads it fails.
+    """
+    binder = _Binder(code)
+    entry = tuple((probe, binder.places(probe, at_exit=False)) for probe in probes if probe.point == "entry")
+    exit_ = tuple((probe, binder.places(probe, at_exit=True)) for probe in probes if probe.point == "exit")
+    return Binding(
+        plan=Plan(entry=tuple(binder.entry), exit=tuple(binder.exit)),
+        entry=entry,
+        exit=exit_,
+        keep=tuple(binder.keep),
+        kept_names=tuple(binder.names[binder.entry[index]] for index in binder.keep),
+        parameters=binder.positional,
+    )
+
+
+class _Binder:
+    """The slots of one code object, and the loads that its probes need so far."""
+
+    def __init__(self, code: CodeType) -> None:
+        self.code = code
+        self.names = slot_names(code)
+        self.parameter_count = parameter_count(code)
+        self.positional = code.co_varnames[: code.co_argcount]
+        named = code.co_argcount + code.co_kwonlyargcount
+        self.keyword_only = code.co_varnames[code.co_argcount : named]
+        # `*args` and `**kwargs` come after the named parameters, in this order.
+        self.star = named if code.co_flags & CO_VARARGS else None
+        self.star_star = self.parameter_count - 1 if code.co_flags & CO_VARKEYWORDS else None
+        self.rebound = rebinds(code)
+        self.entry: list[int] = []
+        self.exit: list[int] = []
+        self.keep: list[int] = []
+
+    def places(self, probe: LinkedProbe, *, at_exit: bool) -> tuple[Place, ...]:
+        """Give the place of each input of ``probe``."""
+        return tuple(self._place(kind, argument, at_exit) for kind, argument in probe.inputs)
+
+    def _place(self, kind: str, argument: str | int | None, at_exit: bool) -> Place:
+        match kind:
+            case "args":
+                places = [self._parameter(slot, at_exit) for slot in range(len(self.positional))]
+                return ("args", places, None if self.star is None else self._parameter(self.star, at_exit))
+            case "arg":
+                return self._argument(int(argument or 0), at_exit)
+            case "kwargs":
+                first = len(self.positional)
+                pairs = [
+                    (name, self._parameter(first + index, at_exit))
+                    for index, name in enumerate(self.keyword_only)
+                ]
+                rest = None if self.star_star is None else self._parameter(self.star_star, at_exit)
+                return ("kwargs", pairs, rest)
+            case "self":
+                if self.positional[:1] == ("self",):
+                    return self._parameter(0, at_exit)
+                return ("missing", f"{self.code.co_qualname} has no first parameter named 'self'")
+            case "name":
+                return self._name(str(argument), at_exit)
+            case "locals":
+                # At entry only parameters and closure variables are bound; a local's slot would be empty.
+                bound = [*range(self.parameter_count), *self._closure_slots()]
+                slots = range(len(self.names)) if at_exit else bound
+                return ("locals", [(self.names[slot], self._load(slot, at_exit)) for slot in slots])
+            case _:
+                return (kind,)
+
+    def _argument(self, position: int, at_exit: bool) -> Place:
+        if position < len(self.positional):
+            return self._parameter(position, at_exit)
+        if self.star is not None:
+            return ("item", self._parameter(self.star, at_exit), position - len(self.positional))
+        count = len(self.positional)
+        takes = f"{count} positional parameter{'' if count == 1 else 's'}"
+        return ("missing", f"{self.code.co_qualname} has no arg{position}: it takes {takes}")
+
+    def _name(self, name: str, at_exit: bool) -> Place:
+        if name not in self.names:
+            return ("global", name)
+        slot = self.names.index(name)
+        if at_exit or slot < self.parameter_count or slot in self._closure_slots():
+            return self._load(slot, at_exit)
+        hint = difflib.get_close_matches(name, self.code.co_varnames[: self.parameter_count], 1)
+        also = f"; did you mean {hint[0]!r}?" if hint else ""
+        return ("missing", f"the local {name!r} has no value yet at entry; read it at exit{also}")
+
+    def _closure_slots(self) -> range:
+        return range(len(self.names) - len(self.code.co_freevars), len(self.names))
+
+    def _parameter(self, slot: int, at_exit: bool) -> Place:
+        """Give the call's own value of a parameter, which the body may have rebound by the time of the exit."""
+        if not at_exit or slot not in self.rebound:
+            return self._load(slot, at_exit)
+        position = _position(self.entry, slot)
+        return ("kept", _position(self.keep, position))
+
+    def _load(self, slot: int, at_exit: bool) -> Place:
+        return ("load", _position(self.exit if at_exit else self.entry, slot))
+
+
+def _position(items: list[int], item: int) -> int:
+    """Give the position of ``item`` in ``items``, appending it where it is new."""
+    if item not in items:
+        items.append(item)
+    return items.index(item)

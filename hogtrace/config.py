@@ -1,0 +1,475 @@
+"""The settings: one schema for every framework and for the environment, with the same names and messages."""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+import json
+import logging
+import os
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final, Literal, Self, cast
+
+from hogtrace._engine import Program, Redaction
+from hogtrace.errors import ConfigError, HogTraceError
+from hogtrace.exporters import SQLiteExporter
+from hogtrace.sources import load_programs
+from hogtrace.types import Exporter, TrustEntry
+
+__all__ = ["EXPORTERS", "ExporterSetting", "Settings", "build_exporter"]
+
+EXPORTERS: Final[Mapping[str, str]] = {
+    "console": "hogtrace.exporters.ConsoleExporter",
+    "jsonl": "hogtrace.exporters.JSONLinesExporter",
+    "memory": "hogtrace.exporters.MemoryExporter",
+    "sqlite": "hogtrace.exporters.SQLiteExporter",
+}
+"""Short names of exporters, and what they stand for."""
+
+_PREFIX: Final = "HOGTRACE_"
+_READERS: Final = ("stored", "wsgi_headers", "asgi_headers", "header_list", "header_store", "call")
+_DOTTED: Final = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)+")
+
+_log = logging.getLogger("hogtrace")
+
+
+class ExporterSetting:
+    """Which exporter is wanted: an object, or a class by its dotted path and the options to make it with.
+
+    The options may be secrets, so neither `repr` nor an error shows them. Equal if the object is the same, or
+    path and options are equal.
+    """
+
+    __slots__ = ("backend", "instance", "options")
+
+    backend: str | None
+    """The dotted path, or None if there is an object."""
+    instance: Exporter | None
+    """The object, or None if there is a path."""
+    options: Mapping[str, object]
+    """What to call the class with."""
+
+    def __init__(
+        self,
+        *,
+        backend: str | None = None,
+        options: Mapping[str, object] | None = None,
+        instance: Exporter | None = None,
+    ) -> None:
+        self.backend = backend
+        self.options = dict(options or {})
+        self.instance = instance
+
+    def __repr__(self) -> str:
+        if self.instance is not None:
+            return f"<exporter: an object of {type(self.instance).__qualname__}>"
+        names = f" with {', '.join(sorted(self.options))}" if self.options else ""
+        return f"<exporter: {self.backend}{names}>"
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, ExporterSetting):
+            return NotImplemented
+        return (
+            self.instance is other.instance
+            and self.backend == other.backend
+            and self.options == other.options
+        )
+
+    def __hash__(self) -> int:
+        return hash((id(self.instance), self.backend, tuple(sorted(self.options))))
+
+    @classmethod
+    def read(cls, value: object, *, where: str = "EXPORTER") -> Self:
+        """Understand a setting: an exporter, a short name, a dotted path, or BACKEND and OPTIONS.
+
+        Raises `ConfigError`, which begins with `where`, for anything else.
+        """
+        if isinstance(value, cls):
+            return value
+        if isinstance(value, str):
+            return cls(backend=_backend(value, where))
+        if isinstance(value, Mapping):
+            return cls._read_mapping(value, where)
+        if isinstance(value, type):
+            raise ConfigError(
+                f"{where} is the class {value.__qualname__}; give an object of it, or its dotted path"
+            )
+        missing = [name for name in ("export", "close") if not callable(getattr(value, name, None))]
+        if missing:
+            raise ConfigError(
+                f"{where} is an object of {type(value).__qualname__}, which has no method "
+                f"{' and no '.join(missing)}; "
+                "an exporter has export(events) and close()"
+            )
+        return cls(instance=cast("Exporter", value))
+
+    @classmethod
+    def _read_mapping(cls, value: Mapping[object, object], where: str) -> Self:
+        for name in value:
+            if name not in ("BACKEND", "OPTIONS"):
+                raise ConfigError(f"{where} has the unknown key {name!r}; it takes BACKEND and OPTIONS")
+        backend, options = value.get("BACKEND"), value.get("OPTIONS", {})
+        if not isinstance(backend, str):
+            raise ConfigError(f"{where} has no BACKEND; name one of {_quoted(EXPORTERS)}, or a dotted path")
+        if not isinstance(options, Mapping) or not all(isinstance(name, str) for name in options):
+            raise ConfigError(f"{where}['OPTIONS'] must be a mapping of the exporter's options by name")
+        return cls(backend=_backend(backend, f"{where}['BACKEND']"), options=options)
+
+    def build(self, *, where: str = "EXPORTER") -> Exporter:
+        """Give the exporter, made anew if it was named by path.
+
+        Raises `ConfigError`, which begins with `where`, if there is none there or it cannot start.
+        """
+        if self.instance is not None:
+            return self.instance
+        problem, made = self._attempt()
+        # Outside of any `except`: the cause's own text, traceback and locals may hold what the options hold.
+        if problem is not None:
+            raise ConfigError(f"{where}: {problem}")
+        return cast("Exporter", made)
+
+    def _attempt(self) -> tuple[str, None] | tuple[None, object]:
+        backend = self.backend or ""
+        module_name, _, name = backend.rpartition(".")
+        try:
+            made = getattr(importlib.import_module(module_name), name)
+        except AttributeError:
+            return f"the module {module_name} has no {name!r}; name an exporter's class", None
+        except Exception as error:
+            return f"cannot import {module_name}: {type(error).__name__}: {error}", None
+        if not callable(made):
+            if self.options:
+                return f"{backend} is not a class, so it takes no OPTIONS; name an exporter's class", None
+        else:
+            try:
+                made = made(**self.options)
+            except HogTraceError as error:
+                return str(error), None
+            except Exception as error:
+                return f"{backend} cannot start: {type(error).__name__}: {self._without_options(error)}", None
+        if not all(callable(getattr(made, method, None)) for method in ("export", "close")):
+            return f"{backend} gives no exporter, which has export(events) and close()", None
+        return None, made
+
+    def _without_options(self, error: Exception) -> str:
+        """Give the error's message without the values of the options, any of which may be a secret."""
+        message = Redaction().scrub(str(error))
+        for text in sorted(set(_texts(self.options)), key=len, reverse=True):
+            message = message.replace(text, "…")
+        return message
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """All that can be set, checked. Hashable; equal settings share a tracer. `load` makes one."""
+
+    probes: tuple[str, ...] = ()
+    """PROBES: probe files, directories, glob patterns, or programs as text."""
+    exporter: ExporterSetting | None = None
+    """EXPORTER: where events go; None is SQLite at its default path."""
+    access: Literal["safe", "python"] = "safe"
+    """ACCESS: `safe` runs no code of the application; `python` reads as Python does."""
+    trust: tuple[TrustEntry, ...] = ()
+    """TRUST: what may be read beyond that, as (type, attribute) or `pkg.Type.attribute`."""
+    redact: tuple[str, ...] = ()
+    """REDACT: further names that are secret."""
+    redact_except: tuple[str, ...] = ()
+    """REDACT_EXCEPT: names that are not."""
+    disabled: bool = False
+    """DISABLED: install nothing at all."""
+    wildcard_limit: int | None = 1000
+    """WILDCARD_LIMIT: how many functions one wildcard may select; None is any number."""
+    queue_events: int = 10_000
+    """QUEUE_EVENTS: how many events may wait for the exporter."""
+    queue_bytes: int = 16 * 1024 * 1024
+    """QUEUE_BYTES: how many bytes of them."""
+    batch_size: int = 512
+    """BATCH_SIZE: how many events are exported at a time, at most."""
+    batch_delay: float = 1.0
+    """BATCH_DELAY: how long an event waits for its batch to fill, in seconds."""
+
+    @classmethod
+    def load(
+        cls,
+        mapping: Mapping[str, object] | None,
+        *,
+        where: str = "settings.HOGTRACE",
+        environ: Mapping[str, str] | None = None,
+    ) -> Self:
+        """Read settings from `mapping` and, for names that it lacks, from `HOGTRACE_<NAME>` variables.
+
+        `where` is what messages call the mapping; `environ` None is the process's environment. In the
+        environment lists are separated by commas, and EXPORTER may be a JSON object. `HOGTRACE_DISABLED=1`
+        always wins, and then nothing else is looked at.
+
+        Raises `ConfigError` with all that is wrong. It opens no file: that is up to `programs` and
+        `build_exporter`.
+        """
+        environ = os.environ if environ is None else environ
+        if environ.get(f"{_PREFIX}DISABLED", "").strip().lower() in _TRUE:
+            return cls(disabled=True)
+        if mapping is None:
+            mapping = {}
+        if not isinstance(mapping, Mapping):
+            raise ConfigError(f"{where} is {_kind(mapping)}; it must be a mapping of settings by name")
+        problems = list(_unknown_names(mapping, environ, where))
+        values: dict[str, Any] = {}
+        for name, (read, parse) in _SCHEMA.items():
+            variable = f"{_PREFIX}{name}"
+            try:
+                if name in mapping:
+                    values[name.lower()] = read(mapping[name], f"{name} in {where}")
+                elif environ.get(variable):
+                    values[name.lower()] = read(parse(environ[variable], variable), variable)
+            except ConfigError as error:
+                problems += error.problems
+        if problems:
+            raise ConfigError(*problems)
+        return cls(**values)
+
+    def programs(self) -> list[Program]:
+        """Compile all that PROBES names, in that order.
+
+        Raises `ConfigError` for what cannot be read, and `CompileError` for what does not compile.
+        """
+        return load_programs(self.probes)
+
+    def build_exporter(self) -> Exporter:
+        """Give the exporter. Raises `ConfigError` if it cannot start."""
+        return build_exporter(self.exporter)
+
+
+def build_exporter(exporter: object = None, *, where: str = "EXPORTER") -> Exporter:
+    """Give the exporter that `exporter` describes, as `ExporterSetting.read` has it.
+
+    None is `SQLiteExporter` at its default path, which is then logged. Raises `ConfigError`, which begins
+    with `where`, for what is no exporter or cannot start.
+    """
+    if exporter is None:
+        default = SQLiteExporter()
+        _log.info("no exporter is named, so captured events go to SQLite: %s", default.path)
+        return default
+    return ExporterSetting.read(exporter, where=where).build(where=where)
+
+
+_TRUE: Final = ("1", "true", "yes", "on")
+_FALSE: Final = ("0", "false", "no", "off")
+
+# One pair for each setting: what makes a value of it, and what makes such a value of an environment
+# variable's text.
+_Read = Callable[[object, str], object]
+_Parse = Callable[[str, str], object]
+
+
+def _names(value: object, where: str) -> tuple[str, ...]:
+    if isinstance(value, str) or not isinstance(value, Sequence | set | frozenset):
+        raise ConfigError(f"{where} is {_kind(value)}; it must be a list of names")
+    for name in value:
+        if not isinstance(name, str) or not name:
+            raise ConfigError(f"{where} holds {_kind(name)}; it must be a list of names")
+    return tuple(sorted(value)) if isinstance(value, set | frozenset) else tuple(value)
+
+
+def _probes(value: object, where: str) -> tuple[str, ...]:
+    if isinstance(value, str | os.PathLike):
+        value = [value]
+    if not isinstance(value, Sequence):
+        raise ConfigError(f"{where} is {_kind(value)}; it must be a list of paths, patterns or programs")
+    entries = []
+    for entry in value:
+        if isinstance(entry, Path):
+            entry = str(entry)
+        if not isinstance(entry, str):
+            raise ConfigError(
+                f"{where} holds {_kind(entry)}; it must be a list of paths, patterns or programs"
+            )
+        entries.append(entry)
+    return tuple(entries)
+
+
+def _exporter(value: object, where: str) -> ExporterSetting | None:
+    return None if value is None else ExporterSetting.read(value, where=where)
+
+
+def _trust(value: object, where: str) -> tuple[TrustEntry, ...]:
+    if isinstance(value, str) or not isinstance(value, Sequence):
+        raise ConfigError(f"{where} is {_kind(value)}; it must be a list of (type, attribute) pairs")
+    return tuple(_trust_entry(entry, where) for entry in value)
+
+
+def _trust_entry(entry: object, where: str) -> TrustEntry:
+    if isinstance(entry, str):
+        entry = entry.rpartition(".")[::2]
+    if not isinstance(entry, Sequence) or not 2 <= len(entry) <= 4:
+        raise ConfigError(f"{where} holds {_kind(entry)}; {_TRUST_FORM}")
+    if not all(isinstance(part, str) for part in entry):
+        raise ConfigError(f"{where} holds a pair with something else than text; {_TRUST_FORM}")
+    found = TrustEntry(*entry)
+    attribute = found.attribute == "[]" or found.attribute.isidentifier()
+    if not (attribute and _DOTTED.fullmatch(found.type)):
+        raise ConfigError(f"{where} holds {'.'.join(entry[:2])!r}; {_TRUST_FORM}")
+    if found.reader not in _READERS:
+        raise ConfigError(
+            f"{where}: the entry for {found.type}.{found.attribute} names the reader {found.reader!r}; "
+            f"it must be one of {_quoted(_READERS)}"
+        )
+    return found
+
+
+_TRUST_FORM: Final = "an entry is ('package.Type', 'attribute') or 'package.Type.attribute'"
+
+
+def _choice(*choices: str) -> _Read:
+    def read(value: object, where: str) -> str:
+        if not isinstance(value, str) or value not in choices:
+            shown = repr(value) if isinstance(value, str) else _kind(value)
+            raise ConfigError(f"{where} is {shown}; it must be {' or '.join(map(repr, choices))}")
+        return value
+
+    return read
+
+
+def _switch(value: object, where: str) -> bool:
+    if not isinstance(value, bool):
+        raise ConfigError(f"{where} is {_kind(value)}; it must be True or False")
+    return value
+
+
+def _count(least: int, *, or_none: bool = False) -> _Read:
+    def read(value: object, where: str) -> int | None:
+        if value is None and or_none:
+            return None
+        if not isinstance(value, int) or isinstance(value, bool) or value < least:
+            shown = value if isinstance(value, int) and not isinstance(value, bool) else _kind(value)
+            end = ", or None for no limit" if or_none else ""
+            raise ConfigError(f"{where} is {shown}; it must be a whole number of {least} or more{end}")
+        return value
+
+    return read
+
+
+def _seconds(value: object, where: str) -> float:
+    if not isinstance(value, int | float) or isinstance(value, bool) or not 0.001 <= value <= 3600:
+        shown = value if isinstance(value, int | float) and not isinstance(value, bool) else _kind(value)
+        raise ConfigError(f"{where} is {shown}; it must be a number of seconds from 0.001 to 3600")
+    return float(value)
+
+
+def _parse_text(text: str, where: str) -> str:  # noqa: ARG001 - one of the parsers, which share a signature
+    return text.strip()
+
+
+def _parse_list(text: str, where: str) -> list[str]:  # noqa: ARG001
+    return [part for piece in text.split(",") if (part := piece.strip())]
+
+
+def _parse_probes(text: str, where: str) -> list[str]:
+    return [text] if "{" in text else _parse_list(text, where)
+
+
+def _parse_exporter(text: str, where: str) -> object:
+    if not text.lstrip().startswith("{"):
+        return text.strip()
+    try:
+        return json.loads(text)
+    except ValueError:
+        pass
+    # Outside of the `except`, so that the text, which may hold secrets, is not in the error's context.
+    raise ConfigError(f'{where} begins with {{ but is not JSON; write {{"BACKEND": …, "OPTIONS": {{…}}}}')
+
+
+def _parse_switch(text: str, where: str) -> bool:
+    word = text.strip().lower()
+    if word not in _TRUE + _FALSE:
+        raise ConfigError(f"{where} is {text!r}; it must be 1 or 0")
+    return word in _TRUE
+
+
+def _parse_number(text: str, where: str) -> object:
+    word = text.strip().lower()
+    if word == "none":
+        return None
+    for kind in (int, float):
+        try:
+            return kind(word)
+        except ValueError:
+            continue
+    raise ConfigError(f"{where} is {text!r}; it must be a number")
+
+
+_SCHEMA: Final[Mapping[str, tuple[_Read, _Parse]]] = {
+    "PROBES": (_probes, _parse_probes),
+    "EXPORTER": (_exporter, _parse_exporter),
+    "ACCESS": (_choice("safe", "python"), _parse_text),
+    "TRUST": (_trust, _parse_list),
+    "REDACT": (_names, _parse_list),
+    "REDACT_EXCEPT": (_names, _parse_list),
+    "DISABLED": (_switch, _parse_switch),
+    "WILDCARD_LIMIT": (_count(1, or_none=True), _parse_number),
+    "QUEUE_EVENTS": (_count(1), _parse_number),
+    "QUEUE_BYTES": (_count(65_536), _parse_number),
+    "BATCH_SIZE": (_count(1), _parse_number),
+    "BATCH_DELAY": (_seconds, _parse_number),
+}
+
+
+def _unknown_names(mapping: Mapping[str, object], environ: Mapping[str, str], where: str) -> Iterator[str]:
+    for name in mapping:
+        if name not in _SCHEMA:
+            yield f"unknown setting {name!r} in {where}; {_guess(str(name))}"
+    # Others may have variables of this prefix (Kubernetes makes some for a service named `hogtrace`), so only
+    # what looks like a slip counts.
+    for variable in environ:
+        name = variable.removeprefix(_PREFIX)
+        if name != variable and name not in _SCHEMA and _nearest(name):
+            yield f"unknown environment variable {variable}; did you mean {_PREFIX}{_nearest(name)}?"
+
+
+def _nearest(name: str) -> str | None:
+    return next(iter(difflib.get_close_matches(name.upper(), _SCHEMA, n=1, cutoff=0.75)), None)
+
+
+def _guess(name: str) -> str:
+    nearest = _nearest(name)
+    return f"did you mean {nearest!r}?" if nearest else f"there are {', '.join(_SCHEMA)}"
+
+
+def _backend(name: str, where: str) -> str:
+    if name in EXPORTERS:
+        return EXPORTERS[name]
+    if _DOTTED.fullmatch(name):
+        return name
+    nearest = next(iter(difflib.get_close_matches(name, EXPORTERS, n=1)), None)
+    guess = f"did you mean {nearest!r}?" if nearest else f"name one of {_quoted(EXPORTERS)}, or a dotted path"
+    raise ConfigError(f"{where} is {Redaction().scrub(name)!r}, which is no exporter; {guess}")
+
+
+def _texts(value: object) -> Iterator[str]:
+    """Give every text in the options that may have found its way into a message."""
+    if isinstance(value, str):
+        if len(value) > 2:
+            yield value
+            yield repr(value)[1:-1]
+    elif isinstance(value, bytes):
+        yield repr(value)
+    elif isinstance(value, Mapping):
+        for item in value.values():
+            yield from _texts(item)
+    elif isinstance(value, Sequence | set | frozenset):
+        for item in value:
+            yield from _texts(item)
+
+
+def _quoted(names: object) -> str:
+    return ", ".join(map(repr, cast("Sequence[str]", names)))
+
+
+def _kind(value: object) -> str:
+    """Say what a value is without showing it: it may be a secret in the wrong place."""
+    if value is None:
+        return "None"
+    name = type(value).__name__
+    return f"{'an' if name[0] in 'aeiou' else 'a'} {name}"

@@ -1,0 +1,129 @@
+"""The errors that HogTrace raises, and the diagnostics of a program that does not compile.
+
+Everything here is raised to whoever installs, configures or compiles; nothing of it is ever raised into the
+application that is being watched.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
+from typing import NamedTuple
+
+__all__ = [
+    "CODES",
+    "CompileError",
+    "ConfigError",
+    "Diagnostic",
+    "HogTraceError",
+    "ProgramError",
+    "WeaveError",
+]
+
+CODES: Mapping[str, str]
+"""Every code a diagnostic may carry (`HT…`) with its title, as the compiler defines them."""
+
+
+class HogTraceError(Exception):
+    """The base of every error that HogTrace raises on purpose."""
+
+
+class Diagnostic(NamedTuple):
+    """One thing that is wrong with a program, and where.
+
+    Lines and columns count from 1; a column counts characters. The end is exclusive: the character at
+    `end_line`, `end_column` is the first one after the span.
+    """
+
+    code: str
+    """The code of the rule, `HT…`; `CODES` has its title."""
+    message: str
+    """What is wrong, in one sentence."""
+    line: int
+    """The line where it begins."""
+    column: int
+    """The column where it begins."""
+    end_line: int
+    """The line where it ends."""
+    end_column: int
+    """The column after its last character."""
+    help: str | None = None
+    """What would put it right, if the compiler has an idea."""
+
+
+class CompileError(HogTraceError, ValueError):
+    """A program that does not compile.
+
+    `report` is the text for people, with the source lines and the spans underlined; it is what `str()` gives.
+    `errors` holds all that was found, in source order; each is a `Diagnostic` or the tuple that makes one.
+    """
+
+    errors: list[Diagnostic]
+    """All that was found wrong, in source order."""
+
+    def __init__(self, report: str, errors: Sequence[Diagnostic | tuple[object, ...]] = ()) -> None:
+        super().__init__(report)
+        self.errors = [
+            error if isinstance(error, Diagnostic) else Diagnostic._make(error) for error in errors
+        ]
+
+    def __reduce__(self) -> tuple[type[CompileError], tuple[object, ...]]:
+        return type(self), (str(self), self.errors)
+
+
+class ConfigError(HogTraceError, ValueError):
+    """A setting that cannot be followed, found at start.
+
+    Takes one sentence or more, each of which says where, what is wrong, and what to do. `str()` gives one a
+    line.
+    """
+
+    problems: tuple[str, ...]
+    """The sentences, one for each setting that is wrong."""
+
+    def __init__(self, *problems: str) -> None:
+        super().__init__(*problems)
+        self.problems = problems
+
+    def __str__(self) -> str:
+        return "\n".join(self.problems)
+
+
+class WeaveError(HogTraceError):
+    """A function's code that probes cannot be woven into; `reason` is a sentence for the probe's status."""
+
+    reason: str
+    """Why it cannot be done."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+class ProgramError(HogTraceError, ValueError):
+    """Bytes that are not a program, or not one that is safe to run.
+
+    `message` says what was refused and why. `offset` is where in the probe's bytecode, in bytes, if the fault
+    has a place.
+    """
+
+    offset: int | None
+    """Where in the probe's bytecode the fault lies, in bytes, or None."""
+
+    def __init__(self, message: str, offset: int | None = None) -> None:
+        super().__init__(message)
+        self.offset = offset
+
+    def __reduce__(self) -> tuple[type[ProgramError], tuple[object, ...]]:
+        return type(self), (str(self), self.offset)
+
+
+def __getattr__(name: str) -> Mapping[str, str]:
+    # The engine raises the errors of this module, so the module must be importable before the engine is.
+    if name == "CODES":
+        from hogtrace._engine import ERROR_CODES
+
+        codes = MappingProxyType(dict(ERROR_CODES))
+        globals()["CODES"] = codes
+        return codes
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

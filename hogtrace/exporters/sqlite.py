@@ -1,0 +1,263 @@
+"""Events in a SQLite file: the embedded store, made to be queried."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sqlite3
+from collections.abc import Sequence
+from pathlib import Path
+from time import monotonic, sleep
+from typing import Final
+
+from hogtrace._engine import CaptureEvent
+from hogtrace.errors import ConfigError
+
+__all__ = ["APPLICATION_ID", "SCHEMA_VERSION", "SQLiteExporter"]
+
+SCHEMA_VERSION: Final = 1
+"""The version of the tables, kept in the file as SQLite's `user_version`."""
+
+APPLICATION_ID: Final = 0x486F6754
+"""What marks a SQLite file as HogTrace's (`HogT`), kept in it as SQLite's `application_id`."""
+
+_SCHEMA: Final = """
+CREATE TABLE IF NOT EXISTS events (
+    id          TEXT PRIMARY KEY,
+    timestamp   REAL NOT NULL,  -- Unix time in seconds
+    time        TEXT AS (strftime('%Y-%m-%d %H:%M:%f', timestamp, 'unixepoch')) VIRTUAL,  -- UTC
+    program     TEXT NOT NULL,
+    probe       TEXT NOT NULL,
+    target      TEXT NOT NULL,
+    function    TEXT NOT NULL,
+    point       TEXT NOT NULL,
+    request_id  TEXT,
+    method      TEXT,
+    path        TEXT,
+    process     INTEGER NOT NULL,
+    thread      INTEGER NOT NULL,
+    fields      TEXT NOT NULL,  -- JSON object: what was captured
+    errors      TEXT NOT NULL,  -- JSON array: what could not be
+    request     TEXT NOT NULL   -- JSON object: what is known of the request
+);
+CREATE INDEX IF NOT EXISTS events_by_time ON events (timestamp);
+CREATE INDEX IF NOT EXISTS events_by_request ON events (request_id, timestamp);
+CREATE INDEX IF NOT EXISTS events_by_probe ON events (probe, timestamp);
+CREATE VIEW IF NOT EXISTS captures AS
+    SELECT events.time, events.probe, events.function, events.point, events.request_id,
+           events.method, events.path, field.key AS field, field.value AS value,
+           events.timestamp, events.id AS event_id
+    FROM events, json_each(events.fields) AS field;
+CREATE VIEW IF NOT EXISTS requests AS
+    SELECT request_id, max(method) AS method, max(path) AS path, min(time) AS started,
+           round((max(timestamp) - min(timestamp)) * 1000, 3) AS milliseconds,
+           count(*) AS events, sum(errors <> '[]') AS events_with_errors, min(timestamp) AS timestamp
+    FROM events WHERE request_id IS NOT NULL GROUP BY request_id
+"""
+
+# Splitting the event happens in SQLite, which does it without the interpreter's lock.
+_INSERT: Final = """
+INSERT OR IGNORE INTO events (
+    id, timestamp, program, probe, target, function, point,
+    request_id, method, path, process, thread, fields, errors, request
+)
+VALUES (
+    ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12,
+    json_extract(?13, '$.values'), json_extract(?13, '$.errors'), json_extract(?13, '$.request')
+)
+"""
+
+# Connections that a forked child has from its parent in the middle of a batch. Closing one, or letting it be
+# collected, would wait for a thread that the child does not have.
+_inherited: list[sqlite3.Connection] = []
+
+
+class SQLiteExporter:
+    """Writes events into the SQLite file at `path`, which is made if it is not there.
+
+    The table `events` has a row for each event, the view `captures` one for each captured value, the view
+    `requests` one for each request. Several processes may write one file: it is in WAL mode, and each waits
+    up to `timeout` seconds for the others. An event is stored once, however often it comes.
+    `hogtrace.events.read_sqlite` reads it back.
+
+    Raises `ConfigError` for a path that cannot be opened and written to, a file that is something else, and
+    one that a newer HogTrace has made.
+    """
+
+    path: Path
+    """The file, as an absolute path."""
+
+    # SQLite keeps in memory which locks the process holds, and a child inherits that belief without the
+    # locks: it would write over others. So nothing is open when the process forks, and a batch in flight is
+    # waited for.
+    fork_timeout = 1.0
+
+    def __init__(self, path: str | os.PathLike[str] = "hogtrace.sqlite", *, timeout: float = 5.0) -> None:
+        self.path = Path(path).absolute()
+        self._timeout = timeout
+        self._connection: sqlite3.Connection | None = None
+        self._file: tuple[int, int] | None = None
+        self._forked_in_batch = False
+        try:
+            # Only a look: the connection that is used belongs to the process that uses it, which may be a
+            # fork.
+            self._open().close()
+        except (sqlite3.Error, OSError) as error:
+            raise ConfigError(
+                f"SQLiteExporter: cannot use {self.path}: {error}; {self._advice(error)}"
+            ) from None
+
+    def __repr__(self) -> str:
+        return f"<hogtrace.SQLiteExporter to {str(self.path)!r}>"
+
+    def export(self, events: Sequence[CaptureEvent]) -> None:
+        """Store `events` in one transaction. Raises `sqlite3.Error` when that fails; then none is stored."""
+        if self._forked_in_batch:
+            raise RuntimeError(
+                f"the process was forked while its parent wrote to {self.path}, so it cannot write there"
+            )
+        rows = [_row(event) for event in events]
+        if self._connection is not None and self._file != self._look():
+            # Moved away or deleted; what is written to the old connection would be lost.
+            self.close()
+        if self._connection is None:
+            self._connection = self._open()
+            self._file = self._look()
+        try:
+            self._insert(self._connection, rows)
+        except sqlite3.Error:
+            # The file may have been moved, replaced or repaired: begin with a fresh connection next time.
+            self.close()
+            raise
+
+    def close(self) -> None:
+        """Close the file."""
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            connection.close()
+
+    def rest(self) -> None:
+        """Close the file until the next batch."""
+        self.close()
+
+    def after_fork(self) -> None:
+        """Leave the parent's connection alone, should there be one."""
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            _inherited.append(connection)
+            self._forked_in_batch = True
+
+    def _insert(self, connection: sqlite3.Connection, rows: list[tuple[object, ...]]) -> None:
+        connection.execute("BEGIN IMMEDIATE")
+        try:
+            connection.executemany(_INSERT, rows)
+            connection.execute("COMMIT")
+        except BaseException:
+            with contextlib.suppress(sqlite3.Error):
+                connection.execute("ROLLBACK")
+            raise
+
+    def _look(self) -> tuple[int, int] | None:
+        """Say which file is at the path: its device and inode."""
+        try:
+            found = self.path.stat()
+        except FileNotFoundError:
+            return None
+        return found.st_dev, found.st_ino
+
+    def _open(self) -> sqlite3.Connection:
+        # One thread at a time uses it, but not always the same one.
+        connection = sqlite3.connect(
+            self.path, timeout=self._timeout, isolation_level=None, check_same_thread=False
+        )
+        try:
+            self._prepare(connection)
+        except BaseException:
+            connection.close()
+            raise
+        return connection
+
+    def _prepare(self, connection: sqlite3.Connection) -> None:
+        """Make the tables, or see that they are ours and of our version."""
+        if _pragma(connection, "application_id") != APPLICATION_ID:
+            connection.execute("BEGIN IMMEDIATE")
+            try:
+                self._create(connection)
+                connection.execute("COMMIT")
+            except BaseException:
+                with contextlib.suppress(sqlite3.Error):
+                    connection.execute("ROLLBACK")
+                raise
+        version = _pragma(connection, "user_version")
+        if version != SCHEMA_VERSION:
+            raise ConfigError(
+                f"SQLiteExporter: {self.path} has tables of version {version}, made by another version of "
+                f"HogTrace; this one writes version {SCHEMA_VERSION}: name another path"
+            )
+        self._use_log(connection)
+        connection.execute("PRAGMA synchronous = NORMAL")
+
+    def _create(self, connection: sqlite3.Connection) -> None:
+        if _pragma(connection, "application_id") == APPLICATION_ID:
+            return  # another process was faster
+        (tables,) = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
+        if tables:
+            raise ConfigError(
+                f"SQLiteExporter: {self.path} is the database of something else; "
+                "name a path of its own for HogTrace's events"
+            )
+        for statement in _SCHEMA.split(";\n"):
+            connection.execute(statement)
+        connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+        connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+
+    def _use_log(self, connection: sqlite3.Connection) -> None:
+        # Changing the mode needs the file for itself for a moment, and SQLite does not wait for that on its
+        # own.
+        deadline = monotonic() + self._timeout
+        while True:
+            try:
+                connection.execute("PRAGMA journal_mode = WAL")
+            except sqlite3.OperationalError:
+                if monotonic() > deadline:
+                    raise
+                sleep(0.01)
+            else:
+                return
+
+    def _advice(self, error: Exception) -> str:
+        directory = self.path.parent
+        if not directory.is_dir():
+            return f"there is no directory {directory}: make it, or name another path"
+        if self.path.is_dir():
+            return "it is a directory: name a file in it"
+        if not os.access(directory, os.W_OK):
+            return f"the directory {directory} is not writable for this user: name another path"
+        if "not a database" in str(error):
+            return "it is a file of another kind: name another path"
+        return "name a path that this user may write to"
+
+
+def _pragma(connection: sqlite3.Connection, name: str) -> int:
+    value: int = connection.execute(f"PRAGMA {name}").fetchone()[0]
+    return value
+
+
+def _row(event: CaptureEvent) -> tuple[object, ...]:
+    request = event.request
+    return (
+        event.id,
+        event.timestamp,
+        *map(_text, (event.program, event.probe, event.target, event.function, event.point)),
+        _text(event.request_id),
+        _text(request.get("method")),
+        _text(request.get("path")),
+        event.process,
+        event.thread,
+        event.to_json(),
+    )
+
+
+def _text(value: object) -> str | None:
+    """Give text that SQLite can store: a lone surrogate, as in the path of an odd request, is no UTF-8."""
+    return None if value is None else str(value).encode(errors="backslashreplace").decode()

@@ -1,0 +1,149 @@
+"""Word of each module that has been imported, for targets that wait for theirs.
+
+While someone watches, two functions of the interpreter's own import system carry a hook, woven like any
+probe: the one that lets go of a module's import lock, which every import and reload passes at its end, and
+the one that runs the body of a module from a file, which is all that a module loaded by hand or late passes.
+Finders, loaders and specs stay as they are, nothing is imported, and an import that is under way when the
+watch begins is reported too.
+"""
+
+from __future__ import annotations
+
+import importlib
+import logging
+import sys
+from collections.abc import Callable
+from types import CodeType, FunctionType
+from typing import Any
+
+from hogtrace import _state
+from hogtrace.targets import is_executed
+from hogtrace.weave import Plan, weave
+
+__all__ = ["unwatch", "watch"]
+
+_logger = logging.getLogger("hogtrace")
+
+# Private, and alike in every version that is supported; there is no public place that sees each import.
+_bootstrap: Any = importlib._bootstrap
+_bootstrap_external: Any = importlib._bootstrap_external
+
+Callback = Callable[[str], object]
+
+
+def watch(callback: Callback) -> None:
+    """Call `callback` with the name of each module, once its body has run without an exception.
+
+    It runs in the thread that imports, which may hold the import locks of modules that import this one; so it
+    must be quick, and wait for nothing that imports. What it raises is logged and goes no further. A module
+    that is reloaded is named again. Watching twice with one callback is watching once. Raises
+    `hogtrace.errors.WeaveError` on a Python whose functions cannot be probed.
+    """
+    with _state.lock:
+        if callback not in _watchers:
+            for site in _SITES:
+                site.weave()
+            _watchers.append(callback)
+
+
+def unwatch(callback: Callback) -> None:
+    """Call `callback` no more; with the last one gone, the import system is as it was.
+
+    It is no error if it did not watch.
+    """
+    with _state.lock:
+        if callback in _watchers:
+            _watchers.remove(callback)
+        if not _watchers:
+            for site in _SITES:
+                site.restore()
+
+
+def _announce(name: str) -> None:
+    module = sys.modules.get(name)
+    if module is None or not is_executed(module):
+        return
+    for callback in tuple(_watchers):
+        try:
+            callback(name)
+        except Exception:
+            _logger.exception("binding probes in module %s failed", name)
+
+
+class _Inert:
+    """A hook that does nothing: what a pickled one becomes elsewhere."""
+
+    __slots__ = ()
+
+    def __getitem__(self, values: object) -> _Inert:
+        return self
+
+    def __delitem__(self, returned: object) -> None:
+        pass
+
+    def __setitem__(self, values: object, exception: BaseException) -> None:
+        pass
+
+
+class _Hook(_Inert):
+    """What the code of a site calls; it passes on what `returned` makes of the values at the return."""
+
+    __slots__ = ("_returned",)
+
+    def __init__(self, returned: Callable[[Any], str | None]) -> None:
+        self._returned = returned
+
+    def __reduce__(self) -> tuple[type[_Inert], tuple[()]]:
+        return _Inert, ()
+
+    def __delitem__(self, returned: object) -> None:
+        name = self._returned(returned)
+        if name is not None:
+            _announce(name)
+
+
+class _Site:
+    """A function of the import system, and its code without and with the hook."""
+
+    def __init__(
+        self, function: FunctionType, loads: tuple[int, ...], returned: Callable[[Any], str | None]
+    ) -> None:
+        self._function = function
+        self._plan = Plan(entry=(), exit=loads)
+        self._hook = _Hook(returned)
+        self._original: CodeType | None = None
+        self._woven: CodeType | None = None
+
+    def weave(self) -> None:
+        if self._woven is not None and self._function.__code__ is self._woven:
+            return
+        self._original = self._function.__code__
+        self._woven = weave(self._original, self._hook, self._plan)
+        self._function.__code__ = self._woven
+
+    def restore(self) -> None:
+        # What another tool has put there since is not ours to undo; our hook in it finds no watcher.
+        if self._original is not None and self._function.__code__ is self._woven:
+            self._function.__code__ = self._original
+        self._original = self._woven = None
+
+
+def _unlocked(values: tuple[None, Any, tuple[object, ...]]) -> str | None:
+    """Give the name of the module whose lock was let go, unless because its import failed or goes on."""
+    _, manager, (failure, *_) = values
+    name: str = manager._name
+    spec = getattr(sys.modules.get(name), "__spec__", None) if failure is None else None
+    return None if failure is not None or getattr(spec, "_initializing", False) else name
+
+
+def _run(values: tuple[None, Any]) -> str | None:
+    """Give the name of the module whose body was run, unless its lock is taken: then `_unlocked` will."""
+    name: str = values[1].__name__
+    return None if name in _bootstrap._module_locks else name
+
+
+_watchers: list[Callback] = []
+_SITES = (
+    _Site(_bootstrap._ModuleLockManager.__exit__, (0, 1), _unlocked),
+    _Site(_bootstrap_external._LoaderBasics.exec_module, (1,), _run),
+)

@@ -1,0 +1,41 @@
+"""The settings as keyword arguments, for what takes them in code: the same names, in lower case."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Literal, TypedDict
+
+from hogtrace.config import Settings
+from hogtrace.types import Exporter, TrustEntry
+
+__all__ = ["Options", "settings_from"]
+
+
+class Options(TypedDict, total=False):
+    """What may be set; `Settings` says what each is. A name that is left out is asked of the environment."""
+
+    probes: Sequence[str | Path] | str | Path
+    exporter: Exporter | Mapping[str, object] | str | None
+    access: Literal["safe", "python"]
+    trust: Sequence[TrustEntry | Sequence[str] | str]
+    redact: Sequence[str]
+    redact_except: Sequence[str]
+    disabled: bool
+    wildcard_limit: int | None
+    queue_events: int
+    queue_bytes: int
+    batch_size: int
+    batch_delay: float
+
+
+def settings_from(settings: Settings | None, options: Mapping[str, Any], *, where: str) -> Settings:
+    """Give `settings`, or if they are None what `options` say; `where` is what messages call the options.
+
+    Raises `ConfigError` for an option that is unknown or wrong, and `TypeError` if both are given.
+    """
+    if settings is None:
+        return Settings.load({name.upper(): value for name, value in options.items()}, where=where)
+    if options:
+        raise TypeError(f"settings are given twice: as an object and as {', '.join(sorted(options))}")
+    return settings

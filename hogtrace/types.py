@@ -1,0 +1,145 @@
+"""The types that cross HogTrace's rooms: what an exporter is, what may be trusted, and what a status says."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Literal, NamedTuple, Protocol, TypeAlias, runtime_checkable
+
+from hogtrace._engine import CaptureEvent
+
+__all__ = ["Exporter", "Point", "ProbeState", "ProbeStatus", "Status", "TrustEntry"]
+
+Point: TypeAlias = Literal["entry", "exit"]
+"""Where a probe fires: when a call's body begins, or when it ends."""
+
+ProbeState: TypeAlias = Literal["pending", "installed", "refused", "removed"]
+"""What has become of a probe: waiting for its target; in place; its target cannot be probed; taken out."""
+
+
+@runtime_checkable
+class Exporter(Protocol):
+    """Where events go. Any object with these two methods is an exporter.
+
+    Both are called from HogTrace's worker thread or from the thread that flushes or stops, never from two
+    threads at a time, and never from a thread that is running a probe. An exporter that cannot do its work
+    says so when it is made.
+
+    It may also define `rest()`, called as `export` is when nothing comes for a while or the process is about
+    to fork, where it should close what cannot be shared with a child; `after_fork()`, called in the child
+    after `os.fork`, where it should let go, without closing it, of what the parent still uses; and the
+    attribute `fork_timeout`, the seconds that a fork waits for a batch in flight if 0.05 are too few.
+    """
+
+    def export(self, events: Sequence[CaptureEvent]) -> object:
+        """Take a batch of events, in the order in which they were captured. What it returns is ignored.
+
+        Raises anything: the whole batch then counts as dropped, cause `exporter_failed`.
+        """
+
+    def close(self) -> object:
+        """Let go of everything; nothing is exported after this."""
+
+
+class TrustEntry(NamedTuple):
+    """One thing that probes may read although reading it needs more than a look into stored attributes."""
+
+    type: str
+    """The type's qualified name, as in `django.http.request.HttpRequest`; it holds for its subclasses too."""
+    attribute: str
+    """The attribute that may be read, or `[]` for item access on the object itself."""
+    reader: str = "call"
+    """How it is read: `call` runs the attribute's own code; the others look at what is already stored."""
+    argument: str = ""
+    """What the reader needs to know: mostly the dotted path to the stored value."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProbeStatus:
+    """What one installed probe is doing, at one moment."""
+
+    program: str
+    """The name of the program it belongs to."""
+    probe: str
+    """Its id, unique in the program."""
+    target: str
+    """The function or pattern it names."""
+    point: str
+    """`entry` or `exit`."""
+    state: ProbeState
+    """What has become of it."""
+    reason: str | None = None
+    """Why it is in that state, or what else there is to know; None if there is nothing to say."""
+    sites: int = 0
+    """How many functions it sits in."""
+    hits: int = 0
+    """How many times one of them was reached."""
+    fired: int = 0
+    """How many times its predicate passed."""
+    not_passed: int = 0
+    """How many times its predicate gave anything but True."""
+    failed: int = 0
+    """How many times its predicate could not be evaluated."""
+    skipped: int = 0
+    """How many hits were not looked at, because the thread was inside HogTrace itself."""
+    captured: int = 0
+    """How many events it made."""
+    errors: int = 0
+    """How many errors its expressions met."""
+    last_error: str | None = None
+    """The latest of them."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Status:
+    """What a tracer is doing, at one moment. `str()` gives it as a table.
+
+    Whenever no probe is running, `captured == exported + queued + sum(dropped.values())`.
+    """
+
+    probes: tuple[ProbeStatus, ...] = ()
+    """Every probe installed, in order of installation."""
+    captured: int = 0
+    """How many events were made in this process."""
+    exported: int = 0
+    """How many of them the exporter has taken."""
+    queued: int = 0
+    """How many wait for it, or are with it at this moment."""
+    dropped: Mapping[str, int] = field(default_factory=dict)
+    """How many were given up, by cause: `queue_full`, `exporter_failed`, …"""
+
+    def __str__(self) -> str:
+        lines = _table(self.probes) if self.probes else ["no probes"]
+        for probe in self.probes:
+            for label, text in (("note", probe.reason), ("last error", probe.last_error)):
+                if text:
+                    lines.append(f"{probe.probe}: {label}: {_one_line(text)}")
+        dropped = ", ".join(f"{count} {cause}" for cause, count in sorted(self.dropped.items()) if count)
+        lines.append(
+            f"events: {self.captured} captured, {self.exported} exported, {self.queued} queued, "
+            f"{sum(self.dropped.values())} dropped" + (f" ({dropped})" if dropped else "")
+        )
+        return "\n".join(lines)
+
+
+_COLUMNS = ("state", "sites", "hits", "fired", "captured", "errors", "probe")
+
+
+def _table(probes: Sequence[ProbeStatus]) -> list[str]:
+    rows = [_COLUMNS]
+    for probe in probes:
+        name = f"{probe.target}:{probe.point}"
+        counts = (probe.sites, probe.hits, probe.fired, probe.captured, probe.errors)
+        rows.append((probe.state, *map(str, counts), f"{name}  {probe.program}"))  # type: ignore[arg-type]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return [
+        "  ".join(
+            cell.rjust(width) if 0 < index < len(_COLUMNS) - 1 else cell.ljust(width)
+            for index, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ).rstrip()
+        for row in rows
+    ]
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split())

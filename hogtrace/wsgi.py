@@ -1,0 +1,145 @@
+"""Request scopes and probes for any WSGI application.
+
+    application = HogTraceMiddleware(application, probes=["probes.hogtrace"])
+
+Frameworks with a package of their own (Django, Flask) bring their trust lists; use that where there is one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from typing import TYPE_CHECKING, Any, Unpack
+
+from hogtrace.config import Settings
+from hogtrace.options import Options, settings_from
+from hogtrace.request_store import RequestScope, scope_for
+from hogtrace.tracer import Tracer
+from hogtrace.types import TrustEntry
+
+if TYPE_CHECKING:
+    from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
+
+__all__ = ["HogTraceMiddleware"]
+
+
+class HogTraceMiddleware:
+    """Wraps a WSGI application: a request scope for each request, and the probes of its settings.
+
+    The scope is current while the application's call runs, while each part of the body is made, and while the
+    body is closed; it ends after the body's `close()`. Exceptions, the body's length and the server's own
+    file wrapper pass through as they are.
+
+    `app` is the application. The settings come ready made as `settings`, or by name in lower case
+    (`probes=[…]`, `exporter=…`, …). `framework` is what events call the application's framework;
+    `framework_trust` are the entries of its trust list.
+
+    Raises `ConfigError` for a setting that is wrong, and `CompileError` for a probe file that does not
+    compile.
+    """
+
+    tracer: Tracer | None
+    """The tracer that holds the probes; None if the settings say that HogTrace is disabled."""
+
+    def __init__(
+        self,
+        app: WSGIApplication,
+        settings: Settings | None = None,
+        *,
+        framework: str = "wsgi",
+        framework_trust: Iterable[TrustEntry] = (),
+        **options: Unpack[Options],
+    ) -> None:
+        settings = settings_from(settings, options, where="HogTraceMiddleware(…)")
+        self.app = app
+        self.framework = framework
+        self.tracer = None if settings.disabled else Tracer.shared(settings, trust=tuple(framework_trust))
+
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        """Answer one request, as WSGI has it."""
+        scope = self._scope(environ) if self.tracer is not None else None
+        if scope is None:
+            return self.app(environ, start_response)
+        try:
+            with scope.active():
+                body = self.app(environ, start_response)
+        except BaseException:
+            scope.close()
+            raise
+        wrapper = environ.get("wsgi.file_wrapper")
+        if isinstance(wrapper, type) and isinstance(body, wrapper):
+            _end_with_file(body, scope)
+            return body
+        return _SizedBody(body, scope) if hasattr(body, "__len__") else _Body(body, scope)
+
+    def _scope(self, environ: WSGIEnvironment) -> RequestScope | None:
+        return scope_for(
+            environ,
+            request_id=environ.get("HTTP_X_REQUEST_ID"),
+            method=str(environ.get("REQUEST_METHOD", "")),
+            path=_path(environ),
+            framework=self.framework,
+        )
+
+
+def _path(environ: WSGIEnvironment) -> str:
+    """Give the path of the request as the client knows it; WSGI keeps UTF-8 in latin-1 clothes."""
+    path = f"{environ.get('SCRIPT_NAME', '')}{environ.get('PATH_INFO', '')}"
+    try:
+        return path.encode("latin-1").decode("utf-8", "replace")
+    except UnicodeEncodeError:
+        return path
+
+
+class _Body:
+    """A response's body, made inside its request's scope, which ends with it."""
+
+    def __init__(self, body: Iterable[bytes], scope: RequestScope) -> None:
+        self._body = body
+        self._scope = scope
+        self._parts: Iterator[bytes] | None = None
+
+    def __iter__(self) -> Iterator[bytes]:
+        return self
+
+    def __next__(self) -> bytes:
+        with self._scope.active():
+            if self._parts is None:
+                self._parts = iter(self._body)
+            return next(self._parts)
+
+    def close(self) -> None:
+        """Close the application's body if it can be closed, and end the request."""
+        try:
+            close: Callable[[], object] | None = getattr(self._body, "close", None)
+            if close is not None:
+                with self._scope.active():
+                    close()
+        finally:
+            self._scope.close()
+
+
+class _SizedBody(_Body):
+    """A body of known length, from which servers learn that it has one part only."""
+
+    def __len__(self) -> int:
+        return len(self._body)  # type: ignore[arg-type]
+
+
+def _end_with_file(body: Any, scope: RequestScope) -> None:
+    """End `scope` when `body`, an object that the server recognises by its type, is closed."""
+    close = getattr(body, "close", None)
+
+    def close_all() -> None:
+        try:
+            if close is not None:
+                with scope.active():
+                    close()
+        finally:
+            scope.close()
+
+    try:
+        body.close = close_all
+    except (AttributeError, TypeError):
+        # A type in C has no room for it. No code of the application runs in such a body; the request may end
+        # here.
+        scope.close()

@@ -1,0 +1,131 @@
+"""The ASGI middleware: pure ASGI 3, no dependency."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import sys
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any, Final, TypeAlias, Unpack
+
+from hogtrace import Settings, Tracer
+from hogtrace.options import Options, settings_from
+from hogtrace.request_store import RequestScope, scope_for
+from hogtrace_asgi.trust import TRUST
+
+__all__ = ["HogTraceMiddleware"]
+
+_Scope: TypeAlias = MutableMapping[str, Any]
+_Message: TypeAlias = MutableMapping[str, Any]
+_Receive: TypeAlias = Callable[[], Awaitable[_Message]]
+_Send: TypeAlias = Callable[[_Message], Awaitable[None]]
+_App: TypeAlias = Callable[[_Scope, _Receive, _Send], Awaitable[None]]
+
+# Seconds that the events of the last requests have to be exported in when the server shuts the application
+# down.
+_FLUSH_TIMEOUT: Final = 5.0
+
+# Who puts middleware together lazily, in its first call. An exception that comes from there is swallowed at
+# start by servers that take it for "no lifespan support", and then fails each request.
+_LAZY_BUILDERS: Final = ("starlette.applications",)
+
+_FRAMEWORKS: Final = ("fastapi", "starlette")
+
+_logger = logging.getLogger("hogtrace")
+
+
+class HogTraceMiddleware:
+    """Wraps an ASGI application: a request scope for each request or WebSocket, and the probes.
+
+    The scope is current in the application's call and ends when the call returns, so a background task that
+    runs in the call is inside. Lifespan messages pass through; at shutdown the events that wait are exported.
+
+    `app` is the application. The settings come ready made as `settings`, or by name in lower case
+    (`probes=[…]`, `exporter=…`, …). `framework` is what events call the application's framework; None asks
+    the request's scope.
+
+    Raises `ConfigError` for a setting that is wrong, and `CompileError` for a program that does not compile.
+    Starlette and FastAPI put their middleware together only in their first call, too late to raise; there the
+    error fails the lifespan start-up, which ends the server.
+    """
+
+    tracer: Tracer | None
+    """The tracer that holds the probes; None if HogTrace is disabled by its settings, or these are wrong."""
+
+    def __init__(
+        self,
+        app: _App,
+        settings: Settings | None = None,
+        *,
+        framework: str | None = None,
+        **options: Unpack[Options],
+    ) -> None:
+        self.app = app
+        self.framework = framework
+        self.tracer = None
+        self._error: Exception | None = None
+        try:
+            settings = settings_from(settings, options, where="HogTraceMiddleware(…)")
+            if not settings.disabled:
+                self.tracer = Tracer.shared(settings, trust=TRUST)
+        except Exception as error:
+            if sys._getframe(1).f_globals.get("__name__") not in _LAZY_BUILDERS:
+                raise
+            self._error = error
+            _logger.critical("HogTrace is off, its configuration is wrong: %s", error)
+
+    async def __call__(self, scope: _Scope, receive: _Receive, send: _Send) -> None:
+        """Answer one connection, as ASGI has it."""
+        kind = scope["type"]
+        if kind == "lifespan":
+            await self._lifespan(scope, receive, send)
+            return
+        opened = self._open(scope) if self.tracer is not None and kind in ("http", "websocket") else None
+        if opened is None:
+            await self.app(scope, receive, send)
+            return
+        with opened:
+            await self.app(scope, receive, send)
+
+    def _open(self, scope: _Scope) -> RequestScope | None:
+        return scope_for(
+            scope,
+            request_id=_header(scope, b"x-request-id"),
+            method=scope.get("method") or "WEBSOCKET",
+            path=scope.get("path", ""),
+            framework=self.framework or _framework(scope),
+        )
+
+    async def _lifespan(self, scope: _Scope, receive: _Receive, send: _Send) -> None:
+        if self._error is not None:
+            await receive()
+            await send({"type": "lifespan.startup.failed", "message": f"HogTrace: {self._error}"})
+            return
+        tracer = self.tracer
+
+        async def flush_and_send(message: _Message) -> None:
+            if tracer is not None and message["type"] in (
+                "lifespan.shutdown.complete",
+                "lifespan.shutdown.failed",
+            ):
+                # The tracer may be shared with other applications of the process, so it is not stopped here.
+                await asyncio.to_thread(tracer.flush, _FLUSH_TIMEOUT)
+            await send(message)
+
+        await self.app(scope, receive, flush_and_send)
+
+
+def _header(scope: _Scope, name: bytes) -> str | None:
+    for key, value in scope.get("headers", ()):
+        if key == name:
+            return bytes(value).decode("latin-1")
+    return None
+
+
+def _framework(scope: _Scope) -> str:
+    """Name the framework of the application that is in the scope, where Starlette and FastAPI put theirs."""
+    for base in type(scope.get("app")).__mro__:
+        root = base.__module__.partition(".")[0]
+        if root in _FRAMEWORKS:
+            return root
+    return "asgi"

@@ -1,0 +1,74 @@
+"""The Flask extension."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Final, Unpack
+
+from flask import Flask
+
+from hogtrace import Settings, Tracer
+from hogtrace.options import Options
+from hogtrace.wsgi import HogTraceMiddleware
+from hogtrace_flask.trust import TRUST
+
+__all__ = ["HogTrace", "Registration"]
+
+_NAME: Final = "hogtrace"
+_PREFIX: Final = "HOGTRACE_"
+
+
+@dataclass(frozen=True, slots=True)
+class Registration:
+    """What HogTrace keeps in `app.extensions["hogtrace"]` of an application."""
+
+    extension: HogTrace
+    """The extension that was initialised with the application."""
+    settings: Settings
+    """The settings, as read from `app.config`, the extension's defaults and the environment."""
+    tracer: Tracer | None
+    """The tracer that holds the probes; None if the settings say that HogTrace is disabled."""
+
+
+class HogTrace:
+    """The extension: `HogTrace(app)`, or `HogTrace()` and `init_app(app)` in an application factory.
+
+    `defaults` are settings by name in lower case (`probes=[…]`, `exporter=…`, …), for applications whose
+    `app.config` does not name them as `HOGTRACE_PROBES`, `HOGTRACE_EXPORTER`, …
+
+    It wraps `app.wsgi_app`, so that streaming and teardown are inside the request scope. Middleware that is
+    put around `app.wsgi_app` later is outside.
+    """
+
+    def __init__(self, app: Flask | None = None, **defaults: Unpack[Options]) -> None:
+        self._defaults = defaults
+        if app is not None:
+            self.init_app(app)
+
+    def init_app(self, app: Flask) -> None:
+        """Read the settings of `app`, install its probes, and open a request scope for each of its requests.
+
+        Raises `ConfigError` for a setting that is wrong, `CompileError` for a probe file that does not
+        compile, and `RuntimeError` if the application has HogTrace already.
+        """
+        if _NAME in app.extensions:
+            raise RuntimeError(
+                f"HogTrace is already registered with the Flask application {app.name!r}: "
+                "use either HogTrace(app) or init_app(app), and only once"
+            )
+        settings = self._settings(app)
+        tracer = None
+        if not settings.disabled:
+            middleware = HogTraceMiddleware(app.wsgi_app, settings, framework="flask", framework_trust=TRUST)
+            tracer = middleware.tracer
+            app.wsgi_app = middleware  # type: ignore[method-assign]  # what Flask's documentation asks for
+        app.extensions[_NAME] = Registration(self, settings, tracer)
+
+    def _settings(self, app: Flask) -> Settings:
+        named: dict[str, Any] = {name.upper(): value for name, value in self._defaults.items()}
+        named.update(
+            (name.removeprefix(_PREFIX), value)
+            for name, value in app.config.items()
+            if name.startswith(_PREFIX)
+        )
+        return Settings.load(named, where="app.config")

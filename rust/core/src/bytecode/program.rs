@@ -1,0 +1,143 @@
+//! A compiled program as plain data: what `codegen` makes and `wire` carries. It cannot run until `verify` accepts it.
+
+use std::fmt;
+
+/// When a probe fires.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Point {
+    /// When the body of the call begins.
+    Entry,
+    /// When the body ends, by return or by exception.
+    Exit,
+}
+
+/// A constant of the program.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Constant {
+    /// `None`
+    None,
+    /// A boolean.
+    Bool(bool),
+    /// An integer of up to 64 bits.
+    Int(i64),
+    /// A larger integer, in decimal digits with an optional minus sign.
+    BigInt(String),
+    /// A float.
+    Float(f64),
+    /// A string.
+    Str(String),
+    /// A list of scalars, to the right of `in`.
+    List(Vec<Constant>),
+}
+
+/// A value of the instrumented call that a probe reads.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Input {
+    /// `args`
+    Args,
+    /// `arg0`, `arg1`, …
+    Arg(u16),
+    /// `kwargs`
+    Kwargs,
+    /// `self`
+    SelfArgument,
+    /// A bare name, by its index in the program's names.
+    Name(u16),
+    /// `locals`
+    Locals,
+    /// `globals`
+    Globals,
+    /// `retval`
+    Retval,
+    /// `exception`
+    Exception,
+    /// `duration`
+    Duration,
+}
+
+/// Where an instruction came from: the instructions from byte `offset` on stand at this line and column.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Position {
+    /// Byte offset of the first instruction.
+    pub offset: u16,
+    /// Line in the source, 1-based.
+    pub line: u32,
+    /// Column in the source, 1-based, in characters.
+    pub column: u32,
+}
+
+/// The code of a predicate or a body, and where it came from.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Code {
+    /// The encoded instructions; empty when there is no predicate.
+    pub bytes: Vec<u8>,
+    /// In ascending order of offset.
+    pub positions: Vec<Position>,
+}
+
+/// The names of one capture's fields, in order.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Capture {
+    /// Field names: given, or the expression's text.
+    pub fields: Vec<String>,
+}
+
+/// One probe.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Probe {
+    /// Unique in the program: `target:point`, with `#2`, `#3`, … where that repeats.
+    pub id: String,
+    /// The dotted target, as written.
+    pub target: String,
+    /// When it fires.
+    pub point: Point,
+    /// What it reads of the call; `Op::Input` indexes it.
+    pub inputs: Vec<Input>,
+    /// What its captures are called; `Op::Capture` indexes it.
+    pub captures: Vec<Capture>,
+    /// The predicate; empty bytes when there is none.
+    pub predicate: Code,
+    /// The statements.
+    pub body: Code,
+}
+
+/// A compiled program.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Program {
+    /// The name given to the compiler: a file name or `<string>`.
+    pub name: String,
+    /// Attribute, variable and bare names.
+    pub names: Vec<String>,
+    /// Constants, each once.
+    pub constants: Vec<Constant>,
+    /// The probes, in source order.
+    pub probes: Vec<Probe>,
+}
+
+impl Point {
+    /// Its name in probe files: `entry` or `exit`.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Entry => "entry",
+            Self::Exit => "exit",
+        }
+    }
+}
+
+impl fmt::Display for Point {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl Input {
+    /// Whether it has a value at that point.
+    #[must_use]
+    pub const fn exists_at(&self, point: Point) -> bool {
+        match self {
+            Self::Retval | Self::Exception | Self::Duration => matches!(point, Point::Exit),
+            _ => true,
+        }
+    }
+}

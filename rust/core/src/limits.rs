@@ -1,0 +1,37 @@
+//! The limits of the language. Each is named by the error that it causes.
+
+/// Bytes of one program's source: 1 MiB.
+pub const SOURCE_BYTES: usize = 1024 * 1024;
+
+/// Probes in one program.
+pub const PROBES: usize = 10_000;
+
+/// How deep expressions nest: the height of the tree.
+pub const NESTING: usize = 64;
+
+/// Instructions of one probe, its predicate and its body together.
+pub const INSTRUCTIONS: usize = 4_096;
+
+/// Values on the machine's stack.
+pub const STACK: usize = 64;
+
+/// Bytes of a string, or items of a sequence, that the machine builds or a program contains: 64 KiB.
+pub const STRING_BYTES: usize = 64 * 1024;
+
+/// Bits of an integer that the machine builds or a program contains.
+pub const INTEGER_BITS: u64 = 4_096;
+
+/// Items of one list literal.
+pub const LIST_ITEMS: usize = 10_000;
+
+/// Distinct names, and distinct constants, of one program: as many as two bytes can number.
+pub const TABLE_ENTRIES: usize = 65_536;
+
+/// Bytes of one encoded program: 16 MiB, more than any source within the limits becomes.
+pub const PROGRAM_BYTES: usize = 16 * 1024 * 1024;
+
+/// Diagnostics in one report; the rest is not looked for.
+pub const DIAGNOSTICS: usize = 100;
+
+/// Steps that the verifier takes to follow where the captured values of one program come from.
+pub const FLOW_STEPS: usize = 1 << 24;

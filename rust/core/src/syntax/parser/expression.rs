@@ -1,0 +1,519 @@
+//! Expressions, by precedence climbing.
+
+use super::{Parsed, Parser, Reported, is_foreign_word};
+use crate::bytecode::{BinaryOp, CompareOp, Scope, UnaryOp};
+use crate::error::Code;
+use crate::span::Span;
+use crate::suggest::nearest;
+use crate::syntax::ast::{Argument, Comparison, Expr, ExprKind, Literal, Logic, Name, Test};
+use crate::syntax::literal::{self, BadLiteral};
+use crate::syntax::token::{Token, TokenKind};
+
+/// How tightly an operator binds; later binds tighter.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Power {
+    Or,
+    And,
+    Not,
+    Comparison,
+    Sum,
+    Product,
+    Prefix,
+}
+
+/// An operator between two operands.
+#[derive(Clone, Copy, Debug)]
+enum Infix {
+    Logic(Logic),
+    Test(Test),
+    Binary(BinaryOp),
+}
+
+impl Parser<'_> {
+    pub(super) fn expression(&mut self) -> Parsed<Expr> {
+        self.climb(Power::Or)
+    }
+
+    /// An expression of operators that bind at least as tightly as `least`.
+    fn climb(&mut self, least: Power) -> Parsed<Expr> {
+        let mut left = self.prefix(least)?;
+        while let Some((infix, power)) = self.infix() {
+            if power < least {
+                break;
+            }
+            left = match infix {
+                Infix::Logic(logic) => self.logic(left, logic, power)?,
+                Infix::Test(_) => self.comparison(left)?,
+                Infix::Binary(op) => {
+                    let operator = self.advance().span;
+                    let right = self.climb(tighter(power))?;
+                    let (span, height) = (left.span.to(right.span), left.height.max(right.height));
+                    let kind = ExprKind::Binary(op, operator, Box::new(left), Box::new(right));
+                    self.over(kind, span, height)?
+                }
+            };
+        }
+        Ok(left)
+    }
+
+    /// The infix operator at the place, which it does not pass.
+    fn infix(&self) -> Option<(Infix, Power)> {
+        let binary = |op| Infix::Binary(op);
+        let compare = |op| Infix::Test(Test::Compare(op));
+        Some(match self.kind() {
+            TokenKind::Or | TokenKind::DoubleBar => (Infix::Logic(Logic::Or), Power::Or),
+            TokenKind::And | TokenKind::DoubleAmpersand => (Infix::Logic(Logic::And), Power::And),
+            TokenKind::Equal => (compare(CompareOp::Equal), Power::Comparison),
+            TokenKind::NotEqual => (compare(CompareOp::NotEqual), Power::Comparison),
+            TokenKind::Less => (compare(CompareOp::Less), Power::Comparison),
+            TokenKind::LessEqual => (compare(CompareOp::LessEqual), Power::Comparison),
+            TokenKind::Greater => (compare(CompareOp::Greater), Power::Comparison),
+            TokenKind::GreaterEqual => (compare(CompareOp::GreaterEqual), Power::Comparison),
+            TokenKind::In => (compare(CompareOp::In), Power::Comparison),
+            TokenKind::Not if self.following().kind == TokenKind::In => {
+                (compare(CompareOp::NotIn), Power::Comparison)
+            }
+            TokenKind::Is if self.following().kind == TokenKind::Not => {
+                (Infix::Test(Test::IsNot), Power::Comparison)
+            }
+            TokenKind::Is => (Infix::Test(Test::Is), Power::Comparison),
+            TokenKind::Plus => (binary(BinaryOp::Add), Power::Sum),
+            TokenKind::Minus => (binary(BinaryOp::Subtract), Power::Sum),
+            TokenKind::Star => (binary(BinaryOp::Multiply), Power::Product),
+            TokenKind::Slash if !self.at_predicate_end() => {
+                (binary(BinaryOp::Divide), Power::Product)
+            }
+            TokenKind::DoubleSlash => (binary(BinaryOp::FloorDivide), Power::Product),
+            TokenKind::Percent => (binary(BinaryOp::Modulo), Power::Product),
+            _ => return None,
+        })
+    }
+
+    /// The rest of `left and … and …`.
+    fn logic(&mut self, left: Expr, logic: Logic, power: Power) -> Parsed<Expr> {
+        let (mut span, mut height) = (left.span, left.height);
+        let mut operands = vec![left];
+        while matches!(self.infix(), Some((Infix::Logic(next), _)) if next == logic) {
+            self.advance();
+            let operand = self.climb(tighter(power))?;
+            span = span.to(operand.span);
+            height = height.max(operand.height);
+            operands.push(operand);
+        }
+        self.over(ExprKind::Logic(logic, operands), span, height)
+    }
+
+    /// The rest of `left < … == …`.
+    fn comparison(&mut self, left: Expr) -> Parsed<Expr> {
+        let (mut span, mut height) = (left.span, left.height);
+        let mut chain = Vec::new();
+        while let Some((Infix::Test(test), _)) = self.infix() {
+            let mut operator = self.advance().span;
+            if matches!(test, Test::IsNot | Test::Compare(CompareOp::NotIn)) {
+                operator = operator.to(self.advance().span);
+            }
+            let right = self.climb(Power::Sum)?;
+            span = span.to(right.span);
+            height = height.max(right.height);
+            chain.push(Comparison {
+                test,
+                span: operator,
+                right,
+            });
+        }
+        self.over(ExprKind::Compare(Box::new(left), chain), span, height)
+    }
+
+    fn prefix(&mut self, least: Power) -> Parsed<Expr> {
+        let Token { kind, span } = self.token();
+        let unary = match kind {
+            TokenKind::Not if least <= Power::Not => {
+                self.advance();
+                let operand = self.nested(|parser| parser.climb(Power::Not))?;
+                return self.over_one(span, operand, ExprKind::Not);
+            }
+            TokenKind::Not => {
+                self.reporter.error_with_help(
+                    Code::Unexpected,
+                    span,
+                    "`not` binds less tightly than the operator before it",
+                    "put `not …` in brackets, or write `!`",
+                );
+                return Err(Reported);
+            }
+            TokenKind::Bang => None,
+            TokenKind::Minus => Some(UnaryOp::Negate),
+            TokenKind::Plus => Some(UnaryOp::Plus),
+            _ => return self.postfix(),
+        };
+        self.advance();
+        let operand = self.nested(|parser| parser.prefix(Power::Prefix))?;
+        match unary {
+            Some(op) => self.over_one(span, operand, |operand| ExprKind::Unary(op, operand)),
+            None => self.over_one(span, operand, ExprKind::Not),
+        }
+    }
+
+    fn over_one(
+        &mut self,
+        start: Span,
+        operand: Expr,
+        kind: impl FnOnce(Box<Expr>) -> ExprKind,
+    ) -> Parsed<Expr> {
+        let (span, height) = (start.to(operand.span), operand.height);
+        self.over(kind(Box::new(operand)), span, height)
+    }
+
+    /// An operand with its attributes, items and slices.
+    fn postfix(&mut self) -> Parsed<Expr> {
+        let mut object = self.primary()?;
+        loop {
+            let token = self.token();
+            object = match token.kind {
+                TokenKind::Dot => {
+                    self.advance();
+                    let name = self.attribute_name()?;
+                    let (span, height) = (object.span.to(name.span), object.height);
+                    self.over(ExprKind::Attribute(Box::new(object), name), span, height)?
+                }
+                TokenKind::LeftBracket => {
+                    self.advance();
+                    self.nested(|parser| parser.subscript(object, token))?
+                }
+                TokenKind::LeftParenthesis => {
+                    self.advance();
+                    let (_, end) = self.nested(|parser| parser.arguments(token))?;
+                    self.refused_call(&object, object.span.to(end));
+                    Expr::new(ExprKind::Wrong, object.span.to(end), 0)
+                }
+                _ => return Ok(object),
+            };
+        }
+    }
+
+    fn attribute_name(&mut self) -> Parsed<Name> {
+        let token = self.token();
+        if token.kind == TokenKind::Name {
+            self.advance();
+            return Ok(Name {
+                text: self.text(token.span).to_owned(),
+                span: token.span,
+            });
+        }
+        Err(self.unexpected("the name of an attribute"))
+    }
+
+    /// The rest of `object[…]`.
+    fn subscript(&mut self, object: Expr, open: Token) -> Parsed<Expr> {
+        const WANTED: &str = "`]` or an operator";
+        let mut height = object.height;
+        let mut bound = |parser: &mut Self, end: TokenKind| {
+            if parser.kind() == TokenKind::Colon || parser.kind() == end {
+                return Ok(None);
+            }
+            let bound = parser.expression()?;
+            height = height.max(bound.height);
+            Ok(Some(Box::new(bound)))
+        };
+        let start = bound(self, TokenKind::Colon)?;
+        if !self.accept(TokenKind::Colon) {
+            if self.kind() == TokenKind::Comma {
+                return Err(self.foreign_syntax("a tuple as a key"));
+            }
+            let end = self.close(open, TokenKind::RightBracket, WANTED)?;
+            let Some(key) = start else {
+                return Err(self.unexpected("a key"));
+            };
+            let (span, brackets) = (object.span.to(end), open.span.to(end));
+            return self.over(
+                ExprKind::Item(Box::new(object), key, brackets),
+                span,
+                height,
+            );
+        }
+        let stop = bound(self, TokenKind::RightBracket)?;
+        if self.kind() == TokenKind::Colon {
+            return Err(self.foreign_syntax("the step of a slice"));
+        }
+        let end = self.close(open, TokenKind::RightBracket, WANTED)?;
+        let (span, brackets) = (object.span.to(end), open.span.to(end));
+        self.over(
+            ExprKind::Slice(Box::new(object), start, stop, brackets),
+            span,
+            height,
+        )
+    }
+
+    /// Reports that code of the application is called.
+    fn refused_call(&mut self, callee: &Expr, span: Span) {
+        if is_reported(callee) {
+            return;
+        }
+        let help = match &callee.kind {
+            ExprKind::Attribute(object, name) => {
+                let object = self.text(object.span);
+                match name.text.as_str() {
+                    "startswith" | "endswith" => format!("write `{}({object}, …)`", name.text),
+                    "lower" | "casefold" => format!("write `lower({object})`"),
+                    "get" => format!("write `{object}[\"key\"]`"),
+                    _ => "read attributes and items; only the functions of the language can be called".to_owned(),
+                }
+            }
+            _ => "read attributes and items; only the functions of the language can be called"
+                .to_owned(),
+        };
+        self.reporter.error_with_help(
+            Code::MethodCall,
+            span,
+            "a probe cannot call code of the application",
+            help,
+        );
+    }
+
+    fn foreign_syntax(&mut self, what: &str) -> Reported {
+        let span = self.token().span;
+        self.reporter.error(
+            Code::ForeignSyntax,
+            span,
+            format!("{what} is not part of the language"),
+        );
+        Reported
+    }
+
+    fn primary(&mut self) -> Parsed<Expr> {
+        let token = self.token();
+        let span = token.span;
+        let leaf = |literal| Ok(Expr::new(ExprKind::Literal(literal), span, 0));
+        match token.kind {
+            TokenKind::Name => self.name(token),
+            TokenKind::Variable => self.variable(token),
+            TokenKind::None => {
+                self.advance();
+                leaf(Literal::None)
+            }
+            TokenKind::True | TokenKind::False => {
+                self.advance();
+                leaf(Literal::Bool(token.kind == TokenKind::True))
+            }
+            TokenKind::Number => {
+                self.advance();
+                match literal::number(self.text(span)) {
+                    Ok(literal) => leaf(literal),
+                    Err(bad) => Ok(self.bad_literal(span, vec![bad])),
+                }
+            }
+            TokenKind::String => {
+                self.advance();
+                let next = self.token();
+                if next.kind == TokenKind::String && next.span.start == span.end {
+                    return Ok(self.adjacent_strings(span));
+                }
+                match literal::string(self.text(span)) {
+                    Ok(text) => leaf(Literal::Str(text)),
+                    Err(bad) => Ok(self.bad_literal(span, bad)),
+                }
+            }
+            TokenKind::LeftParenthesis => {
+                self.advance();
+                self.nested(|parser| parser.grouped(token))
+            }
+            TokenKind::LeftBracket => {
+                self.advance();
+                self.nested(|parser| parser.list(token))
+            }
+            TokenKind::LeftBrace if self.last_kind() == Some(TokenKind::DoubleSlash) => {
+                self.reporter.error_with_help(
+                    Code::UnclosedPredicate,
+                    self.last_span(),
+                    "`//` divides and does not close the predicate",
+                    "a predicate ends in one `/` before the `{` of the body",
+                );
+                Err(Reported)
+            }
+            TokenKind::LeftBrace => Err(self.foreign_syntax("a dict or set in braces")),
+            _ => Err(self.unexpected("an expression")),
+        }
+    }
+
+    /// Reports strings that touch: those in triple quotes look like that.
+    fn adjacent_strings(&mut self, start: Span) -> Expr {
+        while self.kind() == TokenKind::String && self.token().span.start == self.last_span().end {
+            self.advance();
+        }
+        let span = start.to(self.last_span());
+        self.reporter.error_with_help(
+            Code::StringForm,
+            span,
+            "a string stands in one quote on either side",
+            "write `\\n` for the end of a line",
+        );
+        Expr::new(ExprKind::Wrong, span, 0)
+    }
+
+    /// Reports what is wrong with a literal; the expression around it is still read.
+    fn bad_literal(&mut self, span: Span, bad: Vec<BadLiteral>) -> Expr {
+        for BadLiteral {
+            code,
+            range,
+            message,
+            help,
+        } in bad
+        {
+            let start = span.start as usize;
+            let span = Span::new(&(start + range.start..start + range.end));
+            match help {
+                Some(help) => self.reporter.error_with_help(code, span, message, help),
+                None => self.reporter.error(code, span, message),
+            }
+        }
+        Expr::new(ExprKind::Wrong, span, 0)
+    }
+
+    /// The rest of `(…)`, which leaves no trace in the tree.
+    fn grouped(&mut self, open: Token) -> Parsed<Expr> {
+        if self.kind() == TokenKind::RightParenthesis {
+            return Err(self.foreign_syntax("an empty tuple"));
+        }
+        let inner = self.expression()?;
+        if self.kind() == TokenKind::Comma {
+            return Err(self.foreign_syntax("a tuple"));
+        }
+        self.close(open, TokenKind::RightParenthesis, "`)` or an operator")?;
+        Ok(inner)
+    }
+
+    /// The rest of `[…]`.
+    fn list(&mut self, open: Token) -> Parsed<Expr> {
+        let mut items = Vec::new();
+        let mut height = 0;
+        while self.kind() != TokenKind::RightBracket {
+            let item = self.expression()?;
+            height = height.max(item.height);
+            items.push(item);
+            if !self.accept(TokenKind::Comma) {
+                break;
+            }
+        }
+        let end = self.close(open, TokenKind::RightBracket, "`,` or `]`")?;
+        self.over(ExprKind::List(items), open.span.to(end), height)
+    }
+
+    fn name(&mut self, token: Token) -> Parsed<Expr> {
+        let text = self.text(token.span);
+        if is_foreign_word(text) {
+            return Err(self.unexpected("an expression"));
+        }
+        self.advance();
+        let next = self.token();
+        let adjacent = next.span.start == token.span.end;
+        if adjacent && next.kind == TokenKind::String {
+            self.advance();
+            self.reporter.error_with_help(
+                Code::StringForm,
+                token.span.to(next.span),
+                format!("a string takes no prefix `{text}`"),
+                "write it without the prefix, with `\\\\` for a backslash",
+            );
+            return Ok(Expr::new(ExprKind::Wrong, token.span.to(next.span), 0));
+        }
+        if next.kind == TokenKind::LeftParenthesis {
+            self.advance();
+            let (arguments, end) = self.nested(|parser| parser.arguments(next))?;
+            let height = arguments.iter().map(|argument| argument.value.height).max();
+            let name = Name {
+                text: text.to_owned(),
+                span: token.span,
+            };
+            let span = token.span.to(end);
+            return self.over(ExprKind::Call(name, arguments), span, height.unwrap_or(0));
+        }
+        Ok(Expr::new(ExprKind::Name(text.to_owned()), token.span, 0))
+    }
+
+    /// The rest of `(…)` of a call, and the closing bracket's span.
+    fn arguments(&mut self, open: Token) -> Parsed<(Vec<Argument>, Span)> {
+        let mut arguments = Vec::new();
+        while self.kind() != TokenKind::RightParenthesis {
+            let token = self.token();
+            let named = token.kind == TokenKind::Name && self.following().kind == TokenKind::Assign;
+            let name = named.then(|| {
+                self.advance();
+                self.advance();
+                Name {
+                    text: self.text(token.span).to_owned(),
+                    span: token.span,
+                }
+            });
+            let value = self.expression()?;
+            arguments.push(Argument { name, value });
+            if !self.accept(TokenKind::Comma) {
+                break;
+            }
+        }
+        let end = self.close(open, TokenKind::RightParenthesis, "`,` or `)`")?;
+        Ok((arguments, end))
+    }
+
+    fn variable(&mut self, token: Token) -> Parsed<Expr> {
+        const HELP: &str = "write `$req.name` or `$call.name`";
+        self.advance();
+        let text = self.text(token.span);
+        let scope = match text {
+            "$req" | "$request" => Ok(Scope::Request),
+            "$call" => Ok(Scope::Call),
+            _ => Err(Reported),
+        };
+        if scope.is_err() {
+            let bare = text.trim_start_matches('$');
+            let help = match nearest(text, ["$req", "$request", "$call"]) {
+                Some(known) => format!("did you mean `{known}`?"),
+                None if bare.is_empty() => HELP.to_owned(),
+                None => format!("write `$req.{bare}` or `$call.{bare}`"),
+            };
+            let message = format!("there is no scope `{text}`");
+            self.reporter
+                .error_with_help(Code::UnknownScope, token.span, message, help);
+            // `$user` alone was meant as a variable; what follows is read on.
+            if self.kind() != TokenKind::Dot {
+                return Ok(Expr::new(ExprKind::Wrong, token.span, 0));
+            }
+        }
+        if self.kind() != TokenKind::Dot {
+            self.reporter.error_with_help(
+                Code::UnknownScope,
+                token.span,
+                format!("`{text}` alone has no value"),
+                HELP,
+            );
+            return Ok(Expr::new(ExprKind::Wrong, token.span, 0));
+        }
+        self.advance();
+        let name = self.attribute_name()?;
+        let span = token.span.to(name.span);
+        let kind = scope.map_or(ExprKind::Wrong, |scope| ExprKind::Variable(scope, name));
+        Ok(Expr::new(kind, span, 0))
+    }
+}
+
+/// Whether what an access begins with was reported already.
+fn is_reported(expression: &Expr) -> bool {
+    match &expression.kind {
+        ExprKind::Wrong => true,
+        ExprKind::Attribute(object, _)
+        | ExprKind::Item(object, ..)
+        | ExprKind::Slice(object, ..) => is_reported(object),
+        _ => false,
+    }
+}
+
+/// The next tighter power: what the right operand of a left-associative operator takes.
+const fn tighter(power: Power) -> Power {
+    match power {
+        Power::Or => Power::And,
+        Power::And => Power::Not,
+        Power::Not => Power::Comparison,
+        Power::Comparison => Power::Sum,
+        Power::Sum => Power::Product,
+        Power::Product | Power::Prefix => Power::Prefix,
+    }
+}

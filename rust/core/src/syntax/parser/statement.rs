@@ -1,0 +1,265 @@
+//! Statements: assignments, captures, and what is reserved for later.
+
+use super::{Parsed, Parser, Reported, is_foreign_word};
+use crate::error::Code;
+use crate::span::Span;
+use crate::syntax::ast::{Expr, ExprKind, Field, Name, Statement};
+use crate::syntax::token::{Token, TokenKind};
+
+impl Parser<'_> {
+    /// One statement with its `;`. Behind an error the place is at the next statement.
+    pub(super) fn statement(&mut self) -> Parsed<Statement> {
+        let start = self.next;
+        let parsed = self.unended_statement().and_then(|statement| {
+            self.end_of_statement()?;
+            Ok(statement)
+        });
+        if parsed.is_err() {
+            self.skip_statement(start);
+        }
+        parsed
+    }
+
+    fn unended_statement(&mut self) -> Parsed<Statement> {
+        let first = self.token();
+        let text = self.text(first.span);
+        match first.kind {
+            TokenKind::Name if matches!(text, "capture" | "send") => {
+                self.advance();
+                return self.capture(first.span);
+            }
+            TokenKind::Name => {
+                if let Some(what) = self.reserved_statement(text) {
+                    let end = self.statement_end();
+                    self.not_available(first.span.to(end), what);
+                    return Err(Reported);
+                }
+                if is_foreign_word(text) {
+                    self.reporter.error_with_help(
+                        Code::ForeignSyntax,
+                        first.span,
+                        format!("there is no statement `{text}`"),
+                        "conditions stand in the predicate: `/ arg0 > 1 / { … }`",
+                    );
+                    return Err(Reported);
+                }
+            }
+            TokenKind::At => {
+                let end = self.statement_end();
+                self.not_available(first.span.to(end), "an aggregation");
+                return Err(Reported);
+            }
+            TokenKind::Semicolon => {
+                self.reporter.error(
+                    Code::NotAStatement,
+                    first.span,
+                    "there is no statement before this `;`",
+                );
+                return Err(Reported);
+            }
+            _ => {}
+        }
+        let left = self.expression()?;
+        match self.kind() {
+            TokenKind::Assign => {
+                self.advance();
+                self.assignment(left)
+            }
+            TokenKind::CompoundAssign => {
+                self.foreign_operator();
+                Err(Reported)
+            }
+            _ => Err(self.not_a_statement(&left)),
+        }
+    }
+
+    /// What a word that is reserved for later begins here, if it does.
+    fn reserved_statement(&self, word: &str) -> Option<&'static str> {
+        let following = self.following().kind;
+        let number = following == TokenKind::Number;
+        // These words stay names where they are used as names.
+        let ends = matches!(following, TokenKind::Semicolon | TokenKind::RightBrace);
+        match word {
+            "sample" if number => Some("`sample`"),
+            "rate" if number => Some("`rate`"),
+            "limit" if number => Some("`limit`"),
+            "speculate" if following == TokenKind::Name => Some("`speculate`"),
+            "commit" if ends => Some("`commit`"),
+            "discard" if ends => Some("`discard`"),
+            _ => None,
+        }
+    }
+
+    /// The span of the last token of the statement that the place is in.
+    fn statement_end(&self) -> Span {
+        let rest = &self.tokens[self.next..];
+        let count = rest
+            .iter()
+            .take_while(|token| !ends_statement(token.kind))
+            .count();
+        rest[count.saturating_sub(1)].span
+    }
+
+    fn assignment(&mut self, left: Expr) -> Parsed<Statement> {
+        let value = self.expression();
+        if let ExprKind::Variable(scope, name) = left.kind {
+            let value = value?;
+            return Ok(Statement::Assign {
+                span: left.span.to(self.last_span()),
+                scope,
+                name,
+                value,
+            });
+        }
+        if !matches!(left.kind, ExprKind::Wrong) {
+            self.reporter.error_with_help(
+                Code::NotAssignable,
+                left.span,
+                "this cannot be assigned: a probe never changes the application",
+                "set a variable of the request or of the call: `$req.name = …;`, `$call.name = …;`",
+            );
+        }
+        Err(Reported)
+    }
+
+    fn not_a_statement(&mut self, expression: &Expr) -> Reported {
+        if matches!(expression.kind, ExprKind::Wrong) {
+            return Reported;
+        }
+        if !self.at_statement_end() {
+            return self.unexpected("an operator or `;`");
+        }
+        let text = self.text(expression.span);
+        let help = if text.len() <= 60 && !text.contains('\n') {
+            format!("to record the value, write `capture({text});`")
+        } else {
+            "to record the value, write `capture(…);`".to_owned()
+        };
+        self.reporter.error_with_help(
+            Code::NotAStatement,
+            expression.span,
+            "an expression alone does nothing",
+            help,
+        );
+        Reported
+    }
+
+    fn capture(&mut self, start: Span) -> Parsed<Statement> {
+        let open = self.expect(TokenKind::LeftParenthesis)?;
+        let mut fields = Vec::new();
+        while self.kind() != TokenKind::RightParenthesis {
+            fields.push(self.field()?);
+            if !self.accept(TokenKind::Comma) {
+                break;
+            }
+        }
+        let end = self.close(open, TokenKind::RightParenthesis, "`,` or `)`")?;
+        Ok(Statement::Capture {
+            span: start.to(end),
+            fields,
+        })
+    }
+
+    fn field(&mut self) -> Parsed<Field> {
+        let token = self.token();
+        if token.kind == TokenKind::Name && self.following().kind == TokenKind::Assign {
+            self.advance();
+            self.advance();
+            let name = Name {
+                text: self.text(token.span).to_owned(),
+                span: token.span,
+            };
+            return Ok(Field {
+                name: Some(name),
+                value: self.expression()?,
+            });
+        }
+        Ok(Field {
+            name: None,
+            value: self.expression()?,
+        })
+    }
+
+    fn end_of_statement(&mut self) -> Parsed<()> {
+        if self.accept(TokenKind::Semicolon) {
+            return Ok(());
+        }
+        if !self.at_statement_end() && !self.at_action() {
+            return Err(self.unexpected("an operator or `;`"));
+        }
+        let span = self.last_span();
+        self.reporter.error_with_help(
+            Code::MissingSemicolon,
+            Span {
+                start: span.end.saturating_sub(1).max(span.start),
+                end: span.end,
+            },
+            "the statement does not end in `;`",
+            "put a `;` behind it",
+        );
+        // Nothing needs to be skipped: what follows begins a new statement.
+        Ok(())
+    }
+
+    /// Whether the place is where a statement can end: at a `;`, at the end of the body, or on another line than the
+    /// last token.
+    fn at_statement_end(&self) -> bool {
+        let Token { kind, span } = self.token();
+        let between = self.last_span().behind().to(span.before());
+        ends_statement(kind) || self.text(between).contains('\n')
+    }
+
+    /// Goes behind the `;` of a wrong statement that began at token `start`, or to what stands where its `;` should.
+    fn skip_statement(&mut self, start: usize) {
+        let mut braces = 0_usize;
+        loop {
+            let kind = self.kind();
+            match kind {
+                TokenKind::End | TokenKind::Target => return,
+                TokenKind::RightBrace if braces == 0 => return,
+                TokenKind::LeftBrace => braces += 1,
+                TokenKind::RightBrace => braces -= 1,
+                _ if braces == 0 && self.next > start && self.begins_statement() => return,
+                _ => {}
+            }
+            self.advance();
+            // A block in braces, which other languages have, ends without a `;`.
+            let ends_block = kind == TokenKind::RightBrace
+                && matches!(
+                    self.kind(),
+                    TokenKind::Name | TokenKind::Variable | TokenKind::RightBrace
+                );
+            if braces == 0 && (kind == TokenKind::Semicolon || ends_block) {
+                return;
+            }
+        }
+    }
+
+    /// Whether an action begins here.
+    fn at_action(&self) -> bool {
+        let Token { kind, span } = self.token();
+        kind == TokenKind::Name
+            && matches!(self.text(span), "capture" | "send")
+            && self.following().kind == TokenKind::LeftParenthesis
+    }
+
+    /// Whether a statement begins here for sure: its first word, first on its line.
+    fn begins_statement(&self) -> bool {
+        let Token { kind, span } = self.token();
+        let between = self.last_span().behind().to(span.before());
+        (kind == TokenKind::Variable || self.at_action())
+            && self.text(between).contains('\n')
+            && !matches!(
+                self.last_kind(),
+                Some(TokenKind::Comma | TokenKind::LeftParenthesis)
+            )
+    }
+}
+
+/// Whether no statement goes on beyond this token.
+fn ends_statement(kind: TokenKind) -> bool {
+    matches!(
+        kind,
+        TokenKind::Semicolon | TokenKind::RightBrace | TokenKind::Target | TokenKind::End
+    )
+}

@@ -1,0 +1,9 @@
+//! The virtual machine: the run loop, and what it asks of the world around it.
+
+mod fault;
+mod host;
+mod machine;
+
+pub use fault::{Fault, FaultKind};
+pub use host::Host;
+pub use machine::{Outcome, run};

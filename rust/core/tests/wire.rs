@@ -1,0 +1,190 @@
+//! Programs as bytes: the round trip, what decoding refuses, and bytes that were damaged on the way.
+
+use std::fs;
+use std::path::PathBuf;
+
+use hogtrace_core::bytecode::{Constant, Program};
+use hogtrace_core::value::Value;
+use hogtrace_core::verify::verify;
+use hogtrace_core::{compile, limits, wire};
+
+use host::{World, dict, instance, list, text};
+
+mod host;
+
+/// Every valid sample program with its name.
+fn samples() -> Vec<(String, Program)> {
+    let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/inputs/valid");
+    let mut paths: Vec<PathBuf> = fs::read_dir(folder)
+        .expect("the folder of samples")
+        .map(|entry| entry.expect("an entry").path())
+        .collect();
+    paths.sort();
+    assert!(paths.len() >= 20, "the samples are there");
+    paths
+        .into_iter()
+        .map(|path| {
+            let name = path
+                .file_name()
+                .expect("a name")
+                .to_string_lossy()
+                .into_owned();
+            let source = fs::read_to_string(&path).expect("UTF-8");
+            let program = compile(&source, &name).unwrap_or_else(|errors| panic!("{errors}"));
+            (name, program.program().clone())
+        })
+        .collect()
+}
+
+fn world() -> World {
+    let user = instance("User", [("id", Value::Int(1)), ("role", text("admin"))]);
+    World::new([
+        ("args", list([user.clone(), Value::Int(2), text("three")])),
+        ("arg0", user.clone()),
+        ("arg1", Value::Int(2)),
+        ("kwargs", dict([(text("k"), Value::Int(1))])),
+        ("self", user),
+        ("a", Value::Int(3)),
+        ("b", Value::Float(0.5)),
+        ("c", text("c")),
+        ("x", Value::Int(i64::MAX)),
+        ("retval", Value::Float(2.5)),
+        ("exception", Value::None),
+    ])
+}
+
+/// Runs every probe of a verified program; panics are what the caller looks for.
+fn run_all(program: Program) -> bool {
+    let Ok(program) = verify(program) else {
+        return false;
+    };
+    for probe in 0..program.probes().len() {
+        world().run(&program, probe);
+    }
+    true
+}
+
+#[test]
+fn every_sample_survives_the_round_trip() {
+    for (name, program) in samples() {
+        let bytes = wire::encode(&program);
+        assert_eq!(wire::decode(&bytes).as_ref(), Ok(&program), "{name}");
+        assert!(run_all(program), "{name}");
+    }
+}
+
+#[test]
+fn constants_of_every_kind_survive() {
+    let program = Program {
+        name: "name".to_owned(),
+        names: Vec::new(),
+        constants: vec![
+            Constant::None,
+            Constant::Bool(false),
+            Constant::Int(0),
+            Constant::Int(i64::MIN),
+            Constant::BigInt("-9223372036854775809".to_owned()),
+            Constant::Float(-0.0),
+            Constant::Float(f64::NEG_INFINITY),
+            Constant::Str(String::new()),
+            Constant::Str("\0\u{10ffff}".to_owned()),
+            Constant::List(vec![Constant::None, Constant::Str("x".to_owned())]),
+            Constant::List(Vec::new()),
+        ],
+        probes: Vec::new(),
+    };
+    let decoded = wire::decode(&wire::encode(&program)).expect("a program");
+    assert_eq!(decoded, program);
+    let Constant::Float(zero) = decoded.constants[5] else {
+        panic!("a float stays a float")
+    };
+    assert!(zero.is_sign_negative());
+    assert!(verify(decoded).is_ok());
+}
+
+#[test]
+fn other_versions_are_told_as_such() {
+    let (_, program) = samples().swap_remove(0);
+    let mut bytes = wire::encode(&program);
+    assert_eq!(bytes[..2], [0x08, 0x01], "the version comes first");
+    bytes[1] = 2;
+    let error = wire::decode(&bytes).unwrap_err();
+    assert_eq!(error.reason, "a program of version 2; this reads version 1");
+    assert_eq!(
+        wire::decode(&[]).unwrap_err().reason,
+        "not a program: it has no version"
+    );
+}
+
+#[test]
+fn unknown_fields_are_passed_over() {
+    let (_, program) = samples().swap_remove(0);
+    let mut bytes = wire::encode(&program);
+    // Field 99, a string of two bytes.
+    bytes.extend([0x9a, 0x06, 0x02, b'h', b'i']);
+    assert_eq!(wire::decode(&bytes), Ok(program));
+}
+
+#[test]
+fn what_repeats_too_often_is_refused_before_it_is_built() {
+    let mut bytes = vec![0x08, 0x01];
+    for _ in 0..=limits::PROBES {
+        bytes.extend([0x2a, 0x00]);
+    }
+    let error = wire::decode(&bytes).unwrap_err();
+    assert_eq!(error.reason, "10001 probes, of at most 10000");
+
+    let mut bytes = vec![0x08, 0x01];
+    for _ in 0..=limits::TABLE_ENTRIES {
+        bytes.extend([0x1a, 0x00]);
+    }
+    assert_eq!(
+        wire::decode(&bytes).unwrap_err().reason,
+        "65537 names, of at most 65536"
+    );
+
+    let too_long = vec![0; limits::PROGRAM_BYTES + 1];
+    assert!(
+        wire::decode(&too_long)
+            .unwrap_err()
+            .reason
+            .ends_with("of at most 16777216")
+    );
+}
+
+#[test]
+fn every_beginning_of_a_program_is_refused_or_harmless() {
+    for (_, program) in samples() {
+        let bytes = wire::encode(&program);
+        for end in 0..bytes.len() {
+            if let Ok(program) = wire::decode(&bytes[..end]) {
+                run_all(program);
+            }
+        }
+    }
+}
+
+/// Every byte of every sample becomes every other byte; what is still a program is run.
+#[test]
+fn every_single_byte_mutation_is_refused_or_harmless() {
+    let mut accepted = 0_u32;
+    let mut tried = 0_u32;
+    for (_, program) in samples() {
+        let bytes = wire::encode(&program);
+        for place in 0..bytes.len() {
+            let mut damaged = bytes.clone();
+            for byte in 0..=u8::MAX {
+                if byte == bytes[place] {
+                    continue;
+                }
+                damaged[place] = byte;
+                tried += 1;
+                if let Ok(program) = wire::decode(&damaged) {
+                    accepted += u32::from(run_all(program));
+                }
+            }
+        }
+    }
+    // Most damage is found; damage to a number or a name makes another valid program.
+    assert!(accepted < tried / 2, "{accepted} of {tried}");
+}

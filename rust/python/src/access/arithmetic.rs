@@ -1,0 +1,280 @@
+//! Operators and conversions of numbers, strings and sequences: checked for size first, then done by CPython.
+
+use hogtrace_core::bytecode::{BinaryOp, UnaryOp};
+use hogtrace_core::vm::FaultKind;
+use pyo3::ffi::{self, PyObject};
+use pyo3::intern;
+use pyo3::prelude::*;
+use pyo3::types::{PyFloat, PyString};
+
+use super::names::short_name;
+use super::refusal::{Safe, Stop};
+use super::search::{check_key, members};
+use super::shape::{Family, Shape, shape_of};
+use super::slots::{Slot, bits, stored_length, string_size};
+use super::time::{is_plain_zone, zone_of};
+use super::work::{BITS, BYTES, ELEMENTS, ITEMS, Work};
+
+/// `-a` and `+a`
+pub(super) fn unary<'py>(op: UnaryOp, operand: &Bound<'py, PyAny>) -> Safe<'py, Bound<'py, PyAny>> {
+    let shape = shape_of(operand);
+    let (slot, method, function): (_, _, unsafe extern "C" fn(*mut PyObject) -> *mut PyObject) = match op {
+        UnaryOp::Negate => (Slot::Negative, "__neg__", ffi::PyNumber_Negative),
+        UnaryOp::Plus => (Slot::Positive, "__pos__", ffi::PyNumber_Positive),
+    };
+    check_family(operand, &shape, method)?;
+    if !shape.keeps(slot) {
+        return Err(Stop::method(operand, method));
+    }
+    check_bits(operand, &shape)?;
+    // SAFETY: an object that lives, whose function is that of a built-in type; the result is new or null with an error.
+    new(operand.py(), unsafe { function(operand.as_ptr()) })
+}
+
+/// `abs(a)`
+pub(super) fn absolute<'py>(operand: &Bound<'py, PyAny>) -> Safe<'py, Bound<'py, PyAny>> {
+    let shape = shape_of(operand);
+    check_family(operand, &shape, "__abs__")?;
+    if !shape.keeps(Slot::Absolute) {
+        return Err(Stop::method(operand, "__abs__"));
+    }
+    check_bits(operand, &shape)?;
+    // SAFETY: as in `unary`.
+    new(operand.py(), unsafe { ffi::PyNumber_Absolute(operand.as_ptr()) })
+}
+
+/// `left op right`
+pub(super) fn binary<'py>(
+    op: BinaryOp,
+    left: &Bound<'py, PyAny>,
+    right: &Bound<'py, PyAny>,
+) -> Safe<'py, Bound<'py, PyAny>> {
+    type Function = unsafe extern "C" fn(*mut PyObject, *mut PyObject) -> *mut PyObject;
+    let (slot, method, function): (_, _, Function) = match op {
+        BinaryOp::Add => (Slot::Add, "__add__", ffi::PyNumber_Add),
+        BinaryOp::Subtract => (Slot::Subtract, "__sub__", ffi::PyNumber_Subtract),
+        BinaryOp::Multiply => (Slot::Multiply, "__mul__", ffi::PyNumber_Multiply),
+        BinaryOp::Divide => (Slot::TrueDivide, "__truediv__", ffi::PyNumber_TrueDivide),
+        BinaryOp::FloorDivide => (Slot::FloorDivide, "__floordiv__", ffi::PyNumber_FloorDivide),
+        BinaryOp::Modulo => (Slot::Remainder, "__mod__", ffi::PyNumber_Remainder),
+    };
+    let (left_shape, right_shape) = (shape_of(left), shape_of(right));
+    if op == BinaryOp::Modulo && matches!(left_shape.family, Family::Str | Family::Bytes | Family::ByteArray) {
+        return Err(Stop::fault(FaultKind::Type, "% is arithmetic here: it does not format strings"));
+    }
+    for (object, shape) in [(left, &left_shape), (right, &right_shape)] {
+        check_family(object, shape, method)?;
+        let kept = shape.keeps(slot)
+            && (op != BinaryOp::Add || shape.keeps(Slot::SequenceConcat))
+            && (op != BinaryOp::Multiply || (shape.keeps(Slot::SequenceRepeat) && shape.keeps(Slot::Index)));
+        if !kept {
+            return Err(Stop::method(object, method));
+        }
+    }
+    check_size(op, (left, &left_shape), (right, &right_shape))?;
+    check_moments(left, right)?;
+    if op == BinaryOp::Subtract {
+        check_sets((left, &left_shape), (right, &right_shape))?;
+    }
+    // SAFETY: two objects that live, whose functions are those of built-in types; the result is a new reference or null
+    // with an error.
+    let result = new(left.py(), unsafe { function(left.as_ptr(), right.as_ptr()) })?;
+    check_bits(&result, &shape_of(&result))?;
+    Ok(result)
+}
+
+/// Takes a new reference, or the exception that is set.
+fn new(py: Python<'_>, result: *mut PyObject) -> Safe<'_, Bound<'_, PyAny>> {
+    // SAFETY: the callers pass what a function of the C API gave: a new reference, or null with an error.
+    unsafe { Bound::from_owned_ptr_or_err(py, result) }.map_err(|error| Stop::raised(py, &error))
+}
+
+/// Checks that an operand's arithmetic is known.
+fn check_family<'py>(object: &Bound<'py, PyAny>, shape: &Shape<'_>, method: &'static str) -> Safe<'py, ()> {
+    match shape.family {
+        Family::Decimal => Err(Stop::words(
+            object,
+            "arithmetic would change the application's decimal context; use float(…), or access=\"python\"",
+        )),
+        // Arithmetic on subclasses of these calls the class to make the result.
+        Family::Date | Family::DateTime | Family::TimeDelta | Family::Time if !shape.is_exact() => {
+            Err(Stop::method(object, method))
+        }
+        Family::DictView | Family::Deque => Err(Stop::method(object, method)),
+        _ => Ok(()),
+    }
+}
+
+/// Refuses integers that are too large to work with.
+pub(super) fn check_bits<'py>(object: &Bound<'py, PyAny>, shape: &Shape<'_>) -> Safe<'py, ()> {
+    if shape.family != Family::Int {
+        return Ok(());
+    }
+    let bits = bits(object);
+    if bits <= BITS {
+        return Ok(());
+    }
+    Err(Stop::fault(FaultKind::Limit, format!("an integer of {bits} bits; there are at most {BITS}")))
+}
+
+/// Checks the size of the result, before it is made.
+fn check_size<'py>(
+    op: BinaryOp,
+    (left, left_shape): (&Bound<'py, PyAny>, &Shape<'_>),
+    (right, right_shape): (&Bound<'py, PyAny>, &Shape<'_>),
+) -> Safe<'py, ()> {
+    check_bits(left, left_shape)?;
+    check_bits(right, right_shape)?;
+    let (left_size, right_size) = (size(left, left_shape), size(right, right_shape));
+    let made = match (op, left_size, right_size) {
+        (BinaryOp::Add, Some(left_size), Some(right_size)) => left_size.plus(right_size),
+        (BinaryOp::Multiply, Some(size), None) => size.times(right),
+        (BinaryOp::Multiply, None, Some(size)) => size.times(left),
+        (BinaryOp::Multiply, None, None)
+            if left_shape.family == Family::Int && right_shape.family == Family::Int =>
+        {
+            // The product has that many bits or one less.
+            let bits = bits(left) + bits(right);
+            if bits > BITS + 1 {
+                let message = format!("an integer of {bits} bits; there are at most {BITS}");
+                return Err(Stop::fault(FaultKind::Limit, message));
+            }
+            return Ok(());
+        }
+        _ => return Ok(()),
+    };
+    if made.units > made.limit {
+        let message = match made.limit {
+            BYTES => format!("a string of {} bytes; there are at most {BYTES}", made.units),
+            _ => format!("a sequence of {} items; there are at most {ITEMS}", made.units),
+        };
+        return Err(Stop::fault(FaultKind::Limit, message));
+    }
+    Ok(())
+}
+
+/// How large a string or sequence is, and may be.
+#[derive(Clone, Copy)]
+struct Size {
+    units: usize,
+    /// Bytes per unit.
+    width: usize,
+    limit: usize,
+}
+
+impl Size {
+    fn plus(self, other: Self) -> Self {
+        let width = self.width.max(other.width);
+        let length = (self.units / self.width).saturating_add(other.units / other.width);
+        Self { units: length.saturating_mul(width), width, limit: self.limit }
+    }
+
+    fn times(self, factor: &Bound<'_, PyAny>) -> Self {
+        let factor = factor.extract::<i64>().unwrap_or(if shape_of(factor).family == Family::Int { i64::MAX } else { 0 });
+        let factor = usize::try_from(factor).unwrap_or(0);
+        Self { units: self.units.saturating_mul(factor), ..self }
+    }
+}
+
+fn size(object: &Bound<'_, PyAny>, shape: &Shape<'_>) -> Option<Size> {
+    match shape.family {
+        Family::Str => {
+            let (length, width) = string_size(object.cast::<PyString>().ok()?);
+            Some(Size { units: length * width, width, limit: BYTES })
+        }
+        Family::Bytes | Family::ByteArray => Some(Size { units: stored_length(object), width: 1, limit: BYTES }),
+        Family::List | Family::Tuple => Some(Size { units: stored_length(object), width: 1, limit: ITEMS }),
+        _ => None,
+    }
+}
+
+/// Checks that the difference of two moments asks no time zone of the application's. Only two different zones are asked.
+fn check_moments<'py>(left: &Bound<'py, PyAny>, right: &Bound<'py, PyAny>) -> Safe<'py, ()> {
+    if shape_of(left).family != Family::DateTime || shape_of(right).family != Family::DateTime {
+        return Ok(());
+    }
+    match (zone_of(left), zone_of(right)) {
+        (Some(one), Some(other)) if !one.is(&other) => {
+            for zone in [one, other] {
+                if !is_plain_zone(&zone) {
+                    return Err(Stop::method(&zone, "utcoffset"));
+                }
+            }
+            Ok(())
+        }
+        (Some(zone), None) | (None, Some(zone)) if !is_plain_zone(&zone) => Err(Stop::method(&zone, "utcoffset")),
+        _ => Ok(()),
+    }
+}
+
+/// Checks that the difference of two sets compares members by C code alone.
+fn check_sets<'py>(left: (&Bound<'py, PyAny>, &Shape<'_>), right: (&Bound<'py, PyAny>, &Shape<'_>)) -> Safe<'py, ()> {
+    let mut work = Work::new();
+    for (object, shape) in [left, right] {
+        if matches!(shape.family, Family::Set | Family::FrozenSet) {
+            for member in members(object, shape.base) {
+                work.touch()?;
+                check_key(&member, &mut Work::new())?;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// An int, bool or subclass of int as an exact int, by its stored value.
+pub(super) fn exact_int<'py>(object: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+    debug_assert!(matches!(shape_of(object).family, Family::Int | Family::Bool));
+    // SAFETY: an int that lives; for one the function only copies. The result is a new reference or null with an error.
+    unsafe { Bound::from_owned_ptr_or_err(object.py(), ffi::PyNumber_Index(object.as_ptr())) }
+}
+
+/// A float as a decimal of the type of `decimal`: exact, so that no context has a part in it.
+pub(super) fn decimal_from_float<'py>(
+    decimal: &Bound<'py, PyAny>,
+    float: &Bound<'py, PyAny>,
+) -> Safe<'py, Bound<'py, PyAny>> {
+    let py = decimal.py();
+    let class = shape_of(decimal).base.object(py);
+    let made = float.extract::<f64>().and_then(|value| class.call_method1("from_float", (value,)));
+    made.map_err(|error| Stop::raised(py, &error))
+}
+
+/// `round(number)` and `round(number, digits)`
+pub(super) fn round<'py>(
+    number: &Bound<'py, PyAny>,
+    digits: Option<&Bound<'py, PyAny>>,
+) -> Safe<'py, Bound<'py, PyAny>> {
+    let py = number.py();
+    let shape = shape_of(number);
+    let exact = match shape.family {
+        Family::Int | Family::Bool => exact_int(number),
+        Family::Float => number.extract::<f64>().map(|value| PyFloat::new(py, value).into_any()),
+        Family::Other | Family::Decimal => return Err(Stop::method(number, "__round__")),
+        _ => {
+            let message = format!("type {} doesn't define __round__ method", short_name(number));
+            return Err(Stop::fault(FaultKind::Type, message));
+        }
+    };
+    if shape.family != Family::Bool && !shape.keeps_method(intern!(py, "__round__")) {
+        return Err(Stop::method(number, "__round__"));
+    }
+    let exact = exact.map_err(|error| Stop::raised(py, &error))?;
+    check_bits(&exact, &shape_of(&exact))?;
+    let rounded = match digits.filter(|digits| !digits.is_none()) {
+        None => exact.call_method0("__round__"),
+        Some(digits) => {
+            if !matches!(shape_of(digits).family, Family::Int | Family::Bool) {
+                let message = format!("'{}' object cannot be interpreted as an integer", short_name(digits));
+                return Err(Stop::fault(FaultKind::Type, message));
+            }
+            let digits = exact_int(digits).map_err(|error| Stop::raised(py, &error))?;
+            // An integer is rounded with a power of ten of so many digits.
+            let digits: i64 = digits.extract().unwrap_or(i64::MIN);
+            if digits.unsigned_abs() > ELEMENTS as u64 {
+                return Err(Stop::fault(FaultKind::Limit, format!("round(…, n): n is at most {ELEMENTS}")));
+            }
+            exact.call_method1("__round__", (digits,))
+        }
+    };
+    rounded.map_err(|error| Stop::raised(py, &error))
+}

@@ -1,0 +1,422 @@
+//! Comparisons and membership. Containers are compared here, element by element; only what C code alone decides is left
+//! to CPython.
+
+use hogtrace_core::bytecode::CompareOp;
+use hogtrace_core::vm::FaultKind;
+use pyo3::ffi;
+use pyo3::prelude::*;
+use pyo3::types::{PyDict, PyString};
+
+use super::arithmetic::{decimal_from_float, exact_int};
+use super::headers::Headers;
+use super::names::short_name;
+use super::refusal::{Safe, Stop};
+use super::search::{Searched, check_key, find, is_member, members};
+use super::shape::{Family, Shape, shape_of};
+use super::slots::{Slot, bits, entries, iterate, stored_item, stored_length, string_size};
+use super::time::check_zone;
+use super::work::{BYTES, Work, check_bytes};
+
+/// A comparison of two values.
+pub(super) fn compare<'py>(op: CompareOp, left: &Bound<'py, PyAny>, right: &Bound<'py, PyAny>) -> Safe<'py, bool> {
+    match op {
+        CompareOp::In => contains(right, left),
+        CompareOp::NotIn => contains(right, left).map(|found| !found),
+        CompareOp::NotEqual => equal(left, right, &mut Work::new()).map(|equal| !equal),
+        CompareOp::Equal => equal(left, right, &mut Work::new()),
+        _ => order(op, left, right, &mut Work::new()),
+    }
+}
+
+/// Whether two elements of containers count as equal.
+pub(super) fn same_or_equal<'py>(
+    left: &Bound<'py, PyAny>,
+    right: &Bound<'py, PyAny>,
+    work: &mut Work,
+) -> Safe<'py, bool> {
+    if left.is(right) { Ok(true) } else { equal(left, right, work) }
+}
+
+/// Checks that neither side has a comparison of its own.
+fn check_methods<'py>(
+    (left, right): (&Bound<'py, PyAny>, &Bound<'py, PyAny>),
+    (left_shape, right_shape): (&Shape<'_>, &Shape<'_>),
+    method: &'static str,
+) -> Safe<'py, ()> {
+    for (object, shape) in [(left, left_shape), (right, right_shape)] {
+        if !shape.keeps(Slot::Compare) {
+            return Err(Stop::method(object, method));
+        }
+    }
+    Ok(())
+}
+
+/// `left == right`
+fn equal<'py>(left: &Bound<'py, PyAny>, right: &Bound<'py, PyAny>, work: &mut Work) -> Safe<'py, bool> {
+    let shapes @ (left_shape, right_shape) = (&shape_of(left), &shape_of(right));
+    check_methods((left, right), shapes, "__eq__")?;
+    match (left_shape.family, right_shape.family) {
+        (Family::List, Family::List) | (Family::Tuple, Family::Tuple) => {
+            let length = stored_length(left);
+            Ok(length == stored_length(right) && first_difference(left, right, work)?.is_none())
+        }
+        (Family::Deque, Family::Deque) => equal_deques(left, right, left_shape, work),
+        (Family::Dict, Family::Dict) => equal_dicts(left, right, work),
+        (Family::Set | Family::FrozenSet, Family::Set | Family::FrozenSet) => {
+            Ok(set_length(left) == set_length(right) && is_subset((left, left_shape), (right, right_shape))?)
+        }
+        _ if by_c(left_shape) && by_c(right_shape) => {
+            plain(CompareOp::Equal, (left, left_shape), (right, right_shape))
+        }
+        // What is not of one kind is equal only to itself.
+        _ => Ok(left.is(right)),
+    }
+}
+
+/// `left < right` and so on.
+fn order<'py>(
+    op: CompareOp,
+    left: &Bound<'py, PyAny>,
+    right: &Bound<'py, PyAny>,
+    work: &mut Work,
+) -> Safe<'py, bool> {
+    let shapes @ (left_shape, right_shape) = (&shape_of(left), &shape_of(right));
+    check_methods((left, right), shapes, method(op))?;
+    match (left_shape.family, right_shape.family) {
+        (Family::List, Family::List) | (Family::Tuple, Family::Tuple) => {
+            match first_difference(left, right, work)? {
+                Some((left, right)) => work.inside(|work| order(op, &left, &right, work)),
+                None => Ok(holds(op, stored_length(left).cmp(&stored_length(right)))),
+            }
+        }
+        (Family::Set | Family::FrozenSet, Family::Set | Family::FrozenSet) => {
+            let (small, large) = match op {
+                CompareOp::Less | CompareOp::LessEqual => ((left, left_shape), (right, right_shape)),
+                _ => ((right, right_shape), (left, left_shape)),
+            };
+            let proper = matches!(op, CompareOp::Less | CompareOp::Greater);
+            let (inner, outer) = (set_length(small.0), set_length(large.0));
+            Ok(inner <= outer && !(proper && inner == outer) && is_subset(small, large)?)
+        }
+        _ if by_c(left_shape) && by_c(right_shape) => plain(op, (left, left_shape), (right, right_shape)),
+        _ => Err(not_supported(op, left, right)),
+    }
+}
+
+const fn method(op: CompareOp) -> &'static str {
+    match op {
+        CompareOp::Less => "__lt__",
+        CompareOp::LessEqual => "__le__",
+        CompareOp::Greater => "__gt__",
+        CompareOp::GreaterEqual => "__ge__",
+        CompareOp::In | CompareOp::NotIn => "__contains__",
+        CompareOp::Equal | CompareOp::NotEqual => "__eq__",
+    }
+}
+
+fn holds(op: CompareOp, ordering: std::cmp::Ordering) -> bool {
+    match op {
+        CompareOp::Less => ordering.is_lt(),
+        CompareOp::LessEqual => ordering.is_le(),
+        CompareOp::Greater => ordering.is_gt(),
+        _ => ordering.is_ge(),
+    }
+}
+
+fn not_supported<'py>(op: CompareOp, left: &Bound<'py, PyAny>, right: &Bound<'py, PyAny>) -> Stop<'py> {
+    let sign = match op {
+        CompareOp::Less => "<",
+        CompareOp::LessEqual => "<=",
+        CompareOp::Greater => ">",
+        _ => ">=",
+    };
+    let message = format!(
+        "'{sign}' not supported between instances of '{}' and '{}'",
+        short_name(left),
+        short_name(right)
+    );
+    Stop::fault(FaultKind::Type, message)
+}
+
+/// Whether C code that runs nothing else compares values of this family with each other.
+fn by_c(shape: &Shape<'_>) -> bool {
+    shape.is_scalar() || matches!(shape.family, Family::ByteArray | Family::Range | Family::Zone)
+}
+
+/// A comparison that C code of built-in types decides.
+fn plain<'py>(
+    op: CompareOp,
+    (left, left_shape): (&Bound<'py, PyAny>, &Shape<'_>),
+    (right, right_shape): (&Bound<'py, PyAny>, &Shape<'_>),
+) -> Safe<'py, bool> {
+    let py = left.py();
+    if left_shape.family == Family::Decimal || right_shape.family == Family::Decimal {
+        return decimals(op, (left, left_shape.family), (right, right_shape.family));
+    }
+    for (object, shape) in [(left, left_shape), (right, right_shape)] {
+        match shape.family {
+            Family::Date | Family::DateTime | Family::Time => check_zone(object)?,
+            Family::Int if bits(object) > 8 * BYTES => check_bytes(object, bits(object) / 8)?,
+            Family::Str | Family::Bytes | Family::ByteArray => {
+                let (length, other) = (byte_length(left), byte_length(right));
+                let touched = if op == CompareOp::Equal && length != other { 0 } else { length.min(other) };
+                check_bytes(object, touched)?;
+            }
+            _ => {}
+        }
+    }
+    run(op, left, right).map_err(|error| Stop::raised(py, &error))
+}
+
+fn run(op: CompareOp, left: &Bound<'_, PyAny>, right: &Bound<'_, PyAny>) -> PyResult<bool> {
+    let op = match op {
+        CompareOp::Less => ffi::Py_LT,
+        CompareOp::LessEqual => ffi::Py_LE,
+        CompareOp::Greater => ffi::Py_GT,
+        CompareOp::GreaterEqual => ffi::Py_GE,
+        _ => ffi::Py_EQ,
+    };
+    // SAFETY: two objects that live; the result is a new reference or null with an error. Both are of built-in types.
+    let outcome = unsafe {
+        let outcome = ffi::PyObject_RichCompare(left.as_ptr(), right.as_ptr(), op);
+        Bound::from_owned_ptr_or_err(left.py(), outcome)?
+    };
+    outcome.is_truthy()
+}
+
+/// How many bytes of data a string or byte string holds; 0 for other objects.
+fn byte_length(object: &Bound<'_, PyAny>) -> usize {
+    match shape_of(object).family {
+        Family::Str => object.cast::<PyString>().map_or(0, |text| {
+            let (length, width) = string_size(text);
+            length * width
+        }),
+        Family::Bytes | Family::ByteArray => stored_length(object),
+        _ => 0,
+    }
+}
+
+/// Decimals with each other and with numbers. CPython's own comparison with a float sets a flag in the application's
+/// decimal context, one with a NaN may raise, and one with any other type asks that type.
+fn decimals<'py>(
+    op: CompareOp,
+    (left, left_family): (&Bound<'py, PyAny>, Family),
+    (right, right_family): (&Bound<'py, PyAny>, Family),
+) -> Safe<'py, bool> {
+    let py = left.py();
+    let number = |object: &Bound<'py, PyAny>, family| match family {
+        Family::Decimal | Family::Int | Family::Bool => Ok(Some(object.clone())),
+        Family::Float => {
+            let decimal = if left_family == Family::Decimal { left } else { right };
+            decimal_from_float(decimal, object).map(Some)
+        }
+        _ => Ok(None),
+    };
+    let (Some(left_number), Some(right_number)) = (number(left, left_family)?, number(right, right_family)?) else {
+        return if op == CompareOp::Equal { Ok(false) } else { Err(not_supported(op, left, right)) };
+    };
+    for (object, family) in [(&left_number, left_family), (&right_number, right_family)] {
+        if matches!(family, Family::Decimal | Family::Float) {
+            let nan = object.call_method0("is_nan").and_then(|nan| nan.is_truthy());
+            if nan.map_err(|error| Stop::raised(py, &error))? {
+                return Ok(false);
+            }
+        }
+    }
+    run(op, &left_number, &right_number).map_err(|error| Stop::raised(py, &error))
+}
+
+/// The first pair of elements that differ.
+fn first_difference<'py>(
+    left: &Bound<'py, PyAny>,
+    right: &Bound<'py, PyAny>,
+    work: &mut Work,
+) -> Safe<'py, Option<(Bound<'py, PyAny>, Bound<'py, PyAny>)>> {
+    for index in 0.. {
+        let (Some(one), Some(other)) = (stored_item(left, index), stored_item(right, index)) else { break };
+        work.touch()?;
+        if !work.inside(|work| same_or_equal(&one, &other, work))? {
+            return Ok(Some((one, other)));
+        }
+    }
+    Ok(None)
+}
+
+fn equal_deques<'py>(
+    left: &Bound<'py, PyAny>,
+    right: &Bound<'py, PyAny>,
+    shape: &Shape<'_>,
+    work: &mut Work,
+) -> Safe<'py, bool> {
+    let (Some(mut left), Some(mut right)) = (iterate(shape.base, left), iterate(shape.base, right)) else {
+        return Ok(false);
+    };
+    loop {
+        match (left.next(), right.next()) {
+            (None, None) => return Ok(true),
+            (Some(one), Some(other)) => {
+                work.touch()?;
+                if !work.inside(|work| same_or_equal(&one, &other, work))? {
+                    return Ok(false);
+                }
+            }
+            _ => return Ok(false),
+        }
+    }
+}
+
+fn equal_dicts<'py>(left: &Bound<'py, PyAny>, right: &Bound<'py, PyAny>, work: &mut Work) -> Safe<'py, bool> {
+    let (Ok(left), Ok(right)) = (left.cast::<PyDict>(), right.cast::<PyDict>()) else { return Ok(false) };
+    if left.len() != right.len() {
+        return Ok(false);
+    }
+    let right = Searched::new(right, work)?;
+    for (key, value) in entries(left) {
+        work.touch()?;
+        let equal = match right.get(&key, work)? {
+            Some(other) => work.inside(|work| same_or_equal(&value, &other, work))?,
+            None => false,
+        };
+        if !equal {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
+fn set_length(set: &Bound<'_, PyAny>) -> usize {
+    // SAFETY: a set or frozenset that lives.
+    usize::try_from(unsafe { ffi::PySet_Size(set.as_ptr()) }).unwrap_or(0)
+}
+
+/// Whether all members of `inner` are in `outer`.
+fn is_subset<'py>(
+    (inner, inner_shape): (&Bound<'py, PyAny>, &Shape<'_>),
+    (outer, outer_shape): (&Bound<'py, PyAny>, &Shape<'_>),
+) -> Safe<'py, bool> {
+    let mut work = Work::new();
+    for set in [(inner, inner_shape), (outer, outer_shape)] {
+        for member in members(set.0, set.1.base) {
+            work.touch()?;
+            check_key(&member, &mut Work::new())?;
+        }
+    }
+    for member in members(inner, inner_shape.base) {
+        // SAFETY: a set and a key that live; all members run C code alone, see above.
+        match unsafe { ffi::PySet_Contains(outer.as_ptr(), member.as_ptr()) } {
+            1 => {}
+            0 => return Ok(false),
+            _ => return Err(Stop::raised(inner.py(), &PyErr::fetch(inner.py()))),
+        }
+    }
+    Ok(true)
+}
+
+/// `item in container`
+fn contains<'py>(container: &Bound<'py, PyAny>, item: &Bound<'py, PyAny>) -> Safe<'py, bool> {
+    let shape = shape_of(container);
+    if !shape.keeps(Slot::SequenceContains) {
+        return Err(Stop::item(container, "__contains__"));
+    }
+    match shape.family {
+        Family::Str => contains_text(container, item),
+        Family::Bytes | Family::ByteArray => contains_bytes(container, item),
+        Family::Range => contains_number(container, item),
+        Family::List | Family::Tuple => {
+            let mut work = Work::new();
+            for index in 0.. {
+                let Some(element) = stored_item(container, index) else { break };
+                work.touch()?;
+                if work.inside(|work| same_or_equal(&element, item, work))? {
+                    return Ok(true);
+                }
+            }
+            Ok(false)
+        }
+        Family::Deque | Family::DictView => {
+            let mut work = Work::new();
+            for element in iterate(shape.base, container).into_iter().flatten() {
+                work.touch()?;
+                if work.inside(|work| same_or_equal(&element, item, work))? {
+                    return Ok(true);
+                }
+            }
+            Ok(false)
+        }
+        Family::Dict => match container.cast::<PyDict>() {
+            Ok(dict) => find(dict, item).map(|found| found.is_some()),
+            Err(_) => Ok(false),
+        },
+        Family::Set | Family::FrozenSet => is_member(container, &shape, item),
+        Family::Headers => match container.cast::<Headers>() {
+            Ok(headers) => headers.get().find(item).map(|found| found.is_some()),
+            Err(_) => Ok(false),
+        },
+        Family::Other | Family::Type | Family::Module | Family::Exception => {
+            let native = shape.kind.native();
+            let own = [Slot::SequenceContains, Slot::Iter, Slot::SequenceItem]
+                .iter()
+                .any(|&slot| shape.kind.slot(slot) != 0 || native.slot(slot) != 0);
+            if own {
+                return Err(Stop::item(container, "__contains__"));
+            }
+            Err(not_iterable(container))
+        }
+        _ => Err(not_iterable(container)),
+    }
+}
+
+fn not_iterable<'py>(container: &Bound<'py, PyAny>) -> Stop<'py> {
+    Stop::fault(FaultKind::Type, format!("argument of type '{}' is not iterable", short_name(container)))
+}
+
+fn contains_text<'py>(container: &Bound<'py, PyAny>, item: &Bound<'py, PyAny>) -> Safe<'py, bool> {
+    if shape_of(item).family != Family::Str {
+        let message = format!("'in <string>' requires string as left operand, not {}", short_name(item));
+        return Err(Stop::fault(FaultKind::Type, message));
+    }
+    check_bytes(container, byte_length(container))?;
+    check_bytes(item, byte_length(item))?;
+    container.contains(item).map_err(|error| Stop::raised(container.py(), &error))
+}
+
+fn contains_bytes<'py>(container: &Bound<'py, PyAny>, item: &Bound<'py, PyAny>) -> Safe<'py, bool> {
+    let shape = shape_of(item);
+    let outcome = match shape.family {
+        Family::Int | Family::Bool if shape.keeps(Slot::Index) => container.contains(item),
+        Family::Bytes | Family::ByteArray if shape.keeps(Slot::Index) => {
+            check_bytes(container, byte_length(container))?;
+            check_bytes(item, byte_length(item))?;
+            container.contains(item)
+        }
+        Family::Other | Family::Int | Family::Bool | Family::Bytes | Family::ByteArray => {
+            return Err(Stop::words(item, "what it is as bytes only code of the application knows"));
+        }
+        _ => {
+            let message = format!("a bytes-like object is required, not '{}'", short_name(item));
+            return Err(Stop::fault(FaultKind::Type, message));
+        }
+    };
+    outcome.map_err(|error| Stop::raised(container.py(), &error))
+}
+
+fn contains_number<'py>(range: &Bound<'py, PyAny>, item: &Bound<'py, PyAny>) -> Safe<'py, bool> {
+    let py = range.py();
+    let shape = shape_of(item);
+    if !shape.keeps(Slot::Compare) {
+        return Err(Stop::method(item, "__eq__"));
+    }
+    let number = match shape.family {
+        Family::Int | Family::Bool => exact_int(item),
+        Family::Float => {
+            let value: f64 = item.extract().map_err(|error| Stop::raised(py, &error))?;
+            if value.fract() != 0.0 || !value.is_finite() {
+                return Ok(false);
+            }
+            // SAFETY: takes a finite float; the result is a new reference or null with an error.
+            unsafe { Bound::from_owned_ptr_or_err(py, ffi::PyLong_FromDouble(value)) }
+        }
+        _ => return Ok(false),
+    };
+    number.and_then(|number| range.contains(number)).map_err(|error| Stop::raised(py, &error))
+}

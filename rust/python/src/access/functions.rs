@@ -1,0 +1,215 @@
+//! The functions of the language, and the truth of values.
+
+use hogtrace_core::bytecode::{CompareOp, Function};
+use hogtrace_core::vm::FaultKind;
+use pyo3::ffi;
+use pyo3::prelude::*;
+use pyo3::types::{PyBool, PyFloat, PyString};
+use pyo3::{IntoPyObjectExt, intern};
+
+use super::arithmetic::{absolute, check_bits, exact_int, round};
+use super::compare::compare;
+use super::headers::Headers;
+use super::item::length;
+use super::names::{name_of, short_name};
+use super::refusal::{Safe, Stop};
+use super::shape::{Family, Shape, shape_of};
+use super::slots::{Slot, string_size};
+use super::text::{decimal_fits, str_of};
+use super::work::{BITS, check_bytes};
+
+/// A call of a function whose number of arguments was checked when the program was.
+pub(super) fn call<'py>(
+    py: Python<'py>,
+    function: Function,
+    arguments: &[Bound<'py, PyAny>],
+) -> Safe<'py, Bound<'py, PyAny>> {
+    match (function, arguments) {
+        (Function::Len, [object]) => {
+            length(object)?.into_bound_py_any(py).map_err(|error| Stop::raised(py, &error))
+        }
+        (Function::Str, [object]) => str_of(object),
+        (Function::Int, [object]) => int(object),
+        (Function::Float, [object]) => float(object),
+        (Function::Bool, [object]) => Ok(PyBool::new(py, truth(object)?).to_owned().into_any()),
+        (Function::Type, [object]) => Ok(PyString::new(py, &name_of(object)).into_any()),
+        (Function::StartsWith, [text, part]) => tail_match(text, part, "startswith", -1),
+        (Function::EndsWith, [text, part]) => tail_match(text, part, "endswith", 1),
+        (Function::Lower, [text]) => lower(text),
+        (Function::Abs, [number]) => absolute(number),
+        (Function::Min, [first, rest @ ..]) => extreme(CompareOp::Less, first, rest),
+        (Function::Max, [first, rest @ ..]) => extreme(CompareOp::Greater, first, rest),
+        (Function::Round, [number]) => round(number, None),
+        (Function::Round, [number, digits]) => round(number, Some(digits)),
+        _ => Err(Stop::fault(FaultKind::Internal, format!("{function:?} with {} arguments", arguments.len()))),
+    }
+}
+
+/// The truth of a value.
+pub(super) fn truth<'py>(object: &Bound<'py, PyAny>) -> Safe<'py, bool> {
+    if let Ok(value) = object.cast_exact::<PyBool>() {
+        return Ok(value.is_true());
+    }
+    let shape = shape_of(object);
+    if !shape.keeps(Slot::Bool) {
+        return Err(Stop::method(object, "__bool__"));
+    }
+    if !shape.keeps(Slot::MappingLength) || !shape.keeps(Slot::SequenceLength) {
+        return Err(Stop::item(object, "__len__"));
+    }
+    match shape.family {
+        Family::Headers => Ok(object.cast::<Headers>().is_ok_and(|headers| headers.get().count(object.py()) > 0)),
+        _ => object.is_truthy().map_err(|error| Stop::raised(object.py(), &error)),
+    }
+}
+
+/// An exact string of the same characters.
+pub(super) fn exact_str<'py>(text: &Bound<'py, PyAny>) -> Safe<'py, Bound<'py, PyString>> {
+    let py = text.py();
+    // SAFETY: a string that lives; the result is a new reference to an exact string, or null with an error.
+    unsafe {
+        Bound::from_owned_ptr_or_err(py, ffi::PyUnicode_FromObject(text.as_ptr()))
+            .map(|text| text.cast_into_unchecked())
+            .map_err(|error| Stop::raised(py, &error))
+    }
+}
+
+fn check_text<'py>(text: &Bound<'py, PyAny>) -> Safe<'py, ()> {
+    let (length, width) = text.cast::<PyString>().map_or((0, 1), |text| string_size(text));
+    check_bytes(text, length * width)
+}
+
+/// Checks that none of the methods is the type's own by which a conversion would ask it.
+fn check_conversion<'py>(object: &Bound<'py, PyAny>, shape: &Shape<'_>) -> Safe<'py, ()> {
+    for (slot, method) in [(Slot::Int, "__int__"), (Slot::Float, "__float__"), (Slot::Index, "__index__")] {
+        if !shape.keeps(slot) {
+            return Err(Stop::method(object, method));
+        }
+    }
+    // Looked for by `int` where there is none of the above, until Python 3.14.
+    if shape.family == Family::Other && !matches!(shape.kind.lookup(intern!(object.py(), "__trunc__")), Ok(None)) {
+        return Err(Stop::method(object, "__trunc__"));
+    }
+    Ok(())
+}
+
+/// `int(object)`
+fn int<'py>(object: &Bound<'py, PyAny>) -> Safe<'py, Bound<'py, PyAny>> {
+    let py = object.py();
+    let shape = shape_of(object);
+    check_conversion(object, &shape)?;
+    let number = match shape.family {
+        Family::Int | Family::Bool => exact_int(object),
+        Family::Float => {
+            let value: f64 = object.extract().map_err(|error| Stop::raised(py, &error))?;
+            // SAFETY: takes any float; the result is a new reference or null with an error.
+            unsafe { Bound::from_owned_ptr_or_err(py, ffi::PyLong_FromDouble(value)) }
+        }
+        Family::Str => {
+            check_text(object)?;
+            let text = exact_str(object)?;
+            // SAFETY: an exact string that lives; the result is a new reference or null with an error.
+            unsafe { Bound::from_owned_ptr_or_err(py, ffi::PyNumber_Long(text.as_ptr())) }
+        }
+        Family::Decimal => {
+            let digits: i64 = object
+                .call_method0(intern!(py, "adjusted"))
+                .and_then(|digits| digits.extract())
+                .map_err(|error| Stop::raised(py, &error))?;
+            // Ten bits are three digits.
+            if digits > BITS as i64 * 3 / 10 || !decimal_fits(object) {
+                return Err(Stop::fault(FaultKind::Limit, format!("an integer of more than {BITS} bits")));
+            }
+            // SAFETY: a decimal of C's own type, by its slots; the result is a new reference or null with an error.
+            unsafe { Bound::from_owned_ptr_or_err(py, ffi::PyNumber_Long(object.as_ptr())) }
+        }
+        _ => {
+            let message = format!(
+                "int() argument must be a string, a bytes-like object or a real number, not '{}'",
+                short_name(object)
+            );
+            return Err(Stop::fault(FaultKind::Type, message));
+        }
+    };
+    let number = number.map_err(|error| Stop::raised(py, &error))?;
+    check_bits(&number, &shape_of(&number))?;
+    Ok(number)
+}
+
+/// `float(object)`
+fn float<'py>(object: &Bound<'py, PyAny>) -> Safe<'py, Bound<'py, PyAny>> {
+    let py = object.py();
+    let shape = shape_of(object);
+    check_conversion(object, &shape)?;
+    let number = match shape.family {
+        Family::Float => object.extract::<f64>().map(|value| PyFloat::new(py, value).into_any()),
+        Family::Int | Family::Bool => {
+            exact_int(object).and_then(|exact| exact.extract::<f64>()).map(|value| PyFloat::new(py, value).into_any())
+        }
+        Family::Str => {
+            check_text(object)?;
+            let text = exact_str(object)?;
+            // SAFETY: an exact string that lives; the result is a new reference or null with an error.
+            unsafe { Bound::from_owned_ptr_or_err(py, ffi::PyFloat_FromString(text.as_ptr())) }
+        }
+        Family::Decimal if decimal_fits(object) => {
+            // SAFETY: a decimal of C's own type, by its slots; the result is a new reference or null with an error.
+            unsafe { Bound::from_owned_ptr_or_err(py, ffi::PyNumber_Float(object.as_ptr())) }
+        }
+        Family::Decimal => return Err(Stop::words(object, "too many digits")),
+        _ => {
+            let message = format!("float() argument must be a string or a real number, not '{}'", short_name(object));
+            return Err(Stop::fault(FaultKind::Type, message));
+        }
+    };
+    number.map_err(|error| Stop::raised(py, &error))
+}
+
+/// `startswith` and `endswith`; the direction is that of `PyUnicode_Tailmatch`.
+fn tail_match<'py>(
+    text: &Bound<'py, PyAny>,
+    part: &Bound<'py, PyAny>,
+    name: &str,
+    direction: std::ffi::c_int,
+) -> Safe<'py, Bound<'py, PyAny>> {
+    let py = text.py();
+    for argument in [text, part] {
+        if shape_of(argument).family != Family::Str {
+            let message = format!("{name}() takes strings, not '{}'", short_name(argument));
+            return Err(Stop::fault(FaultKind::Type, message));
+        }
+    }
+    check_text(part)?;
+    // SAFETY: two strings that live; -1 comes with an error.
+    match unsafe {
+        ffi::PyUnicode_Tailmatch(text.as_ptr(), part.as_ptr(), 0, ffi::Py_ssize_t::MAX, direction)
+    } {
+        -1 => Err(Stop::raised(py, &PyErr::fetch(py))),
+        found => Ok(PyBool::new(py, found == 1).to_owned().into_any()),
+    }
+}
+
+fn lower<'py>(text: &Bound<'py, PyAny>) -> Safe<'py, Bound<'py, PyAny>> {
+    let py = text.py();
+    let shape = shape_of(text);
+    if shape.family != Family::Str {
+        return Err(Stop::fault(FaultKind::Type, format!("lower() takes a string, not '{}'", short_name(text))));
+    }
+    check_text(text)?;
+    exact_str(text)?.call_method0(intern!(py, "lower")).map_err(|error| Stop::raised(py, &error))
+}
+
+/// The first of the arguments that none other surpasses.
+fn extreme<'py>(
+    op: CompareOp,
+    first: &Bound<'py, PyAny>,
+    rest: &[Bound<'py, PyAny>],
+) -> Safe<'py, Bound<'py, PyAny>> {
+    let mut best = first;
+    for argument in rest {
+        if compare(op, argument, best)? {
+            best = argument;
+        }
+    }
+    Ok(best.clone())
+}

@@ -1,0 +1,244 @@
+//! What a probe may read of Python objects, and how, without running code of the application.
+
+mod arithmetic;
+mod attribute;
+mod compare;
+mod functions;
+mod headers;
+mod item;
+mod names;
+mod part;
+mod refusal;
+mod search;
+mod shape;
+mod slots;
+mod text;
+mod time;
+mod trusted;
+mod work;
+
+use hogtrace_core::bytecode::{BinaryOp, CompareOp, Function, UnaryOp};
+use hogtrace_core::vm::{Fault, FaultKind};
+use pyo3::IntoPyObjectExt;
+use pyo3::exceptions::PyTypeError;
+use pyo3::prelude::*;
+use pyo3::types::{PyBool, PySlice, PyString, PyTuple};
+
+pub(crate) use headers::Headers;
+pub(crate) use names::{name_of, names, type_name};
+pub(crate) use part::{byte_head, complex_text, head as string_head, int_digits, surrogates_passed};
+pub(crate) use shape::{Family, Shape, shape_of};
+pub(crate) use slots::{
+    Kind, base_length, bits, entries, exception_arguments, generic_get, instance_dict, iterate, kind_of, member,
+    stored_item, stored_length, string_size,
+};
+pub(crate) use text::{
+    Known, decimal_text, enum_name, exception_message, known_class, moment_text, path_text, span_text, stored, uuid_text,
+};
+
+use crate::trust::TrustList;
+use refusal::{Safe, Stop, settle};
+use trusted::{Trusted, trusted_attribute, trusted_items};
+
+/// Which rules a program's reads obey.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Mode {
+    /// No code of the application runs.
+    Safe,
+    /// What the safe rules refuse is done as Python does it.
+    Python,
+}
+
+impl Mode {
+    /// The mode that a setting names: `safe` or `python`.
+    pub(crate) fn parse(name: &str) -> Option<Self> {
+        match name {
+            "safe" => Some(Self::Safe),
+            "python" => Some(Self::Python),
+            _ => None,
+        }
+    }
+}
+
+/// The access rules of one program.
+#[derive(Clone, Copy)]
+pub(crate) struct Policy<'a> {
+    /// Which rules.
+    pub(crate) mode: Mode,
+    /// What may be read beyond them.
+    pub(crate) trust: &'a TrustList,
+}
+
+/// `object.name`; `name` is an exact string.
+///
+/// # Errors
+/// When there is no such attribute, or reading it could run code of the application.
+pub(crate) fn attribute<'py>(
+    policy: Policy<'_>,
+    object: &Bound<'py, PyAny>,
+    name: &Bound<'py, PyString>,
+) -> Result<Bound<'py, PyAny>, Fault> {
+    let outcome = match attribute::attribute(object, name) {
+        Err(Stop::Fault(fault)) if fault.kind != FaultKind::Attribute => return Err(fault),
+        Err(stop) => trusted_attribute(policy, object, name).unwrap_or(Err(stop)),
+        found => found,
+    };
+    settle(policy.mode, object.py(), outcome, || object.getattr(name))
+}
+
+/// Does what a refused access to items, length or membership asks for on what the trust list gives for the object.
+fn with_items<'py, T>(
+    policy: Policy<'_>,
+    object: &Bound<'py, PyAny>,
+    safe: impl Fn(&Bound<'py, PyAny>) -> Safe<'py, T>,
+    real: impl Fn() -> PyResult<T>,
+) -> Result<T, Fault> {
+    let py = object.py();
+    let outcome = match safe(object) {
+        Err(stop @ Stop::Refused(_)) => match trusted_items(policy, object) {
+            None => Err(stop),
+            Some(Err(stop)) => Err(stop),
+            Some(Ok(Trusted::StandIn(items))) => safe(&items),
+            Some(Ok(Trusted::Real)) => real().map_err(|error| Stop::raised(py, &error)),
+        },
+        outcome => outcome,
+    };
+    settle(policy.mode, py, outcome, real)
+}
+
+/// `object[key]`
+///
+/// # Errors
+/// When there is no such item, or reading it could run code of the application.
+pub(crate) fn item<'py>(
+    policy: Policy<'_>,
+    object: &Bound<'py, PyAny>,
+    key: &Bound<'py, PyAny>,
+) -> Result<Bound<'py, PyAny>, Fault> {
+    with_items(policy, object, |object| item::item(object, key), || object.get_item(key))
+}
+
+/// `object[start:stop]`; `None` is an open end.
+///
+/// # Errors
+/// When the object cannot be sliced, when slicing it could run code of the application, or over a limit.
+pub(crate) fn slice<'py>(
+    policy: Policy<'_>,
+    object: &Bound<'py, PyAny>,
+    start: &Bound<'py, PyAny>,
+    stop: &Bound<'py, PyAny>,
+) -> Result<Bound<'py, PyAny>, Fault> {
+    let real = || object.get_item(object.py().get_type::<PySlice>().call1((start, stop))?);
+    with_items(policy, object, |object| item::slice(object, start, stop), real)
+}
+
+/// The truth of a value.
+///
+/// # Errors
+/// When asking could run code of the application.
+pub(crate) fn truth(policy: Policy<'_>, object: &Bound<'_, PyAny>) -> Result<bool, Fault> {
+    with_items(policy, object, functions::truth, || object.is_truthy())
+}
+
+/// A unary operator.
+///
+/// # Errors
+/// As CPython raises, when it could run code of the application, or over a limit.
+pub(crate) fn unary<'py>(
+    policy: Policy<'_>,
+    op: UnaryOp,
+    operand: &Bound<'py, PyAny>,
+) -> Result<Bound<'py, PyAny>, Fault> {
+    settle(policy.mode, operand.py(), arithmetic::unary(op, operand), || match op {
+        UnaryOp::Negate => operand.neg(),
+        UnaryOp::Plus => operand.pos(),
+    })
+}
+
+/// A binary operator.
+///
+/// # Errors
+/// As CPython raises, when it could run code of the application, or over a limit.
+pub(crate) fn binary<'py>(
+    policy: Policy<'_>,
+    op: BinaryOp,
+    left: &Bound<'py, PyAny>,
+    right: &Bound<'py, PyAny>,
+) -> Result<Bound<'py, PyAny>, Fault> {
+    settle(policy.mode, left.py(), arithmetic::binary(op, left, right), || match op {
+        BinaryOp::Add => left.add(right),
+        BinaryOp::Subtract => left.sub(right),
+        BinaryOp::Multiply => left.mul(right),
+        BinaryOp::Divide => left.div(right),
+        BinaryOp::FloorDivide => left.floor_div(right),
+        BinaryOp::Modulo => left.rem(right),
+    })
+}
+
+/// A comparison or membership test.
+///
+/// # Errors
+/// As CPython raises, when it could run code of the application, or over a limit.
+pub(crate) fn compare<'py>(
+    policy: Policy<'_>,
+    op: CompareOp,
+    left: &Bound<'py, PyAny>,
+    right: &Bound<'py, PyAny>,
+) -> Result<bool, Fault> {
+    let rich = |op| left.rich_compare(right, op)?.is_truthy();
+    let real = || match op {
+        CompareOp::Equal => rich(pyo3::basic::CompareOp::Eq),
+        CompareOp::NotEqual => rich(pyo3::basic::CompareOp::Ne),
+        CompareOp::Less => rich(pyo3::basic::CompareOp::Lt),
+        CompareOp::LessEqual => rich(pyo3::basic::CompareOp::Le),
+        CompareOp::Greater => rich(pyo3::basic::CompareOp::Gt),
+        CompareOp::GreaterEqual => rich(pyo3::basic::CompareOp::Ge),
+        CompareOp::In => right.contains(left),
+        CompareOp::NotIn => right.contains(left).map(|found| !found),
+    };
+    match op {
+        CompareOp::In | CompareOp::NotIn => {
+            with_items(policy, right, |container| compare::compare(op, left, container), real)
+        }
+        _ => settle(policy.mode, left.py(), compare::compare(op, left, right), real),
+    }
+}
+
+/// A call of one of the language's functions; `timestamp` and `rand` are the host's own.
+///
+/// # Errors
+/// As CPython raises, when it could run code of the application, or over a limit.
+pub(crate) fn call<'py>(
+    policy: Policy<'_>,
+    py: Python<'py>,
+    function: Function,
+    arguments: &[Bound<'py, PyAny>],
+) -> Result<Bound<'py, PyAny>, Fault> {
+    if let (Function::Len, [object]) = (function, arguments) {
+        let length = with_items(policy, object, item::length, || object.len())?;
+        return length.into_bound_py_any(py).map_err(|error| refusal::fault_of(py, &error));
+    }
+    if let (Function::Bool, [object]) = (function, arguments) {
+        return Ok(PyBool::new(py, truth(policy, object)?).to_owned().into_any());
+    }
+    settle(policy.mode, py, functions::call(py, function, arguments), || real_call(py, function, arguments))
+}
+
+/// The built-in function of Python that does the same.
+fn real_call<'py>(
+    py: Python<'py>,
+    function: Function,
+    arguments: &[Bound<'py, PyAny>],
+) -> PyResult<Bound<'py, PyAny>> {
+    let name = match function {
+        Function::Str => "str",
+        Function::Int => "int",
+        Function::Float => "float",
+        Function::Abs => "abs",
+        Function::Min => "min",
+        Function::Max => "max",
+        Function::Round => "round",
+        _ => return Err(PyTypeError::new_err(format!("{function:?} takes none of these"))),
+    };
+    py.import("builtins")?.getattr(name)?.call1(PyTuple::new(py, arguments)?)
+}

@@ -1,0 +1,220 @@
+//! Why a read did not happen, in words for the author of the probe.
+
+use hogtrace_core::vm::{Fault, FaultKind};
+use pyo3::exceptions::{
+    PyArithmeticError, PyAttributeError, PyLookupError, PyMemoryError, PyOverflowError, PyRecursionError, PyTypeError,
+    PyValueError,
+};
+use pyo3::prelude::*;
+use pyo3::types::{PyString, PyType};
+
+use super::Mode;
+use super::names::{definer, names, short_name, type_name};
+use super::shape::{Family, shape_of};
+use super::slots::{Kind, bits, exception_arguments, kind_of, stored_item, stored_length};
+
+/// What a read by the safe rules gives.
+pub(super) type Safe<'py, T> = Result<T, Stop<'py>>;
+
+/// Why it gave nothing.
+pub(super) enum Stop<'py> {
+    /// The rules do not allow it.
+    Refused(Refusal<'py>),
+    /// It failed, as it would have in Python, or a limit stands against it.
+    Fault(Fault),
+}
+
+/// What the rules do not allow. Put into words only when nothing else helps.
+pub(super) struct Refusal<'py> {
+    class: Bound<'py, PyType>,
+    why: Why<'py>,
+}
+
+enum Why<'py> {
+    /// This method may be the application's; the type's `"[]"` can be trusted.
+    Item(&'static str),
+    /// This method may be the application's; nothing short of `access="python"` runs it.
+    Method(&'static str),
+    /// This attribute, because it is or leads to that.
+    Attribute(Bound<'py, PyString>, Hurdle),
+    /// Something of its own.
+    Words(&'static str),
+}
+
+/// What stands between a name and its value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Hurdle {
+    /// A `property`.
+    Property,
+    /// A `cached_property` without a value yet.
+    CachedProperty,
+    /// Another descriptor.
+    Descriptor,
+    /// `__getattr__`, which would be asked for it.
+    GetAttr,
+    /// `__getattribute__`, which is asked for everything.
+    GetAttribute,
+    /// Keys of a dict on the way that are not plain strings.
+    OddKeys,
+    /// An object that shows nothing of itself.
+    Closed,
+}
+
+impl<'py> Stop<'py> {
+    /// A failure.
+    pub(super) fn fault(kind: FaultKind, message: impl Into<std::borrow::Cow<'static, str>>) -> Self {
+        Self::Fault(Fault::new(kind, message))
+    }
+
+    /// An access to items that only a trust entry or `access="python"` allows.
+    pub(super) fn item(object: &Bound<'py, PyAny>, method: &'static str) -> Self {
+        Self::refused(object, Why::Item(method))
+    }
+
+    /// An operation that only `access="python"` allows.
+    pub(super) fn method(object: &Bound<'py, PyAny>, method: &'static str) -> Self {
+        Self::refused(object, Why::Method(method))
+    }
+
+    /// A refusal in words of its own, after the name of the object's type.
+    pub(super) fn words(object: &Bound<'py, PyAny>, words: &'static str) -> Self {
+        Self::refused(object, Why::Words(words))
+    }
+
+    /// An attribute that is not just stored.
+    pub(super) fn attribute(object: &Bound<'py, PyAny>, name: &Bound<'py, PyString>, hurdle: Hurdle) -> Self {
+        Self::refused(object, Why::Attribute(name.clone(), hurdle))
+    }
+
+    fn refused(object: &Bound<'py, PyAny>, why: Why<'py>) -> Self {
+        Self::Refused(Refusal { class: kind_of(object).object(object.py()), why })
+    }
+
+    /// The fault of an exception that C code of a built-in type raised.
+    pub(super) fn raised(py: Python<'py>, error: &PyErr) -> Self {
+        Self::Fault(fault_of(py, error))
+    }
+}
+
+impl Refusal<'_> {
+    /// The refusal as the fault that the author of the probe sees.
+    pub(super) fn into_fault(self) -> Fault {
+        let py = self.class.py();
+        let kind = Kind::from_type(&self.class);
+        let message = match self.why {
+            Why::Item(method) => {
+                let (class, full) = owner(kind, &PyString::new(py, method));
+                format!(
+                    "`{class}.{method}` may run code of the application; to allow it add (\"{full}\", \"[]\", \
+                     \"call\") to TRUST"
+                )
+            }
+            Why::Method(method) => {
+                let (class, _) = owner(kind, &PyString::new(py, method));
+                format!("`{class}.{method}` may run code of the application; only access=\"python\" allows it")
+            }
+            Why::Words(words) => format!("{}: {words}", type_name(py, kind)),
+            Why::Attribute(name, hurdle) => attribute_words(kind, &name, hurdle),
+        };
+        Fault::new(FaultKind::Refused, message)
+    }
+}
+
+/// The name of the class that defines `name`, alone and with its module.
+fn owner(kind: Kind<'_>, name: &Bound<'_, PyString>) -> (String, String) {
+    let (module, class) = names(name.py(), definer(kind, name));
+    let full = format!("{module}.{class}");
+    (class, full)
+}
+
+fn attribute_words(kind: Kind<'_>, name: &Bound<'_, PyString>, hurdle: Hurdle) -> String {
+    let py = name.py();
+    let text = name.to_string_lossy();
+    let method = match hurdle {
+        Hurdle::GetAttr => Some("__getattr__"),
+        Hurdle::GetAttribute => Some("__getattribute__"),
+        _ => None,
+    };
+    let (class, full) = match method {
+        Some(method) => owner(kind, &PyString::new(py, method)),
+        None => owner(kind, name),
+    };
+    let reason = match hurdle {
+        Hurdle::Closed => return format!("objects of type {} have no readable attributes", type_name(py, kind)),
+        Hurdle::Property => "is a property: reading it would run code of the application".to_owned(),
+        Hurdle::CachedProperty => {
+            "is a cached property without a value yet: reading it would run code of the application".to_owned()
+        }
+        Hurdle::Descriptor => "is a descriptor: reading it may run code of the application".to_owned(),
+        Hurdle::GetAttr | Hurdle::GetAttribute => {
+            format!("is not just stored: `{class}.{}` would run for it", method.unwrap_or_default())
+        }
+        Hurdle::OddKeys => "may run code of the application: not all names there are plain strings".to_owned(),
+    };
+    format!("`{class}.{text}` {reason}; to allow it add (\"{full}\", \"{text}\", \"call\") to TRUST")
+}
+
+/// A key as messages show it: numbers and short strings in full, of others the type.
+pub(super) fn key_text(key: &Bound<'_, PyAny>) -> String {
+    const LONGEST: usize = 100;
+    let shape = shape_of(key);
+    match shape.family {
+        Family::Str => {
+            let text = key.cast::<PyString>().map(|text| text.to_string_lossy().into_owned()).unwrap_or_default();
+            let cut = text.char_indices().nth(LONGEST).map_or(text.len(), |(index, _)| index);
+            let more = if cut < text.len() { "…" } else { "" };
+            format!("'{}{more}'", &text[..cut])
+        }
+        Family::Int | Family::Bool if shape.is_exact() && bits(key) <= i64::BITS as usize => {
+            key.str().map(|text| text.to_string_lossy().into_owned()).unwrap_or_default()
+        }
+        Family::None => "None".to_owned(),
+        _ => format!("of type {}", type_name(key.py(), shape.kind)),
+    }
+}
+
+/// What remains of a read: its value, what `fallback` gives where the rules refuse and the mode lifts them, or a fault.
+pub(super) fn settle<'py, T>(
+    mode: Mode,
+    py: Python<'py>,
+    outcome: Safe<'py, T>,
+    fallback: impl FnOnce() -> PyResult<T>,
+) -> Result<T, Fault> {
+    match outcome {
+        Ok(value) => Ok(value),
+        Err(Stop::Fault(fault)) => Err(fault),
+        Err(Stop::Refused(_)) if mode == Mode::Python => fallback().map_err(|error| fault_of(py, &error)),
+        Err(Stop::Refused(refusal)) => Err(refusal.into_fault()),
+    }
+}
+
+/// An exception as a fault, in CPython's words where they are plain.
+pub(super) fn fault_of(py: Python<'_>, error: &PyErr) -> Fault {
+    let value = error.value(py);
+    let is = |class: Bound<'_, PyType>| kind_of(value).derives_from(Kind::from_type(&class));
+    let kind = if is(py.get_type::<PyAttributeError>()) {
+        FaultKind::Attribute
+    } else if is(py.get_type::<PyLookupError>()) {
+        FaultKind::Lookup
+    } else if is(py.get_type::<PyTypeError>()) {
+        FaultKind::Type
+    } else if is(py.get_type::<PyOverflowError>()) || is(py.get_type::<PyArithmeticError>()) {
+        FaultKind::Arithmetic
+    } else if is(py.get_type::<PyMemoryError>()) || is(py.get_type::<PyRecursionError>()) {
+        FaultKind::Limit
+    } else {
+        FaultKind::Value
+    };
+    let message = exception_arguments(value)
+        .filter(|arguments| stored_length(arguments) == 1)
+        .and_then(|arguments| stored_item(&arguments, 0))
+        .and_then(|message| message.cast_into_exact::<PyString>().ok())
+        .map(|message| message.to_string_lossy().into_owned());
+    let name = short_name(value);
+    let message = match message {
+        Some(message) if kind != FaultKind::Value || value.is_exact_instance_of::<PyValueError>() => message,
+        Some(message) => format!("{name}: {message}"),
+        None => name,
+    };
+    Fault::new(kind, message)
+}

@@ -1,0 +1,365 @@
+//! The text of values, made from what is stored in them.
+
+use std::fmt::Write;
+
+use hogtrace_core::vm::FaultKind;
+use pyo3::ffi;
+use pyo3::intern;
+use pyo3::prelude::*;
+use pyo3::types::PyString;
+
+use super::arithmetic::exact_int;
+use super::attribute::attribute;
+use super::functions::exact_str;
+use super::names::{definer, name_of, names, short_name};
+use super::refusal::{Safe, Stop};
+use super::shape::{Family, Shape, shape_of};
+use super::slots::{
+    Kind, Slot, bits, call_unary, exception_arguments, kind_of, member, stored_item, stored_length, string_size,
+};
+use super::time::{is_plain_zone, zone_of};
+use super::work::{BITS, BYTES};
+
+/// A class of the standard library whose objects are told by a text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Known {
+    /// `uuid.UUID`
+    Uuid,
+    /// `pathlib.PurePath`
+    Path,
+    /// `enum.Enum`
+    Enum,
+}
+
+/// Which of those classes a type is or derives from.
+pub(crate) fn known_class(py: Python<'_>, kind: Kind<'_>) -> Option<Known> {
+    let is_candidate = |kind: &Kind<'_>| {
+        kind.heap_name(py).is_some_and(|name| {
+            let name = name.cast::<PyString>().map(|name| name.to_string_lossy());
+            name.is_ok_and(|name| matches!(&*name, "UUID" | "PurePath" | "Enum"))
+        })
+    };
+    kind.lineage().filter(is_candidate).find_map(|kind| known_name(&names(py, kind)))
+}
+
+fn known_name((module, name): &(String, String)) -> Option<Known> {
+    match (module.as_str(), name.as_str()) {
+        ("uuid", "UUID") => Some(Known::Uuid),
+        ("pathlib" | "pathlib._local", "PurePath") => Some(Known::Path),
+        ("enum", "Enum") => Some(Known::Enum),
+        _ => None,
+    }
+}
+
+/// `str(object)`, for what has a text that is not code of the application's.
+pub(super) fn str_of<'py>(object: &Bound<'py, PyAny>) -> Safe<'py, Bound<'py, PyAny>> {
+    let py = object.py();
+    let shape = shape_of(object);
+    let text = match shape.family {
+        Family::Other => return known_text(object, &shape),
+        Family::Exception => match exception_text(object) {
+            Some(text) => text,
+            None => return Err(Stop::method(object, "__str__")),
+        },
+        _ if !shape.keeps(Slot::Str) || !shape.keeps(Slot::Repr) && shape.family != Family::Str => {
+            return Err(Stop::method(object, "__str__"));
+        }
+        Family::Str => return exact_str(object).map(Bound::into_any),
+        Family::Int if bits(object) > BITS => {
+            let message = format!("an integer of {} bits; there are at most {BITS}", bits(object));
+            return Err(Stop::fault(FaultKind::Limit, message));
+        }
+        Family::None | Family::Bool | Family::Int | Family::Float | Family::Complex => {
+            return object.str().map(Bound::into_any).map_err(|error| Stop::raised(py, &error));
+        }
+        Family::Bytes if stored_length(object) <= BYTES / 4 => {
+            // `str` of bytes is their `repr`, but warns where the interpreter was told to.
+            return object.repr().map(Bound::into_any).map_err(|error| Stop::raised(py, &error));
+        }
+        Family::Date | Family::DateTime | Family::Time => match moment_text(object, ' ') {
+            Some(text) => text,
+            None => return Err(Stop::method(object, "__str__")),
+        },
+        Family::TimeDelta => span_text(object),
+        Family::Decimal => match decimal_text(object) {
+            Some(text) => text,
+            None => return Err(Stop::words(object, "too many digits")),
+        },
+        _ => return Err(no_text(object)),
+    };
+    Ok(PyString::new(py, &text).into_any())
+}
+
+fn no_text<'py>(object: &Bound<'py, PyAny>) -> Stop<'py> {
+    let message = format!("str() takes None, booleans, numbers, strings, dates and the like, not '{}'", short_name(object));
+    Stop::fault(FaultKind::Type, message)
+}
+
+/// The text of an object of one of the known classes whose `__str__` is still that class's.
+fn known_text<'py>(object: &Bound<'py, PyAny>, shape: &Shape<'_>) -> Safe<'py, Bound<'py, PyAny>> {
+    let py = object.py();
+    if shape.keeps(Slot::Str) && shape.keeps(Slot::Repr) {
+        return Err(no_text(object));
+    }
+    let text = match known_name(&names(py, definer(shape.kind, intern!(py, "__str__")))) {
+        Some(Known::Uuid) => uuid_text(object),
+        Some(Known::Path) => path_text(object),
+        Some(Known::Enum) => enum_name(object).map(|name| format!("{}.{name}", short_name(object))),
+        None => None,
+    };
+    match text {
+        Some(text) => Ok(PyString::new(py, &text).into_any()),
+        None => Err(Stop::method(object, "__str__")),
+    }
+}
+
+/// A date, time or datetime in ISO 8601, with `separator` between the day and the hour. An offset that only code of the
+/// application knows is replaced by the name of the zone's type in brackets.
+pub(crate) fn moment_text(moment: &Bound<'_, PyAny>, separator: char) -> Option<String> {
+    let raw = moment.as_ptr();
+    let mut text = String::new();
+    let family = shape_of(moment).family;
+    // SAFETY: by its shape `moment` is a date, datetime or time in C, whose fields these are.
+    let (day, hour) = unsafe {
+        let day = matches!(family, Family::Date | Family::DateTime)
+            .then(|| (ffi::PyDateTime_GET_YEAR(raw), ffi::PyDateTime_GET_MONTH(raw), ffi::PyDateTime_GET_DAY(raw)));
+        let hour = match family {
+            Family::DateTime => Some((
+                ffi::PyDateTime_DATE_GET_HOUR(raw),
+                ffi::PyDateTime_DATE_GET_MINUTE(raw),
+                ffi::PyDateTime_DATE_GET_SECOND(raw),
+                ffi::PyDateTime_DATE_GET_MICROSECOND(raw),
+            )),
+            Family::Time => Some((
+                ffi::PyDateTime_TIME_GET_HOUR(raw),
+                ffi::PyDateTime_TIME_GET_MINUTE(raw),
+                ffi::PyDateTime_TIME_GET_SECOND(raw),
+                ffi::PyDateTime_TIME_GET_MICROSECOND(raw),
+            )),
+            _ => None,
+        };
+        (day, hour)
+    };
+    if let Some((year, month, day)) = day {
+        let _ = write!(text, "{year:04}-{month:02}-{day:02}");
+    }
+    if day.is_some() && hour.is_some() {
+        text.push(separator);
+    }
+    if let Some((hour, minute, second, microsecond)) = hour {
+        let _ = write!(text, "{hour:02}:{minute:02}:{second:02}");
+        if microsecond != 0 {
+            let _ = write!(text, ".{microsecond:06}");
+        }
+    }
+    if let Some(zone) = zone_of(moment) {
+        match offset(moment, &zone) {
+            Some(offset) => text.push_str(&offset),
+            None => _ = write!(text, "[{}]", name_of(&zone)),
+        }
+    }
+    (!text.is_empty()).then_some(text)
+}
+
+/// The offset of a moment in a plain zone, as ISO 8601 has it; empty where the zone has none.
+fn offset(moment: &Bound<'_, PyAny>, zone: &Bound<'_, PyAny>) -> Option<String> {
+    let shape = shape_of(moment);
+    // A zone in C asks methods of a subclass of datetime.
+    if !is_plain_zone(zone) || !shape.is_exact() {
+        return None;
+    }
+    let asked = if shape.family == Family::DateTime { moment.clone() } else { moment.py().None().into_bound(moment.py()) };
+    let offset = zone.call_method1(intern!(moment.py(), "utcoffset"), (asked,)).ok()?;
+    if shape_of(&offset).family != Family::TimeDelta {
+        return Some(String::new());
+    }
+    let (days, seconds, microseconds) = span(&offset);
+    let total = i64::from(days) * 86_400 + i64::from(seconds);
+    let sign = if total < 0 { '-' } else { '+' };
+    let total = total.abs();
+    let mut text = format!("{sign}{:02}:{:02}", total / 3600, total / 60 % 60);
+    if total % 60 != 0 || microseconds != 0 {
+        let _ = write!(text, ":{:02}", total % 60);
+    }
+    Some(text)
+}
+
+/// Days, seconds and microseconds of a timedelta.
+fn span(span: &Bound<'_, PyAny>) -> (i32, i32, i32) {
+    let raw = span.as_ptr();
+    // SAFETY: the callers know it for a timedelta in C, whose fields these are.
+    unsafe {
+        (
+            ffi::PyDateTime_DELTA_GET_DAYS(raw),
+            ffi::PyDateTime_DELTA_GET_SECONDS(raw),
+            ffi::PyDateTime_DELTA_GET_MICROSECONDS(raw),
+        )
+    }
+}
+
+/// A timedelta as `str` shows it.
+pub(crate) fn span_text(object: &Bound<'_, PyAny>) -> String {
+    let (days, seconds, microseconds) = span(object);
+    let mut text = match days {
+        0 => String::new(),
+        1 | -1 => format!("{days} day, "),
+        _ => format!("{days} days, "),
+    };
+    let _ = write!(text, "{}:{:02}:{:02}", seconds / 3600, seconds / 60 % 60, seconds % 60);
+    if microseconds != 0 {
+        let _ = write!(text, ".{microseconds:06}");
+    }
+    text
+}
+
+/// Whether a decimal has few enough digits to work with.
+pub(crate) fn decimal_fits(decimal: &Bound<'_, PyAny>) -> bool {
+    let py = decimal.py();
+    let size = shape_of(decimal)
+        .base
+        .lookup(intern!(py, "__sizeof__"))
+        .ok()
+        .flatten()
+        .and_then(|method| method.call1((decimal,)).ok())
+        .and_then(|size| size.extract::<usize>().ok());
+    size.is_some_and(|size| size <= BYTES / 4)
+}
+
+/// The digits of a decimal.
+pub(crate) fn decimal_text(decimal: &Bound<'_, PyAny>) -> Option<String> {
+    if !decimal_fits(decimal) {
+        return None;
+    }
+    let text = call_unary(shape_of(decimal).base, Slot::Str, decimal)?.ok()?;
+    Some(text.cast_into::<PyString>().ok()?.to_string_lossy().into_owned())
+}
+
+/// What an object stores under `name`.
+pub(crate) fn stored<'py>(object: &Bound<'py, PyAny>, name: &str) -> Option<Bound<'py, PyAny>> {
+    attribute(object, &PyString::intern(object.py(), name)).ok()
+}
+
+/// A UUID in its usual form.
+pub(crate) fn uuid_text(uuid: &Bound<'_, PyAny>) -> Option<String> {
+    let number = stored(uuid, "int")?;
+    if shape_of(&number).family != Family::Int || bits(&number) > 128 {
+        return None;
+    }
+    let number: u128 = exact_int(&number).ok()?.extract().ok()?;
+    let digits = format!("{number:032x}");
+    Some([&digits[..8], &digits[8..12], &digits[12..16], &digits[16..20], &digits[20..]].join("-"))
+}
+
+/// A path as `str` shows it.
+pub(crate) fn path_text(path: &Bound<'_, PyAny>) -> Option<String> {
+    let text = |value: Bound<'_, PyAny>| {
+        (shape_of(&value).family == Family::Str)
+            .then(|| value.cast::<PyString>().ok().map(|text| text.to_string_lossy().into_owned()))
+            .flatten()
+    };
+    // Made at the first `str()`.
+    if let Some(known) = stored(path, "_str").and_then(text) {
+        return Some(known);
+    }
+    let separator = if short_name(path).contains("Windows") { "\\" } else { "/" };
+    // Python 3.11 parses at once, later ones keep what they were given.
+    let (parts, parsed) = match stored(path, "_parts") {
+        Some(parts) => (parts, true),
+        None => (stored(path, "_raw_paths")?, false),
+    };
+    if !matches!(shape_of(&parts).family, Family::List | Family::Tuple) {
+        return None;
+    }
+    let parts: Vec<String> =
+        (0..stored_length(&parts).min(1000)).filter_map(|index| stored_item(&parts, index)).filter_map(text).collect();
+    if parsed {
+        // The first part is the anchor, which ends in a separator already.
+        let anchored = parts.first().is_some_and(|first| first.ends_with(separator));
+        return Some(match parts.split_first() {
+            Some((anchor, rest)) if anchored => anchor.clone() + &rest.join(separator),
+            Some(_) => parts.join(separator),
+            None => ".".to_owned(),
+        });
+    }
+    if separator != "/" {
+        return Some(parts.join(separator));
+    }
+    Some(joined(&parts))
+}
+
+/// The POSIX path that pieces make: the last absolute one begins it, and single dots and double separators are nothing.
+fn joined(pieces: &[String]) -> String {
+    let begin = pieces.iter().rposition(|piece| piece.starts_with('/')).unwrap_or(0);
+    let whole = pieces[begin..].join("/");
+    // Exactly two slashes at the beginning mean something of their own.
+    let root = match whole.bytes().take_while(|&byte| byte == b'/').count() {
+        0 => "",
+        2 => "//",
+        _ => "/",
+    };
+    let names: Vec<_> = whole.split('/').filter(|name| !name.is_empty() && *name != ".").collect();
+    if root.is_empty() && names.is_empty() { ".".to_owned() } else { root.to_owned() + &names.join("/") }
+}
+
+/// The name of a member of an enumeration.
+pub(crate) fn enum_name(member: &Bound<'_, PyAny>) -> Option<String> {
+    let name = stored(member, "_name_")?;
+    if shape_of(&name).family != Family::Str {
+        return None;
+    }
+    Some(name.cast::<PyString>().ok()?.to_string_lossy().into_owned())
+}
+
+/// `str` of an exception whose text C code makes of plain values.
+pub(crate) fn exception_text(exception: &Bound<'_, PyAny>) -> Option<String> {
+    const FIELDS: [&str; 10] =
+        ["errno", "strerror", "filename", "filename2", "msg", "name", "path", "object", "reason", "encoding"];
+    let kind = kind_of(exception);
+    let native = kind.native();
+    let built_in = !native.c_name().to_bytes().contains(&b'.') && native.c_name() != c"SyntaxError";
+    if !built_in || !kind.shares(Slot::Str, native) {
+        return None;
+    }
+    let fields = FIELDS.iter().filter_map(|name| native_field(exception, native, name));
+    if !arguments(exception)?.iter().chain(&fields.collect::<Vec<_>>()).all(is_plain) {
+        return None;
+    }
+    let text = call_unary(native, Slot::Str, exception)?.ok()?;
+    Some(text.cast_into::<PyString>().ok()?.to_string_lossy().into_owned())
+}
+
+/// The message of an exception: its text, or where only code of the application makes that, its one argument if that is
+/// a string.
+pub(crate) fn exception_message(exception: &Bound<'_, PyAny>) -> Option<String> {
+    exception_text(exception).or_else(|| match arguments(exception)?.as_slice() {
+        [only] if shape_of(only).family == Family::Str => {
+            exact_str(only).ok().map(|text| text.to_string_lossy().into_owned())
+        }
+        _ => None,
+    })
+}
+
+/// The arguments of an exception, unless they are many.
+fn arguments<'py>(exception: &Bound<'py, PyAny>) -> Option<Vec<Bound<'py, PyAny>>> {
+    let arguments = exception_arguments(exception)?;
+    (stored_length(&arguments) <= 10).then(|| (0..10).map_while(|index| stored_item(&arguments, index)).collect())
+}
+
+/// Whether `str` and `repr` of a value run no code of the application and stay small.
+fn is_plain(value: &Bound<'_, PyAny>) -> bool {
+    let shape = shape_of(value);
+    let small = match shape.family {
+        Family::None | Family::Bool | Family::Float => true,
+        Family::Int => bits(value) <= BITS,
+        Family::Str => value.cast::<PyString>().is_ok_and(|text| string_size(text).0 <= BYTES),
+        Family::Bytes => stored_length(value) <= BYTES / 4,
+        _ => false,
+    };
+    small && shape.is_exact()
+}
+
+/// What a native exception type keeps in the object itself under that name.
+fn native_field<'py>(exception: &Bound<'py, PyAny>, native: Kind<'_>, name: &str) -> Option<Bound<'py, PyAny>> {
+    let descriptor = native.lookup(&PyString::intern(exception.py(), name)).ok().flatten()?;
+    member(&descriptor, exception)
+}

@@ -1,0 +1,319 @@
+//! `execute_probe` and `ProbeExecutor`: one run over a frame that the caller has in hand.
+
+use std::sync::Arc;
+
+use hogtrace_core::bytecode::Input;
+use hogtrace_core::value::Value;
+use hogtrace_core::vm::{self, Fault};
+use pyo3::exceptions::PyValueError;
+use pyo3::intern;
+use pyo3::prelude::*;
+use pyo3::types::{PyDict, PyFrame, PyString, PyTuple};
+
+use crate::event::Failure;
+use crate::host::{PythonHost, Secrecy, World, no_name};
+use crate::linked::Linked;
+use crate::number::to_value;
+use crate::program::{Probe, Program};
+use crate::redact::Redaction;
+use crate::snapshot::Packed;
+use crate::store::RequestLocalStore;
+use crate::trust::TrustList;
+
+/// The flag of a code object that has `*args`, and of one that has `**kwargs`.
+const CO_VARARGS: usize = 0x04;
+const CO_VARKEYWORDS: usize = 0x08;
+
+/// Runs one probe over a frame and gives its first capture, or `None`.
+#[pyfunction]
+#[pyo3(signature = (program, probe, frame, store, retval = None, exception = None, *, redact = false, access = "safe"))]
+#[expect(clippy::too_many_arguments, reason = "the public signature")]
+pub(crate) fn execute_probe<'py>(
+    py: Python<'py>,
+    program: &Program,
+    probe: &Probe,
+    frame: &Bound<'py, PyFrame>,
+    store: &Bound<'py, RequestLocalStore>,
+    retval: Option<Bound<'py, PyAny>>,
+    exception: Option<Bound<'py, PyAny>>,
+    redact: bool,
+    access: &str,
+) -> PyResult<Option<Bound<'py, PyAny>>> {
+    let linked = link(py, program, probe, redact, access)?;
+    execute(py, &linked, frame, store, retval, exception)
+}
+
+/// A probe bound to a store, to run over many frames.
+#[pyclass(frozen, module = "hogtrace")]
+pub(crate) struct ProbeExecutor {
+    linked: Linked,
+    store: Py<RequestLocalStore>,
+}
+
+#[pymethods]
+impl ProbeExecutor {
+    #[new]
+    fn new(
+        py: Python<'_>,
+        program: &Program,
+        probe: &Probe,
+        store: Py<RequestLocalStore>,
+    ) -> PyResult<Self> {
+        Ok(Self {
+            linked: link(py, program, probe, false, "safe")?,
+            store,
+        })
+    }
+
+    /// Runs the probe over a frame and gives its first capture, or `None`.
+    #[pyo3(signature = (frame, retval = None, exception = None))]
+    fn execute<'py>(
+        &self,
+        py: Python<'py>,
+        frame: &Bound<'py, PyFrame>,
+        retval: Option<Bound<'py, PyAny>>,
+        exception: Option<Bound<'py, PyAny>>,
+    ) -> PyResult<Option<Bound<'py, PyAny>>> {
+        execute(
+            py,
+            &self.linked,
+            frame,
+            self.store.bind(py),
+            retval,
+            exception,
+        )
+    }
+}
+
+fn link(
+    py: Python<'_>,
+    program: &Program,
+    probe: &Probe,
+    redact: bool,
+    access: &str,
+) -> PyResult<Linked> {
+    if !Arc::ptr_eq(&program.verified, &probe.program) {
+        return Err(PyValueError::new_err(
+            "the probe is not one of this program's",
+        ));
+    }
+    let redaction = if redact {
+        Some(Py::new(py, Redaction::new(Vec::new(), Vec::new(), true))?)
+    } else {
+        None
+    };
+    let trust = Py::new(py, TrustList::empty())?;
+    Linked::new(
+        py,
+        Arc::clone(&program.verified),
+        probe.index,
+        access,
+        trust,
+        redaction,
+    )
+}
+
+fn execute<'py>(
+    py: Python<'py>,
+    linked: &Linked,
+    frame: &Bound<'py, PyFrame>,
+    store: &Bound<'py, RequestLocalStore>,
+    retval: Option<Bound<'py, PyAny>>,
+    exception: Option<Bound<'py, PyAny>>,
+) -> PyResult<Option<Bound<'py, PyAny>>> {
+    let world = FrameWorld {
+        py,
+        linked,
+        frame,
+        retval: retval.unwrap_or_else(|| py.None().into_bound(py)),
+        exception: exception.unwrap_or_else(|| py.None().into_bound(py)),
+        parts: FrameParts::of(frame)?,
+        variables: PyDict::new(py),
+        first: None,
+    };
+    let mut host = PythonHost::new(py, linked, world, Some(store.clone()));
+    vm::run(linked.verified(), &mut host);
+    host.world
+        .first
+        .map(|fields| Ok(fields.to_python(py)?.into_any()))
+        .transpose()
+}
+
+/// A frame, taken apart once.
+struct FrameParts<'py> {
+    locals: Bound<'py, PyAny>,
+    names: Bound<'py, PyTuple>,
+    positional: usize,
+    keyword_only: usize,
+    flags: usize,
+}
+
+impl<'py> FrameParts<'py> {
+    fn of(frame: &Bound<'py, PyFrame>) -> PyResult<Self> {
+        let py = frame.py();
+        let code = frame.getattr(intern!(py, "f_code"))?;
+        Ok(Self {
+            locals: frame.getattr(intern!(py, "f_locals"))?,
+            names: code.getattr(intern!(py, "co_varnames"))?.cast_into()?,
+            positional: code.getattr(intern!(py, "co_argcount"))?.extract()?,
+            keyword_only: code.getattr(intern!(py, "co_kwonlyargcount"))?.extract()?,
+            flags: code.getattr(intern!(py, "co_flags"))?.extract()?,
+        })
+    }
+
+    /// The local of that name, if it has a value now.
+    fn local(&self, name: &Bound<'py, PyAny>) -> Option<Bound<'py, PyAny>> {
+        // A frame's locals are a dict or CPython's own view of the frame, but for a class body whose metaclass
+        // prepared something else.
+        let own = self.locals.is_exact_instance_of::<PyDict>()
+            || self
+                .locals
+                .get_type()
+                .name()
+                .is_ok_and(|kind| kind == "FrameLocalsProxy");
+        if own {
+            self.locals.get_item(name).ok()
+        } else {
+            None
+        }
+    }
+
+    fn local_at(&self, slot: usize) -> Option<Bound<'py, PyAny>> {
+        self.local(&self.names.get_item(slot).ok()?)
+    }
+
+    fn star(&self) -> Option<Bound<'py, PyTuple>> {
+        if self.flags & CO_VARARGS == 0 {
+            return None;
+        }
+        self.local_at(self.positional + self.keyword_only)?
+            .cast_into_exact()
+            .ok()
+    }
+
+    fn args(&self) -> PyResult<Bound<'py, PyTuple>> {
+        let py = self.names.py();
+        let mut values = Vec::new();
+        for slot in 0..self.positional {
+            values.push(
+                self.local_at(slot)
+                    .unwrap_or_else(|| py.None().into_bound(py)),
+            );
+        }
+        values.extend(self.star().iter().flat_map(|rest| rest.iter()));
+        PyTuple::new(py, values)
+    }
+
+    fn kwargs(&self) -> PyResult<Bound<'py, PyDict>> {
+        let kwargs = PyDict::new(self.names.py());
+        for slot in self.positional..self.positional + self.keyword_only {
+            if let Some(value) = self.local_at(slot) {
+                kwargs.set_item(self.names.get_item(slot)?, value)?;
+            }
+        }
+        if self.flags & CO_VARKEYWORDS != 0 {
+            let slot =
+                self.positional + self.keyword_only + usize::from(self.flags & CO_VARARGS != 0);
+            if let Some(Ok(rest)) = self.local_at(slot).map(Bound::cast_into_exact::<PyDict>) {
+                kwargs.update(rest.as_mapping())?;
+            }
+        }
+        Ok(kwargs)
+    }
+}
+
+/// The values of a frame: all of them as they are now.
+struct FrameWorld<'a, 'py> {
+    py: Python<'py>,
+    linked: &'a Linked,
+    frame: &'a Bound<'py, PyFrame>,
+    retval: Bound<'py, PyAny>,
+    exception: Bound<'py, PyAny>,
+    parts: FrameParts<'py>,
+    /// `$call` lives for this one run.
+    variables: Bound<'py, PyDict>,
+    /// The first capture, packed.
+    first: Option<Packed>,
+}
+
+impl<'py> FrameWorld<'_, 'py> {
+    fn globals(&self) -> Option<Bound<'py, PyDict>> {
+        self.frame
+            .getattr(intern!(self.py, "f_globals"))
+            .ok()?
+            .cast_into_exact()
+            .ok()
+    }
+}
+
+impl<'py> World<'py> for FrameWorld<'_, 'py> {
+    fn input(&mut self, slot: u16) -> Result<Value<Bound<'py, PyAny>>, Fault> {
+        let failed = |error: PyErr| no_name(error.to_string());
+        let parts = &self.parts;
+        let found = match &self.linked.inputs()[usize::from(slot)] {
+            Input::Args => Some(parts.args().map_err(failed)?.into_any()),
+            Input::Kwargs => Some(parts.kwargs().map_err(failed)?.into_any()),
+            Input::Arg(position) => {
+                let position = usize::from(*position);
+                let value = match position.checked_sub(parts.positional) {
+                    None => parts.local_at(position),
+                    Some(rest) => parts.star().and_then(|star| star.get_item(rest).ok()),
+                };
+                return value
+                    .map(to_value)
+                    .ok_or_else(|| no_name(format!("the frame has no arg{position}")));
+            }
+            Input::SelfArgument => {
+                let name = parts
+                    .names
+                    .get_item(0)
+                    .ok()
+                    .filter(|_| parts.positional > 0);
+                name.filter(|name| name.eq("self").unwrap_or(false))
+                    .and_then(|name| parts.local(&name))
+            }
+            Input::Name(name) => {
+                let name = self.linked.name(self.py, *name);
+                parts
+                    .local(name)
+                    .or_else(|| self.globals()?.get_item(name).ok().flatten())
+            }
+            Input::Locals => Some(parts.locals.clone()),
+            Input::Globals => self.globals().map(Bound::into_any),
+            Input::Retval => Some(self.retval.clone()),
+            Input::Exception => Some(self.exception.clone()),
+            Input::Duration => return Ok(Value::None),
+        };
+        found
+            .map(to_value)
+            .ok_or_else(|| match &self.linked.inputs()[usize::from(slot)] {
+                Input::Name(name) => no_name(format!(
+                    "the name {:?} is neither a local nor a global here",
+                    self.linked.name_text(*name)
+                )),
+                _ => no_name("the frame has no first argument named self"),
+            })
+    }
+
+    fn call_variable(&self, name: &Bound<'py, PyString>) -> Option<Bound<'py, PyAny>> {
+        self.variables.get_item(name).ok().flatten()
+    }
+
+    fn set_call_variable(
+        &mut self,
+        name: &Bound<'py, PyString>,
+        value: Bound<'py, PyAny>,
+    ) -> Result<(), Fault> {
+        self.variables
+            .set_item(name, value)
+            .map_err(|error| no_name(error.to_string()))
+    }
+
+    fn secrecy(&self, _: usize, _: usize, _: &Value<Bound<'py, PyAny>>) -> Secrecy<'py> {
+        Secrecy::Open
+    }
+
+    fn emit(&mut self, fields: Packed, _errors: Vec<Failure>) {
+        self.first.get_or_insert(fields);
+    }
+}

@@ -1,0 +1,266 @@
+//! The machine's host in CPython: one for both worlds, a frame given to `execute_probe` and a call of a woven
+//! function, which differ only in where names come from and where captures go.
+
+use hogtrace_core::bytecode::{BinaryOp, CompareOp, Function, Scope, UnaryOp};
+use hogtrace_core::value::Value;
+use hogtrace_core::vm::{Fault, FaultKind, Host};
+use pyo3::prelude::*;
+use pyo3::types::PyString;
+
+use crate::access;
+use crate::event::{self, Failure};
+use crate::linked::Linked;
+use crate::number::{from_value, to_value};
+use crate::random;
+use crate::snapshot::{Limits, Packed, Writer};
+use crate::store::RequestLocalStore;
+
+/// Where the names of one run come from, and where its captures go.
+pub(crate) trait World<'py> {
+    /// The value of input `slot` of the probe.
+    fn input(&mut self, slot: u16) -> Result<Value<Bound<'py, PyAny>>, Fault>;
+
+    /// A variable of the call, if it was set.
+    fn call_variable(&self, name: &Bound<'py, PyString>) -> Option<Bound<'py, PyAny>>;
+
+    /// Sets a variable of the call.
+    fn set_call_variable(
+        &mut self,
+        name: &Bound<'py, PyString>,
+        value: Bound<'py, PyAny>,
+    ) -> Result<(), Fault>;
+
+    /// How much of a field is secret because of the parameters that it was read through.
+    fn secrecy(
+        &self,
+        capture: usize,
+        field: usize,
+        value: &Value<Bound<'py, PyAny>>,
+    ) -> Secrecy<'py>;
+
+    /// Takes a capture: its fields in packed form, and what went wrong in this run so far.
+    fn emit(&mut self, fields: Packed, errors: Vec<Failure>);
+}
+
+/// How much of a captured value must not be shown.
+pub(crate) enum Secrecy<'py> {
+    Open,
+    Hidden,
+    /// This value stands in for the captured one.
+    Replaced(Bound<'py, PyAny>),
+}
+
+/// One run of one probe.
+pub(crate) struct PythonHost<'a, 'py, W> {
+    py: Python<'py>,
+    linked: &'a Linked,
+    pub(crate) world: W,
+    store: Option<Bound<'py, RequestLocalStore>>,
+    /// Faults that no capture has carried away yet, and the field that each spoiled.
+    pending: Vec<(Fault, Option<u16>)>,
+    /// How many faults there were, and the last of them.
+    pub(crate) faults: u64,
+    pub(crate) last_fault: Option<Fault>,
+}
+
+impl<'a, 'py, W: World<'py>> PythonHost<'a, 'py, W> {
+    pub(crate) fn new(
+        py: Python<'py>,
+        linked: &'a Linked,
+        world: W,
+        store: Option<Bound<'py, RequestLocalStore>>,
+    ) -> Self {
+        Self {
+            py,
+            linked,
+            world,
+            store,
+            pending: Vec::new(),
+            faults: 0,
+            last_fault: None,
+        }
+    }
+
+    fn object(&self, value: &Value<Bound<'py, PyAny>>) -> Bound<'py, PyAny> {
+        from_value(self.py, value)
+    }
+}
+
+impl<'py, W: World<'py>> Host for PythonHost<'_, 'py, W> {
+    type Object = Bound<'py, PyAny>;
+
+    fn input(&mut self, slot: u16) -> Result<Value<Self::Object>, Fault> {
+        self.world.input(slot)
+    }
+
+    fn constant(&mut self, index: u16) -> Value<Self::Object> {
+        self.linked.constant(self.py, index)
+    }
+
+    fn variable(&mut self, scope: Scope, name: u16) -> Value<Self::Object> {
+        let name = self.linked.name(self.py, name);
+        let found = match scope {
+            Scope::Request => self
+                .store
+                .as_ref()
+                .and_then(|store| store.get().variable(self.py, name)),
+            Scope::Call => self.world.call_variable(name),
+        };
+        found.map_or(Value::None, to_value)
+    }
+
+    fn set_variable(
+        &mut self,
+        scope: Scope,
+        name: u16,
+        value: Value<Self::Object>,
+    ) -> Result<(), Fault> {
+        let object = self.object(&value);
+        let name = self.linked.name(self.py, name);
+        match scope {
+            Scope::Request => match &self.store {
+                Some(store) => store
+                    .get()
+                    .assign(name, &object)
+                    .map_err(|full| Fault::new(FaultKind::Limit, full.to_string())),
+                // Outside any request a write goes nowhere; that is the language, not an error.
+                None => Ok(()),
+            },
+            Scope::Call => self.world.set_call_variable(name, object),
+        }
+    }
+
+    fn attribute(
+        &mut self,
+        object: &Value<Self::Object>,
+        name: u16,
+    ) -> Result<Value<Self::Object>, Fault> {
+        let name = self.linked.name(self.py, name);
+        access::attribute(self.linked.policy(), &self.object(object), name).map(to_value)
+    }
+
+    fn item(
+        &mut self,
+        object: &Value<Self::Object>,
+        key: &Value<Self::Object>,
+    ) -> Result<Value<Self::Object>, Fault> {
+        access::item(
+            self.linked.policy(),
+            &self.object(object),
+            &self.object(key),
+        )
+        .map(to_value)
+    }
+
+    fn slice(
+        &mut self,
+        object: &Value<Self::Object>,
+        start: &Value<Self::Object>,
+        stop: &Value<Self::Object>,
+    ) -> Result<Value<Self::Object>, Fault> {
+        access::slice(
+            self.linked.policy(),
+            &self.object(object),
+            &self.object(start),
+            &self.object(stop),
+        )
+        .map(to_value)
+    }
+
+    fn truth(&mut self, value: &Self::Object) -> Result<bool, Fault> {
+        access::truth(self.linked.policy(), value)
+    }
+
+    fn unary(
+        &mut self,
+        op: UnaryOp,
+        operand: &Value<Self::Object>,
+    ) -> Result<Value<Self::Object>, Fault> {
+        access::unary(self.linked.policy(), op, &self.object(operand)).map(to_value)
+    }
+
+    fn binary(
+        &mut self,
+        op: BinaryOp,
+        left: &Value<Self::Object>,
+        right: &Value<Self::Object>,
+    ) -> Result<Value<Self::Object>, Fault> {
+        access::binary(
+            self.linked.policy(),
+            op,
+            &self.object(left),
+            &self.object(right),
+        )
+        .map(to_value)
+    }
+
+    fn compare(
+        &mut self,
+        op: CompareOp,
+        left: &Value<Self::Object>,
+        right: &Value<Self::Object>,
+    ) -> Result<bool, Fault> {
+        access::compare(
+            self.linked.policy(),
+            op,
+            &self.object(left),
+            &self.object(right),
+        )
+    }
+
+    fn call(
+        &mut self,
+        function: Function,
+        arguments: &[Value<Self::Object>],
+    ) -> Result<Value<Self::Object>, Fault> {
+        match function {
+            Function::Timestamp => Ok(Value::Float(event::now())),
+            Function::Rand => Ok(Value::Float(random::unit())),
+            _ => {
+                let objects: Vec<_> = arguments.iter().map(|value| self.object(value)).collect();
+                access::call(self.linked.policy(), self.py, function, &objects).map(to_value)
+            }
+        }
+    }
+
+    fn capture(&mut self, index: u16, values: &[Value<Self::Object>]) -> Result<(), Fault> {
+        let capture = usize::from(index);
+        let fields = &self.linked.plain().captures[capture].fields;
+        let mut writer = Writer::new(Limits::default(), self.linked.redaction());
+        for (position, (name, value)) in fields.iter().zip(values).enumerate() {
+            let secrecy = if self.linked.is_secret(capture, position) {
+                Secrecy::Hidden
+            } else {
+                self.world.secrecy(capture, position, value)
+            };
+            writer.field(name, matches!(secrecy, Secrecy::Hidden));
+            match (secrecy, value) {
+                (Secrecy::Replaced(object), _) => writer.object(&object),
+                (_, Value::Object(object)) => writer.object(object),
+                (_, Value::None) => writer.none(),
+                (_, Value::Bool(value)) => writer.boolean(*value),
+                (_, Value::Int(value)) => writer.integer(*value),
+                (_, Value::Float(value)) => writer.float(*value),
+            }
+        }
+        let packed = writer.finish()?;
+        let name = |field: u16| fields.get(usize::from(field)).map(String::as_str);
+        let errors = std::mem::take(&mut self.pending)
+            .iter()
+            .map(|(fault, field)| Failure::new(fault, field.and_then(name)))
+            .collect();
+        self.world.emit(packed, errors);
+        Ok(())
+    }
+
+    fn fault(&mut self, fault: Fault, field: Option<u16>) {
+        self.faults += 1;
+        self.last_fault = Some(fault.clone());
+        self.pending.push((fault, field));
+    }
+}
+
+/// The fault of a name that the call does not have.
+pub(crate) fn no_name(message: impl Into<std::borrow::Cow<'static, str>>) -> Fault {
+    Fault::new(FaultKind::Name, message)
+}

@@ -1,0 +1,58 @@
+//! `hogtrace._engine`: the HogTrace core as a Python module. Registration only.
+
+mod access;
+mod errors;
+mod event;
+mod executor;
+mod function;
+mod host;
+mod linked;
+mod number;
+mod place;
+mod probe;
+mod program;
+mod queue;
+mod random;
+mod redact;
+mod site;
+mod snapshot;
+mod store;
+mod trust;
+
+use hogtrace_core::error::Code;
+use hogtrace_core::wire;
+use pyo3::prelude::*;
+use pyo3::types::PyTuple;
+
+/// The Rust engine. Private: import the public names from `hogtrace` and its modules.
+// Counters and tokens rely on the lock, so a free-threaded interpreter turns it on for this module.
+#[pymodule(gil_used = true)]
+fn _engine(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    let py = module.py();
+    module.add("ENGINE_VERSION", env!("CARGO_PKG_VERSION"))?;
+    module.add("BYTECODE_VERSION", wire::VERSION)?;
+    let codes = Code::ALL
+        .iter()
+        .map(|(code, title)| (code.as_str(), *title));
+    module.add("ERROR_CODES", PyTuple::new(py, codes.collect::<Vec<_>>())?)?;
+    module.add("CURRENT_STORE", store::variable(py)?)?;
+    event::register_fork_hook(py)?;
+    module.add_class::<program::Program>()?;
+    module.add_class::<program::Probe>()?;
+    module.add_class::<program::ProbeSpec>()?;
+    module.add_class::<executor::ProbeExecutor>()?;
+    module.add_class::<store::RequestLocalStore>()?;
+    module.add_class::<event::CaptureEvent>()?;
+    module.add_class::<queue::EventQueue>()?;
+    module.add_class::<trust::TrustList>()?;
+    module.add_class::<redact::Redaction>()?;
+    module.add_class::<probe::LinkedProbe>()?;
+    module.add_class::<site::Site>()?;
+    module.add_class::<site::Call>()?;
+    module.add_function(wrap_pyfunction!(program::compile, module)?)?;
+    module.add_function(wrap_pyfunction!(executor::execute_probe, module)?)?;
+    module.add_function(wrap_pyfunction!(function::swap_code, module)?)?;
+    module.add_function(wrap_pyfunction!(site::inert_site, module)?)?;
+    module.add_function(wrap_pyfunction!(queue::mute_thread, module)?)?;
+    Ok(())
+}

@@ -1,0 +1,52 @@
+//! Values of the machine to Python objects and back: what fits in a register is taken out of its object.
+
+use hogtrace_core::value::Value;
+use pyo3::prelude::*;
+use pyo3::types::{PyBool, PyFloat, PyInt, PyString};
+use pyo3::{IntoPyObjectExt, ffi};
+
+/// Unboxes `None`, booleans, floats and 64-bit integers of exactly the built-in types; everything else stays itself.
+pub(crate) fn to_value(object: Bound<'_, PyAny>) -> Value<Bound<'_, PyAny>> {
+    if object.is_none() {
+        return Value::None;
+    }
+    if object.is_exact_instance_of::<PyString>() {
+        return Value::Object(object);
+    }
+    if object.is_exact_instance_of::<PyInt>() {
+        let mut overflow = 0;
+        // SAFETY: `object` is an exact int, so the call runs no code of anybody and cannot fail but by overflow,
+        // which it reports through the flag.
+        let value =
+            unsafe { ffi::PyLong_AsLongLongAndOverflow(object.as_ptr(), &raw mut overflow) };
+        return if overflow == 0 {
+            Value::Int(value)
+        } else {
+            Value::Object(object)
+        };
+    }
+    if object.is_exact_instance_of::<PyFloat>() {
+        // SAFETY: `object` is an exact float.
+        return Value::Float(unsafe { ffi::PyFloat_AS_DOUBLE(object.as_ptr()) });
+    }
+    if let Ok(value) = object.cast_exact::<PyBool>() {
+        return Value::Bool(value.is_true());
+    }
+    Value::Object(object)
+}
+
+/// The Python object of a value.
+pub(crate) fn from_value<'py>(
+    py: Python<'py>,
+    value: &Value<Bound<'py, PyAny>>,
+) -> Bound<'py, PyAny> {
+    let boxed = match value {
+        Value::None => return py.None().into_bound(py),
+        Value::Bool(value) => return PyBool::new(py, *value).to_owned().into_any(),
+        Value::Object(object) => return object.clone(),
+        Value::Int(value) => value.into_bound_py_any(py),
+        Value::Float(value) => return PyFloat::new(py, *value).into_any(),
+    };
+    // Boxing an integer fails only when memory is out, and then `None` is the value that harms least.
+    boxed.unwrap_or_else(|_| py.None().into_bound(py))
+}

@@ -1,0 +1,178 @@
+//! `Program`, `Probe` and `ProbeSpec`: what `compile` gives.
+
+use std::sync::Arc;
+
+use hogtrace_core::bytecode::{Point, disasm};
+use hogtrace_core::verify::{VerifiedProgram, verify};
+use hogtrace_core::wire;
+use pyo3::prelude::*;
+use pyo3::types::PyBytes;
+
+use crate::errors::{compile_error, program_error};
+
+/// Compiles a program's source text.
+#[pyfunction]
+#[pyo3(signature = (source, *, name = "<string>"))]
+pub(crate) fn compile(py: Python<'_>, source: &str, name: &str) -> PyResult<Program> {
+    let compiled = py.detach(|| hogtrace_core::compile(source, name));
+    match compiled {
+        Ok(program) => Ok(Program {
+            verified: Arc::new(program),
+        }),
+        Err(errors) => Err(compile_error(py, &errors)),
+    }
+}
+
+/// A compiled and verified program.
+#[pyclass(frozen, module = "hogtrace")]
+pub(crate) struct Program {
+    pub(crate) verified: Arc<VerifiedProgram>,
+}
+
+#[pymethods]
+impl Program {
+    /// The name given to the compiler.
+    #[getter]
+    fn name(&self) -> &str {
+        &self.verified.program().name
+    }
+
+    /// The version of the bytecode.
+    #[getter]
+    #[expect(
+        clippy::unused_self,
+        reason = "a property for Python, the same for every program of this build"
+    )]
+    fn version(&self) -> u32 {
+        wire::VERSION
+    }
+
+    /// The probes, in source order.
+    #[getter]
+    fn probes(&self) -> Vec<Probe> {
+        (0..self.verified.probes().len())
+            .map(|index| Probe {
+                program: Arc::clone(&self.verified),
+                index,
+            })
+            .collect()
+    }
+
+    /// The program as Protocol Buffers bytes.
+    fn to_bytes<'py>(&self, py: Python<'py>) -> Bound<'py, PyBytes> {
+        PyBytes::new(py, &wire::encode(self.verified.program()))
+    }
+
+    /// Reads what `to_bytes` wrote and verifies it.
+    #[staticmethod]
+    fn from_bytes(py: Python<'_>, data: &[u8]) -> PyResult<Self> {
+        let program =
+            wire::decode(data).map_err(|error| program_error(py, &error.to_string(), None))?;
+        match verify(program) {
+            Ok(program) => Ok(Self {
+                verified: Arc::new(program),
+            }),
+            Err(error) => Err(program_error(py, &error.to_string(), error.offset)),
+        }
+    }
+
+    /// A listing of the bytecode for people.
+    fn disassemble(&self) -> String {
+        disasm::listing(self.verified.program())
+    }
+
+    fn __repr__(&self) -> String {
+        let count = self.verified.probes().len();
+        let probes = if count == 1 { "probe" } else { "probes" };
+        format!(
+            "<hogtrace.Program {:?}, {count} {probes}>",
+            self.verified.program().name
+        )
+    }
+}
+
+/// One probe of a program.
+#[pyclass(frozen, module = "hogtrace")]
+pub(crate) struct Probe {
+    pub(crate) program: Arc<VerifiedProgram>,
+    pub(crate) index: usize,
+}
+
+impl Probe {
+    pub(crate) fn plain(&self) -> &hogtrace_core::bytecode::Probe {
+        &self.program.program().probes[self.index]
+    }
+
+    pub(crate) fn point_text(&self) -> &'static str {
+        match self.plain().point {
+            Point::Entry => "entry",
+            Point::Exit => "exit",
+        }
+    }
+}
+
+#[pymethods]
+impl Probe {
+    /// Unique in the program: `target:point`, with `#2`, `#3`, … where that repeats.
+    #[getter]
+    fn id(&self) -> &str {
+        &self.plain().id
+    }
+
+    /// What the probe instruments.
+    #[getter]
+    fn spec(&self) -> ProbeSpec {
+        ProbeSpec {
+            specifier: self.plain().target.clone(),
+            point: self.point_text(),
+        }
+    }
+
+    /// The predicate's bytecode; empty when there is none.
+    #[getter]
+    fn predicate<'py>(&self, py: Python<'py>) -> Bound<'py, PyBytes> {
+        PyBytes::new(py, &self.plain().predicate.bytes)
+    }
+
+    /// The body's bytecode.
+    #[getter]
+    fn body<'py>(&self, py: Python<'py>) -> Bound<'py, PyBytes> {
+        PyBytes::new(py, &self.plain().body.bytes)
+    }
+
+    fn __repr__(&self) -> String {
+        format!("<hogtrace.Probe {}>", self.plain().id)
+    }
+}
+
+/// Which function a probe instruments, and where.
+#[pyclass(frozen, module = "hogtrace")]
+pub(crate) struct ProbeSpec {
+    specifier: String,
+    point: &'static str,
+}
+
+#[pymethods]
+impl ProbeSpec {
+    /// The dotted target, as written.
+    #[getter]
+    fn specifier(&self) -> &str {
+        &self.specifier
+    }
+
+    /// `entry` or `exit`.
+    #[getter]
+    fn point(&self) -> &'static str {
+        self.point
+    }
+
+    /// The older name of `point`.
+    #[getter]
+    fn target(&self) -> &'static str {
+        self.point
+    }
+
+    fn __repr__(&self) -> String {
+        format!("<hogtrace.ProbeSpec fn:{}:{}>", self.specifier, self.point)
+    }
+}

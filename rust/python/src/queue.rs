@@ -1,0 +1,269 @@
+//! The bounded hand-over from the threads of the application to the one that exports, and the accounts of it.
+
+use std::borrow::Cow;
+use std::cell::Cell;
+use std::collections::VecDeque;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread::{self, Thread};
+use std::time::{Duration, Instant};
+
+use pyo3::exceptions::PyValueError;
+use pyo3::gc::{PyTraverseError, PyVisit};
+use pyo3::prelude::*;
+use pyo3::types::{PyDict, PyList};
+
+use crate::event::{CaptureEvent, Event};
+
+/// No wait is longer: what is beyond it is as good as for ever.
+const LONGEST_WAIT: Duration = Duration::from_secs(86_400);
+
+thread_local! {
+    static MUTED: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Says that hooks do nothing on the calling thread (`True`), or that they work again (`False`).
+///
+/// The thread that exports mutes itself, so that probes on what exporters use cannot feed themselves.
+#[pyfunction]
+pub(crate) fn mute_thread(muted: bool) {
+    MUTED.set(muted);
+}
+
+/// Whether hooks do nothing on this thread.
+pub(crate) fn muted() -> bool {
+    // A thread that is ending has no such variable any more; nothing is captured then.
+    MUTED.try_with(Cell::get).unwrap_or(true)
+}
+
+/// Events that wait for the exporter, bounded by count and bytes; what does not fit is dropped and counted.
+///
+/// At all times captured = exported + queued + the sum of dropped, where queued are the waiting events and those that
+/// were taken and are not settled yet.
+///
+/// `on_first` is called, without arguments, when an event arrives while the queue is armed, which it is at first and
+/// after `rearm()`; it has to be quick, and starts whoever exports. If it raises, the queue is armed again and the event
+/// stays. `wake_at` is how many waiting events end a `wait()`. Raises ValueError for bounds below 1.
+#[pyclass(frozen, weakref, module = "hogtrace._engine")]
+pub(crate) struct EventQueue {
+    max_events: usize,
+    max_bytes: usize,
+    wake_at: usize,
+    on_first: Py<PyAny>,
+    /// Set when the waiting thread shall look again.
+    signal: Arc<AtomicBool>,
+    state: Mutex<State>,
+}
+
+/// The queue and its accounts.
+///
+/// The lock is taken only by threads that hold the GIL and given back before any of them can lose it: nobody ever waits
+/// for it, and it is free in the child of a fork. The thread that waits for events sleeps on its own token, not on it.
+#[derive(Default)]
+struct State {
+    events: VecDeque<Arc<Event>>,
+    bytes: usize,
+    captured: u64,
+    exported: u64,
+    in_flight: u64,
+    dropped: Vec<(Cow<'static, str>, u64)>,
+    disarmed: bool,
+    waiter: Option<Thread>,
+}
+
+impl State {
+    fn drop_events(&mut self, cause: Cow<'static, str>, count: u64) {
+        match self.dropped.iter_mut().find(|(known, _)| *known == cause) {
+            Some((_, total)) => *total += count,
+            None => self.dropped.push((cause, count)),
+        }
+    }
+}
+
+impl EventQueue {
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Queues an event; gives false when it was dropped because the queue is full.
+    pub(crate) fn push(&self, py: Python<'_>, event: Arc<Event>) -> bool {
+        let size = event.size();
+        let mut state = self.lock();
+        state.captured += 1;
+        if state.events.len() >= self.max_events
+            || state.bytes + size > self.max_bytes
+            || state.events.try_reserve(1).is_err()
+        {
+            state.drop_events(Cow::Borrowed("queue_full"), 1);
+            drop(state);
+            return false;
+        }
+        state.bytes += size;
+        state.events.push_back(event);
+        let first = !std::mem::replace(&mut state.disarmed, true);
+        let waiter = if state.events.len() >= self.wake_at { state.waiter.take() } else { None };
+        drop(state);
+        if let Some(waiter) = waiter {
+            self.signal.store(true, Ordering::Release);
+            waiter.unpark();
+        }
+        if first && self.on_first.bind(py).call0().is_err() {
+            self.lock().disarmed = false;
+        }
+        true
+    }
+}
+
+#[pymethods]
+impl EventQueue {
+    #[new]
+    #[pyo3(signature = (max_events=10_000, max_bytes=16_777_216, *, wake_at=512, on_first))]
+    fn new(max_events: usize, max_bytes: usize, wake_at: usize, on_first: Py<PyAny>) -> PyResult<Self> {
+        for (name, value) in [("max_events", max_events), ("max_bytes", max_bytes), ("wake_at", wake_at)] {
+            if value == 0 {
+                return Err(PyValueError::new_err(format!("{name}: at least 1")));
+            }
+        }
+        let signal = Arc::default();
+        // More than fits would never come together.
+        let wake_at = wake_at.min(max_events);
+        Ok(Self { max_events, max_bytes, wake_at, on_first, signal, state: Mutex::default() })
+    }
+
+    /// Queues an event without ever blocking; gives False when it was dropped because the queue is full.
+    fn put(&self, py: Python<'_>, event: &CaptureEvent) -> bool {
+        self.push(py, event.event())
+    }
+
+    /// Waits at most `timeout` seconds, without the GIL, until `wake_at` events wait or `wake()` is called; gives whether
+    /// that came. One thread at a time may wait.
+    fn wait(&self, py: Python<'_>, timeout: f64) -> bool {
+        let timeout = Duration::try_from_secs_f64(timeout.max(0.0)).unwrap_or(LONGEST_WAIT).min(LONGEST_WAIT);
+        let mut state = self.lock();
+        if self.signal.swap(false, Ordering::Acquire) || state.events.len() >= self.wake_at {
+            return true;
+        }
+        state.waiter = Some(thread::current());
+        drop(state);
+        let deadline = Instant::now() + timeout;
+        let signal = &self.signal;
+        let woken = py.detach(|| {
+            loop {
+                if signal.swap(false, Ordering::Acquire) {
+                    return true;
+                }
+                let left = deadline.saturating_duration_since(Instant::now());
+                if left.is_zero() {
+                    return false;
+                }
+                thread::park_timeout(left);
+            }
+        });
+        let mut state = self.lock();
+        state.waiter = None;
+        // What came between the end of the wait and the lock is seen here, and must not end the next wait.
+        let woken = self.signal.swap(false, Ordering::Acquire) || woken;
+        woken || state.events.len() >= self.wake_at
+    }
+
+    /// Ends the current `wait()`, or the next one if nobody waits.
+    fn wake(&self) {
+        let waiter = self.lock().waiter.take();
+        self.signal.store(true, Ordering::Release);
+        if let Some(waiter) = waiter {
+            waiter.unpark();
+        }
+    }
+
+    /// Arms the queue: the next event calls `on_first`.
+    fn rearm(&self) {
+        self.lock().disarmed = false;
+    }
+
+    /// Takes up to `count` events, the oldest first. Each has to be settled.
+    fn take<'py>(&self, py: Python<'py>, count: usize) -> PyResult<Bound<'py, PyList>> {
+        let mut state = self.lock();
+        let count = count.min(state.events.len());
+        let taken: Vec<_> = state.events.drain(..count).collect();
+        state.bytes -= taken.iter().map(|event| event.size()).sum::<usize>();
+        state.in_flight += count as u64;
+        drop(state);
+        let list = PyList::empty(py);
+        for event in taken {
+            list.append(CaptureEvent::new(event))?;
+        }
+        Ok(list)
+    }
+
+    /// Says what became of taken events: so many were exported, so many dropped for `cause`. Raises ValueError when more
+    /// are settled than were taken.
+    #[pyo3(signature = (*, exported=0, dropped=0, cause="exporter_failed"))]
+    fn settle(&self, exported: u64, dropped: u64, cause: &str) -> PyResult<()> {
+        let mut state = self.lock();
+        let Some(left) = exported.checked_add(dropped).and_then(|settled| state.in_flight.checked_sub(settled)) else {
+            let message = format!("{exported} + {dropped} settled of {} taken events", state.in_flight);
+            drop(state);
+            return Err(PyValueError::new_err(message));
+        };
+        state.in_flight = left;
+        state.exported += exported;
+        if dropped > 0 {
+            state.drop_events(Cow::Owned(cause.to_owned()), dropped);
+        }
+        Ok(())
+    }
+
+    /// Makes the queue as new: for the child of a fork, whose parent exports what was queued.
+    fn reset_after_fork(&self) {
+        // The waiting thread was one of the parent's; it is forgotten with all the rest.
+        let old = std::mem::take(&mut *self.lock());
+        self.signal.store(false, Ordering::Release);
+        drop(old);
+    }
+
+    /// How many events ever arrived.
+    #[getter]
+    fn captured(&self) -> u64 {
+        self.lock().captured
+    }
+
+    /// How many were exported.
+    #[getter]
+    fn exported(&self) -> u64 {
+        self.lock().exported
+    }
+
+    /// How many wait or are taken and not settled.
+    #[getter]
+    fn queued(&self) -> u64 {
+        let state = self.lock();
+        state.events.len() as u64 + state.in_flight
+    }
+
+    /// How many wait.
+    #[getter]
+    fn waiting(&self) -> usize {
+        self.lock().events.len()
+    }
+
+    /// About how many bytes of memory the waiting ones take.
+    #[getter]
+    fn waiting_bytes(&self) -> usize {
+        self.lock().bytes
+    }
+
+    /// How many were dropped, by cause: a new dict.
+    #[getter]
+    fn dropped<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
+        let dropped = self.lock().dropped.clone();
+        let dict = PyDict::new(py);
+        for (cause, count) in dropped {
+            dict.set_item(cause, count)?;
+        }
+        Ok(dict)
+    }
+
+    fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
+        visit.call(&self.on_first)
+    }
+}

@@ -1,0 +1,201 @@
+//! The packed form: one tag byte per value, lengths as variable-length integers, counts of containers in four bytes.
+
+use std::str;
+
+/// What a value's first byte says about the rest.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub(super) enum Tag {
+    /// Nothing follows.
+    None,
+    /// Nothing follows.
+    False,
+    /// Nothing follows.
+    True,
+    /// A variable-length integer, zigzag.
+    Int,
+    /// A larger integer: its decimal digits, as a string.
+    BigInt,
+    /// Eight bytes.
+    Float,
+    /// A length and UTF-8.
+    Str,
+    /// A length and UTF-8 in which lone surrogates are encoded as if they were characters.
+    Surrogates,
+    /// A length and bytes.
+    Bytes,
+    /// A count and values.
+    List,
+    /// A count and values.
+    Tuple,
+    /// A count and values.
+    Set,
+    /// A count and values.
+    FrozenSet,
+    /// A count and pairs of values; all keys are strings that do not begin with `$`.
+    Record,
+    /// A count and pairs of values.
+    Dict,
+    /// The type's name, a count, and pairs of a field's name and a value.
+    Object,
+}
+
+impl Tag {
+    const ALL: [Self; 16] = [
+        Self::None,
+        Self::False,
+        Self::True,
+        Self::Int,
+        Self::BigInt,
+        Self::Float,
+        Self::Str,
+        Self::Surrogates,
+        Self::Bytes,
+        Self::List,
+        Self::Tuple,
+        Self::Set,
+        Self::FrozenSet,
+        Self::Record,
+        Self::Dict,
+        Self::Object,
+    ];
+}
+
+/// A finished copy: one dict of named values.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Packed(Box<[u8]>);
+
+impl Packed {
+    /// The copy of an empty dict.
+    pub(crate) fn empty() -> Self {
+        Self(Box::new([Tag::Record as u8, 0, 0, 0, 0]))
+    }
+
+    /// Takes over the bytes that a writer made.
+    pub(super) fn from_bytes(bytes: Vec<u8>) -> Self {
+        Self(bytes.into_boxed_slice())
+    }
+
+    /// Its size in bytes.
+    pub(crate) const fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Starts reading.
+    pub(super) fn reader(&self) -> Reader<'_> {
+        Reader { bytes: &self.0 }
+    }
+}
+
+/// The next thing that a reader meets. Containers are followed by their parts.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) enum Token<'a> {
+    /// `None`
+    None,
+    /// A boolean.
+    Bool(bool),
+    /// An integer of up to 64 bits.
+    Int(i64),
+    /// The digits of a larger one.
+    BigInt(&'a str),
+    /// A float.
+    Float(f64),
+    /// A string.
+    Str(&'a str),
+    /// A string with lone surrogates.
+    Surrogates(&'a [u8]),
+    /// A byte string.
+    Bytes(&'a [u8]),
+    /// That many values follow.
+    List(usize),
+    /// That many values follow.
+    Tuple(usize),
+    /// That many values follow.
+    Set(usize),
+    /// That many values follow.
+    FrozenSet(usize),
+    /// That many pairs follow, with plain strings as keys.
+    Record(usize),
+    /// That many pairs follow.
+    Dict(usize),
+    /// An object of that type; that many pairs of a plain string and a value follow.
+    Object(&'a str, usize),
+}
+
+/// Reads packed values one after the other.
+#[derive(Clone, Copy)]
+pub(super) struct Reader<'a> {
+    bytes: &'a [u8],
+}
+
+impl<'a> Reader<'a> {
+    /// The next token; `None` at the end. Only writers of this crate make packed bytes, so what is malformed is the end.
+    pub(super) fn next(&mut self) -> Option<Token<'a>> {
+        let (&first, rest) = self.bytes.split_first()?;
+        self.bytes = rest;
+        Some(match *Tag::ALL.get(usize::from(first))? {
+            Tag::None => Token::None,
+            Tag::False => Token::Bool(false),
+            Tag::True => Token::Bool(true),
+            Tag::Int => Token::Int(unzigzag(self.varint()?)),
+            Tag::BigInt => Token::BigInt(self.text()?),
+            Tag::Float => Token::Float(f64::from_le_bytes(*self.array()?)),
+            Tag::Str => Token::Str(self.text()?),
+            Tag::Surrogates => Token::Surrogates(self.run()?),
+            Tag::Bytes => Token::Bytes(self.run()?),
+            Tag::List => Token::List(self.count()?),
+            Tag::Tuple => Token::Tuple(self.count()?),
+            Tag::Set => Token::Set(self.count()?),
+            Tag::FrozenSet => Token::FrozenSet(self.count()?),
+            Tag::Record => Token::Record(self.count()?),
+            Tag::Dict => Token::Dict(self.count()?),
+            Tag::Object => {
+                let name = self.text()?;
+                Token::Object(name, self.count()?)
+            }
+        })
+    }
+
+    fn varint(&mut self) -> Option<u64> {
+        let mut value = 0;
+        for shift in (0..64).step_by(7) {
+            let (&byte, rest) = self.bytes.split_first()?;
+            self.bytes = rest;
+            value |= u64::from(byte & 0x7f) << shift;
+            if byte & 0x80 == 0 {
+                return Some(value);
+            }
+        }
+        None
+    }
+
+    fn array<const N: usize>(&mut self) -> Option<&'a [u8; N]> {
+        let (head, rest) = self.bytes.split_first_chunk()?;
+        self.bytes = rest;
+        Some(head)
+    }
+
+    fn count(&mut self) -> Option<usize> {
+        usize::try_from(u32::from_le_bytes(*self.array()?)).ok()
+    }
+
+    fn run(&mut self) -> Option<&'a [u8]> {
+        let length = usize::try_from(self.varint()?).ok()?;
+        let (head, rest) = self.bytes.split_at_checked(length)?;
+        self.bytes = rest;
+        Some(head)
+    }
+
+    fn text(&mut self) -> Option<&'a str> {
+        str::from_utf8(self.run()?).ok()
+    }
+}
+
+/// Maps small negative numbers to small unsigned ones.
+pub(super) const fn zigzag(value: i64) -> u64 {
+    (value.cast_unsigned() << 1) ^ (value >> 63).cast_unsigned()
+}
+
+const fn unzigzag(value: u64) -> i64 {
+    (value >> 1).cast_signed() ^ -((value & 1).cast_signed())
+}

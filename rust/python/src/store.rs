@@ -1,0 +1,308 @@
+//! The variables of one request, and the context variable that says which request is the current one.
+
+use std::fmt;
+use std::ptr;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use pyo3::exceptions::{PyKeyError, PyValueError};
+use pyo3::ffi;
+use pyo3::gc::{PyTraverseError, PyVisit};
+use pyo3::prelude::*;
+use pyo3::sync::PyOnceLock;
+use pyo3::types::{PyDict, PyIterator, PyList, PyMapping, PyString};
+
+use crate::snapshot::{Packed, pack_scalars};
+
+/// How many variables one request may have.
+const VARIABLES: usize = 256;
+
+static CURRENT: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
+
+/// What an event says about the request in which it happened.
+#[derive(Debug)]
+pub(crate) struct RequestInfo {
+    /// The request's id.
+    pub(crate) id: Option<Box<str>>,
+    /// Scalars that describe the request: method, path, framework, …
+    pub(crate) info: Packed,
+}
+
+/// The request has as many variables as it may have.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct StoreFull;
+
+impl fmt::Display for StoreFull {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "a request holds at most {VARIABLES} variables")
+    }
+}
+
+/// The variables of one request: what probes know as `$req.name`.
+///
+/// Holds up to 256 values under their names, in the order in which they were first set, and keeps them alive. After
+/// `close()` reads still give what was there; writes are dropped and counted in `dropped_writes`.
+///
+/// `request_id` names the request in events; `info` is a mapping of names to scalars (None, bool, int, float, str)
+/// that describes it there. Anything else in it raises TypeError.
+#[pyclass(frozen, mapping, weakref, module = "hogtrace._engine")]
+pub(crate) struct RequestLocalStore {
+    request: Arc<RequestInfo>,
+    inner: Mutex<Inner>,
+}
+
+/// Names are interned, so one name is one object, and a lookup compares addresses.
+#[derive(Default)]
+struct Inner {
+    variables: Vec<(Py<PyString>, Py<PyAny>)>,
+    closed: bool,
+    dropped_writes: u64,
+}
+
+impl Inner {
+    fn position(&self, name: *mut ffi::PyObject) -> Option<usize> {
+        self.variables.iter().position(|(known, _)| ptr::eq(known.as_ptr(), name))
+    }
+}
+
+impl RequestLocalStore {
+    /// The lock is never held while Python code could run, so it is free whenever the interpreter forks.
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The variable of that interned name.
+    pub(crate) fn variable<'py>(&self, py: Python<'py>, name: &Bound<'py, PyString>) -> Option<Bound<'py, PyAny>> {
+        let inner = self.lock();
+        inner.position(name.as_ptr()).map(|index| inner.variables[index].1.bind(py).clone())
+    }
+
+    /// Sets the variable of that interned name; after `close()` it is dropped and counted.
+    pub(crate) fn assign(&self, name: &Bound<'_, PyString>, value: &Bound<'_, PyAny>) -> Result<(), StoreFull> {
+        let mut inner = self.lock();
+        if inner.closed {
+            inner.dropped_writes += 1;
+            return Ok(());
+        }
+        let old = match inner.position(name.as_ptr()) {
+            Some(index) => Some(std::mem::replace(&mut inner.variables[index].1, value.clone().unbind())),
+            None if inner.variables.len() >= VARIABLES => return Err(StoreFull),
+            None => {
+                inner.variables.push((name.clone().unbind(), value.clone().unbind()));
+                None
+            }
+        };
+        drop(inner);
+        // Its finaliser may run code that uses this store.
+        drop(old);
+        Ok(())
+    }
+
+    /// What events say about this request.
+    pub(crate) fn request(&self) -> Arc<RequestInfo> {
+        Arc::clone(&self.request)
+    }
+
+    fn remove(&self, name: &Bound<'_, PyString>) -> bool {
+        let name = intern(name);
+        let mut inner = self.lock();
+        let Some(index) = inner.position(name.as_ptr()) else { return false };
+        if inner.closed {
+            inner.dropped_writes += 1;
+            return true;
+        }
+        let old = inner.variables.remove(index);
+        drop(inner);
+        drop(old);
+        true
+    }
+}
+
+#[pymethods]
+impl RequestLocalStore {
+    #[new]
+    #[pyo3(signature = (request_id=None, info=None))]
+    fn new(request_id: Option<String>, info: Option<&Bound<'_, PyMapping>>) -> PyResult<Self> {
+        let info = match info {
+            Some(info) => scalars(info)?,
+            None => Packed::empty(),
+        };
+        let request = RequestInfo { id: request_id.map(String::into_boxed_str), info };
+        Ok(Self { request: Arc::new(request), inner: Mutex::default() })
+    }
+
+    /// The request's id, or None.
+    #[getter]
+    fn request_id(&self) -> Option<&str> {
+        self.request.id.as_deref()
+    }
+
+    /// A new dict of what describes the request.
+    #[getter]
+    fn info<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
+        self.request.info.to_python(py)
+    }
+
+    /// Whether the request has ended.
+    #[getter]
+    fn closed(&self) -> bool {
+        self.lock().closed
+    }
+
+    /// How many writes came after the end of the request.
+    #[getter]
+    fn dropped_writes(&self) -> u64 {
+        self.lock().dropped_writes
+    }
+
+    /// The variable of that name, or `default` when it was never set.
+    #[pyo3(signature = (name, default=None))]
+    fn get<'py>(
+        &self,
+        py: Python<'py>,
+        name: &Bound<'py, PyString>,
+        default: Option<Bound<'py, PyAny>>,
+    ) -> Option<Bound<'py, PyAny>> {
+        self.variable(py, &intern(name)).or(default)
+    }
+
+    /// Sets a variable. Raises ValueError when the request has 256 others.
+    fn set(&self, name: &Bound<'_, PyString>, value: &Bound<'_, PyAny>) -> PyResult<()> {
+        self.assign(&intern(name), value).map_err(|full| PyValueError::new_err(full.to_string()))
+    }
+
+    /// Whether the variable was set.
+    fn has(&self, name: &Bound<'_, PyString>) -> bool {
+        let name = intern(name);
+        self.lock().position(name.as_ptr()).is_some()
+    }
+
+    /// Removes a variable; gives whether it was there.
+    fn delete(&self, name: &Bound<'_, PyString>) -> bool {
+        self.remove(name)
+    }
+
+    /// Removes all variables.
+    fn clear(&self) {
+        let mut inner = self.lock();
+        if inner.closed {
+            inner.dropped_writes += 1;
+            return;
+        }
+        let old = std::mem::take(&mut inner.variables);
+        drop(inner);
+        drop(old);
+    }
+
+    /// A new dict of all variables, in the order in which they were first set.
+    fn all<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
+        let variables: Vec<_> =
+            self.lock().variables.iter().map(|(name, value)| (name.clone_ref(py), value.clone_ref(py))).collect();
+        let dict = PyDict::new(py);
+        for (name, value) in variables {
+            dict.set_item(name, value)?;
+        }
+        Ok(dict)
+    }
+
+    /// Ends the request: later writes are dropped and counted. May be called again.
+    fn close(&self) {
+        self.lock().closed = true;
+    }
+
+    fn __getitem__<'py>(&self, py: Python<'py>, name: &Bound<'py, PyString>) -> PyResult<Bound<'py, PyAny>> {
+        self.variable(py, &intern(name)).ok_or_else(|| PyKeyError::new_err(name.clone().unbind()))
+    }
+
+    fn __setitem__(&self, name: &Bound<'_, PyString>, value: &Bound<'_, PyAny>) -> PyResult<()> {
+        self.set(name, value)
+    }
+
+    fn __delitem__(&self, name: &Bound<'_, PyString>) -> PyResult<()> {
+        if self.remove(name) { Ok(()) } else { Err(PyKeyError::new_err(name.clone().unbind())) }
+    }
+
+    fn __contains__(&self, name: &Bound<'_, PyAny>) -> bool {
+        name.cast::<PyString>().is_ok_and(|name| self.has(name))
+    }
+
+    fn __len__(&self) -> usize {
+        self.lock().variables.len()
+    }
+
+    fn __iter__<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyIterator>> {
+        let names: Vec<_> = self.lock().variables.iter().map(|(name, _)| name.clone_ref(py)).collect();
+        PyList::new(py, names)?.try_iter()
+    }
+
+    fn __repr__(&self) -> String {
+        let inner = self.lock();
+        let state = if inner.closed { ", closed" } else { "" };
+        let id = self.request.id.as_deref().unwrap_or("None");
+        format!("<RequestLocalStore {id}, {} variables{state}>", inner.variables.len())
+    }
+
+    fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
+        // Taken only if this very thread is inside one of the methods above, and then the values count as in use.
+        if let Ok(inner) = self.inner.try_lock() {
+            for (_, value) in &inner.variables {
+                visit.call(value)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn __clear__(&self) {
+        let old = std::mem::take(&mut self.lock().variables);
+        drop(old);
+    }
+}
+
+/// The store of the current request, if there is one.
+pub(crate) fn current(py: Python<'_>) -> Option<Bound<'_, RequestLocalStore>> {
+    let variable = CURRENT.get(py)?;
+    let mut value = ptr::null_mut();
+    // SAFETY: `variable` is a context variable; on success `value` is a new reference or null.
+    let store = unsafe {
+        if ffi::PyContextVar_Get(variable.as_ptr(), ptr::null_mut(), &raw mut value) != 0 {
+            ffi::PyErr_Clear();
+            return None;
+        }
+        Bound::from_owned_ptr_or_opt(py, value)?
+    };
+    store.cast_into_exact().ok()
+}
+
+/// The context variable that holds the current request's store.
+pub(crate) fn variable(py: Python<'_>) -> PyResult<Bound<'_, PyAny>> {
+    let variable = CURRENT.get_or_try_init(py, || {
+        // SAFETY: the name is a C string; there is no default; the result is a new reference or null with an error.
+        unsafe {
+            let variable = ffi::PyContextVar_New(c"hogtrace_current_store".as_ptr(), ffi::Py_None());
+            Bound::from_owned_ptr_or_err(py, variable).map(Bound::unbind)
+        }
+    })?;
+    Ok(variable.bind(py).clone())
+}
+
+/// The one interned string that is equal to `name`.
+fn intern<'py>(name: &Bound<'py, PyString>) -> Bound<'py, PyString> {
+    let py = name.py();
+    // SAFETY: `exact` is an exact string that this function owns; interning it may put another in its place and keeps
+    // the ownership. The copy of a subclass can fail only for lack of memory, and then `name` itself serves.
+    unsafe {
+        let mut exact = ffi::PyUnicode_FromObject(name.as_ptr());
+        if exact.is_null() {
+            ffi::PyErr_Clear();
+            return name.clone();
+        }
+        ffi::PyUnicode_InternInPlace(&raw mut exact);
+        Bound::from_owned_ptr(py, exact).cast_into_unchecked()
+    }
+}
+
+/// Packs the description of a request.
+fn scalars(info: &Bound<'_, PyMapping>) -> PyResult<Packed> {
+    let dict = PyDict::new(info.py());
+    dict.update(info)?;
+    pack_scalars(&dict)
+}

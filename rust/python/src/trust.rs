@@ -1,0 +1,153 @@
+//! What may be read beyond the plain rules, by type and attribute.
+
+use std::sync::LazyLock;
+
+use pyo3::exceptions::PyValueError;
+use pyo3::prelude::*;
+use pyo3::types::PyString;
+
+use crate::access::{Kind, names};
+
+/// The attribute that stands for an object's items, length and membership.
+pub(crate) const ITEMS: &str = "[]";
+
+/// What everybody may read: attributes of the standard library that only show what is stored.
+static STANDARD: LazyLock<Vec<Entry>> = LazyLock::new(|| {
+    [("enum.Enum", "value", "_value_"), ("enum.Enum", "name", "_name_")]
+        .map(|(type_name, attribute, path)| Entry {
+            type_name: type_name.to_owned(),
+            attribute: attribute.to_owned(),
+            reader: Reader::Stored,
+            argument: path.to_owned(),
+        })
+        .into()
+});
+
+/// How a trusted attribute is read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Reader {
+    /// What is stored under another attribute, read by the plain rules.
+    Stored,
+    /// The headers in a WSGI environment.
+    WsgiHeaders,
+    /// The headers in an ASGI scope.
+    AsgiHeaders,
+    /// The headers in a list of pairs.
+    HeaderList,
+    /// The headers in a dict of lower-case names and pairs.
+    HeaderStore,
+    /// The attribute itself, whatever code that runs: for entries of the user's own.
+    Call,
+}
+
+impl Reader {
+    const ALL: [(&'static str, Self); 6] = [
+        ("stored", Self::Stored),
+        ("wsgi_headers", Self::WsgiHeaders),
+        ("asgi_headers", Self::AsgiHeaders),
+        ("header_list", Self::HeaderList),
+        ("header_store", Self::HeaderStore),
+        ("call", Self::Call),
+    ];
+
+    fn name(self) -> &'static str {
+        Self::ALL.iter().find(|(_, reader)| *reader == self).map_or("", |(name, _)| name)
+    }
+}
+
+/// One entry: that attribute of instances of that type is read so.
+#[derive(Debug)]
+pub(crate) struct Entry {
+    type_name: String,
+    attribute: String,
+    /// How it is read.
+    pub(crate) reader: Reader,
+    /// What the reader needs: mostly where to look, as names of attributes joined by dots.
+    pub(crate) argument: String,
+}
+
+/// What may be read although reading it by the plain rules is refused.
+///
+/// Entries are tuples of a type's qualified name, an attribute or `"[]"` (items, length and membership of the object
+/// itself), a reader and its argument. Readers: `stored` (the argument is a dotted path of attributes), `wsgi_headers`,
+/// `asgi_headers`, `header_list`, `header_store` (the argument is the dotted path to the data, empty for the object
+/// itself) and `call` (the real access, code and all). An entry holds for subclasses too. Raises ValueError for another
+/// reader, a type without a module, or an empty attribute.
+#[pyclass(frozen, weakref, module = "hogtrace._engine")]
+pub(crate) struct TrustList {
+    entries: Vec<Entry>,
+}
+
+#[pymethods]
+impl TrustList {
+    #[new]
+    #[pyo3(signature = (entries=Vec::new()))]
+    fn new(entries: Vec<(String, String, String, String)>) -> PyResult<Self> {
+        let entries = entries
+            .into_iter()
+            .map(|(type_name, attribute, reader, argument)| {
+                let Some(&(_, known)) = Reader::ALL.iter().find(|(name, _)| *name == reader) else {
+                    let names = Reader::ALL.map(|(name, _)| name).join(", ");
+                    return Err(PyValueError::new_err(format!("no reader {reader:?}; there are {names}")));
+                };
+                if !type_name.contains('.') || type_name.starts_with('.') || type_name.ends_with('.') {
+                    let message = format!("{type_name:?} is not the name of a module and a type in it");
+                    return Err(PyValueError::new_err(message));
+                }
+                if attribute.is_empty() {
+                    return Err(PyValueError::new_err(format!("no attribute of {type_name:?}")));
+                }
+                if known == Reader::Stored && argument.is_empty() {
+                    return Err(PyValueError::new_err("the reader \"stored\" needs a path of attributes"));
+                }
+                Ok(Entry { type_name, attribute, reader: known, argument })
+            })
+            .collect::<PyResult<_>>()?;
+        Ok(Self { entries })
+    }
+
+    /// The entries, in order.
+    #[getter]
+    fn entries(&self) -> Vec<(&str, &str, &'static str, &str)> {
+        self.entries
+            .iter()
+            .map(|entry| (&*entry.type_name, &*entry.attribute, entry.reader.name(), &*entry.argument))
+            .collect()
+    }
+}
+
+impl Entry {
+    /// Whether the entry is for the type of that module and qualified name.
+    fn is_for(&self, (module, name): &(String, String)) -> bool {
+        let rest = self.type_name.strip_prefix(module.as_str()).and_then(|rest| rest.strip_prefix('.'));
+        rest == Some(name.as_str())
+    }
+}
+
+impl TrustList {
+    /// The entry for attribute `name` of objects of that type.
+    ///
+    /// The nearest entry to the object's own type wins. A type between the two that defines the attribute anew means
+    /// something else by it, so that only `call` holds there.
+    pub(crate) fn find(&self, py: Python<'_>, kind: Kind<'_>, name: &str) -> Option<&Entry> {
+        let mut entries = self.entries.iter().chain(STANDARD.iter()).filter(|entry| entry.attribute == name).peekable();
+        entries.peek()?;
+        let candidates: Vec<_> = entries.collect();
+        let attribute = PyString::intern(py, if name == ITEMS { "__getitem__" } else { name });
+        let mut defined_anew = false;
+        for ancestor in kind.lineage() {
+            let names = names(py, ancestor);
+            let fits = |entry: &&Entry| entry.is_for(&names) && (!defined_anew || entry.reader == Reader::Call);
+            if let Some(entry) = candidates.iter().copied().find(fits) {
+                return Some(entry);
+            }
+            defined_anew |= ancestor.defines(&attribute);
+        }
+        None
+    }
+
+    /// A list that trusts nothing.
+    pub(crate) const fn empty() -> Self {
+        Self { entries: Vec::new() }
+    }
+}

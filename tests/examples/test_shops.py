@@ -1,0 +1,73 @@
+"""The example shops, run as their READMEs say, under real servers."""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.servers import ROOT, Server, gunicorn, read_events, uvicorn
+
+EXAMPLES = ROOT / "examples"
+
+
+def django_shop(directory: Path, env: dict[str, str]) -> AbstractContextManager[Server]:
+    """Serve the Django shop."""
+    return gunicorn("shop:application", directory, workers=2, env=env, cwd=EXAMPLES / "django_shop")
+
+
+def flask_shop(directory: Path, env: dict[str, str]) -> AbstractContextManager[Server]:
+    """Serve the Flask shop."""
+    return gunicorn("shop:app", directory, workers=2, threads=4, env=env, cwd=EXAMPLES / "flask_shop")
+
+
+def fastapi_shop(directory: Path, env: dict[str, str]) -> AbstractContextManager[Server]:
+    """Serve the FastAPI shop."""
+    return uvicorn("shop:app", directory, env=env, cwd=EXAMPLES / "fastapi_shop")
+
+
+@pytest.mark.parametrize("shop", [django_shop, flask_shop, fastapi_shop])
+def test_a_shop_is_watched(
+    shop: Callable[[Path, dict[str, str]], AbstractContextManager[Server]], tmp_path: Path
+) -> None:
+    """Customers buy at the same time; each event has the right customer, and no event a whole card."""
+    path = tmp_path / "events.jsonl"
+    exporter = {"BACKEND": "hogtrace.exporters.JSONLinesExporter", "OPTIONS": {"path": str(path)}}
+    customers = [f"customer-{number}" for number in range(12)]
+    with shop(tmp_path, {"HOGTRACE_EXPORTER": json.dumps(exporter)}) as server:
+
+        def buy(number: int) -> int:
+            # Every third one's bank refuses; the amount tells the customers apart.
+            card = f"400012341234123{0 if number % 3 == 0 else 4}"
+            wish = {"item": "truffle", "count": str(number + 1), "card": card}
+            with server.client() as http:
+                return http.get("/order", params=wish, headers={"X-Customer": customers[number]}).status_code
+
+        with ThreadPoolExecutor(4) as pool:
+            statuses = list(pool.map(buy, range(len(customers))))
+        with server.client() as http:
+            assert (
+                http.get("/catalogue", headers={"X-Customer": "looker"}).text == "acorn 120\ntruffle 9900\n"
+            )
+        server.stop()
+
+    assert statuses == [402 if number % 3 == 0 else 201 for number in range(len(customers))]
+    assert "400012341234" not in path.read_text()
+    seen: defaultdict[str, dict[str, Any]] = defaultdict(dict)
+    for event in read_events(path):
+        assert event["errors"] == []
+        values = event["values"]
+        seen[values.get("customer", "nobody")].update(values)
+    for number, customer in enumerate(customers):
+        values = seen[customer]
+        assert values["amount"] == 9_900 * (number + 1)
+        assert values["card"] == ("1230" if number % 3 == 0 else "1234")
+        assert values["status"] == statuses[number]
+        assert ("refused" in values) == (number % 3 == 0)
+    assert seen["nobody"]["sent_in"] > 0

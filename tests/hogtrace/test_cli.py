@@ -1,0 +1,150 @@
+"""The `hogtrace` command."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+import hogtrace
+from hogtrace.cli import main
+from hogtrace.cli.commands import hogtrace as command
+from hogtrace.exporters import SQLiteExporter
+from tests.hogtrace.exporters.samples import make_event
+
+GOOD = "fn:app.f:entry { capture(a=arg0); }\nfn:app.f:exit { }\n"
+BAD = "fn:app.f:entry { capture(a=); }\n"
+
+
+def call(*arguments: object) -> Result:
+    """Run the command."""
+    return CliRunner().invoke(command, [str(argument) for argument in arguments])
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Path:
+    """Give a file with the events of two requests, and one of none."""
+    path = tmp_path / "events.sqlite"
+    exporter = SQLiteExporter(path)
+    exporter.export(
+        [
+            make_event(
+                0, request_id="aaa111", request={"method": "GET", "path": "/a"}, values={"user": "ann"}
+            ),
+            make_event(
+                1, request_id="bbb222", request={"method": "GET", "path": "/b"}, values={"user": "bob"}
+            ),
+            make_event(
+                5,
+                request_id="aaa111",
+                request={"method": "GET", "path": "/a"},
+                function="shop.pay",
+                point="exit",
+                values={},
+            ),
+            make_event(9, values={}),
+        ]
+    )
+    exporter.close()
+    return path
+
+
+def test_check_says_what_compiles(tmp_path: Path) -> None:
+    """Code 0, and how many probes there are."""
+    path = tmp_path / "good.hogtrace"
+    path.write_text(GOOD)
+    result = call("check", path)
+    assert (result.exit_code, result.output) == (0, f"{path}: 2 probes, no errors\n")
+
+
+def test_check_shows_everything_that_is_wrong_with_every_file(tmp_path: Path) -> None:
+    """Code 1, the source line with what is underlined, and the files that are sound as well."""
+    good, bad, odd = (tmp_path / f"{name}.hogtrace" for name in ("good", "bad", "odd"))
+    good.write_text(GOOD)
+    bad.write_text(BAD)
+    odd.write_bytes(b"\xff")
+    result = call("check", bad, good, odd, tmp_path / "none.hogtrace")
+    assert result.exit_code == 1
+    assert "capture(a=);" in result.stderr
+    assert "HT" in result.stderr
+    assert str(bad) in result.stderr
+    assert f"{odd} is not UTF-8" in result.stderr
+    assert f"{tmp_path / 'none.hogtrace'}: there is no such file" in result.stderr
+    assert "good.hogtrace: 2 probes, no errors" in result.stdout
+
+
+def test_disasm_shows_the_bytecode(tmp_path: Path) -> None:
+    """What `Program.disassemble` gives."""
+    path = tmp_path / "good.hogtrace"
+    path.write_text(GOOD)
+    assert call("disasm", path).output == hogtrace.compile_file(path).disassemble().rstrip("\n") + "\n"
+    path.write_text(BAD)
+    assert call("disasm", path).exit_code == 1
+
+
+def test_show_tells_requests_one_after_the_other(store: Path) -> None:
+    """Each with its method, its path, how long it took and its events in order."""
+    result = call("show", store)
+    assert result.exit_code == 0
+    lines = [line.strip() for line in result.output.splitlines()]
+    assert lines[0].startswith("Outside any request")
+    assert [line.split(" · ")[:2] for line in lines if "GET" in line] == [
+        ["GET /a", "2 events in 5.0 ms"],
+        ["GET /b", "1 event"],
+    ]
+    first = lines.index(next(line for line in lines if "GET /a" in line))
+    assert lines[first + 1 : first + 4] == [
+        "+0.0 ms  entry  shop.orders.place",
+        'user  "ann"',
+        "+5.0 ms   exit  shop.pay",
+    ]
+    assert lines[-1] == "4 events of 2 requests"
+
+
+def test_show_takes_only_what_is_asked_for(store: Path) -> None:
+    """By request, by probe, and the newest so many, with a word on what is left out."""
+    assert call("show", store, "--request", "bbb").output.endswith("\n1 event of 1 request\n")
+    assert "shop.orders.place" not in call("show", store, "--probe", "pay").output
+    limited = call("show", store, "--limit", "2").output
+    assert limited.endswith("2 events of 1 request; there are older ones: --limit 20\n")
+    assert call("show", store, "--request", "zzz").output == "Nothing was captured that fits.\n"
+
+
+def test_show_says_what_is_wrong_with_the_file(tmp_path: Path) -> None:
+    """No traceback for a slip of the keyboard."""
+    result = call("show", tmp_path / "none.sqlite")
+    assert result.exit_code == 1
+    assert result.stderr == f"{tmp_path / 'none.sqlite'}: there is no such file\n"
+
+
+def test_version_names_the_parts() -> None:
+    """What a bug report needs."""
+    output = call("version").output
+    assert output.startswith(f"hogtrace {hogtrace.__version__} (bytecode ")
+    assert ".".join(map(str, sys.version_info[:3])) in output
+
+
+def test_without_click_the_command_says_how_to_get_it(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A friendly line and code 1, not a traceback."""
+    monkeypatch.setitem(sys.modules, "click", None)
+    with pytest.raises(SystemExit) as caught:
+        main()
+    assert caught.value.code == 1
+    assert 'pip install "hogtrace[cli]"' in capsys.readouterr().err
+
+
+def test_the_command_is_installed(store: Path) -> None:
+    """As users start it."""
+    shown = subprocess.run(
+        [sys.executable, "-c", "from hogtrace.cli import main; main()", "show", store, "--request", "aaa"],
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=60,
+    )
+    assert "2 events of 1 request" in shown.stdout

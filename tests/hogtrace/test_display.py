@@ -1,0 +1,74 @@
+"""Captured events as text for people."""
+
+from __future__ import annotations
+
+import pytest
+
+from hogtrace import display
+from tests.hogtrace.exporters.samples import make_event, without_clock
+
+REQUEST = {"method": "POST", "path": "/orders/", "framework": "django"}
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        (None, "None"),
+        (1.5, "1.5"),
+        (b"\x00x", r"b'\x00x'"),
+        ("plain", '"plain"'),
+        ('SELECT "id"', "'SELECT \"id\"'"),
+        ("both \" and '", r'''"both \" and '"'''),
+        ("back\\slash", r'"back\\slash"'),
+        ((1,), "(1,)"),
+        ((1, "a"), '(1, "a")'),
+        ([1, [2]], "[1, [2]]"),
+        ({3}, "{3}"),
+        (set(), "set()"),
+        ({"a": 1, 2: None}, '{"a": 1, 2: None}'),
+        ("x" * 3 + "…truncated (5000 characters)", '"xxx"… (5,000 characters)'),
+        ([1, "…truncated (250 items)"], "[1, …truncated (250 items)]"),
+        ({"a": "…cycle", "…truncated": "9 items"}, '{"a": …cycle, …truncated (9 items)}'),
+        ({"$type": "shop.models.Order", "id": 1, "note": "x"}, 'Order(id=1, note="x")'),
+        ({"$type": "builtins.ValueError", "$message": "no", "$args": ["no"]}, 'ValueError("no")'),
+        ({"$type": "datetime.date", "$value": "2025-01-01"}, 'date("2025-01-01")'),
+        ({"$type": "shop.Opaque"}, "Opaque()"),
+    ],
+)
+def test_values_read_like_python(value: object, expected: str) -> None:
+    """Strings are quoted, containers keep their brackets, cuts are marked as cuts."""
+    assert display.value_text(value) == expected
+
+
+def test_long_values_are_folded_to_the_terminals_width() -> None:
+    """The rest of a value stands under its beginning, and nothing is lost."""
+    sql = f"SELECT {', '.join(f'column_{number}' for number in range(20))}, last"
+    lines = display.event_text(make_event(values={"sql": sql}), width=80).splitlines()
+    assert max(map(len, lines)) <= 80
+    assert len(lines) > 3
+    assert len({len(line) - len(line.lstrip()) for line in lines[2:]}) == 1
+    assert " ".join(line.strip() for line in lines[1:]).removeprefix("sql  ") == f'"{sql}"'
+
+
+def test_an_account_tells_requests_one_after_the_other() -> None:
+    """Events that overlapped in time are told by request, each with the time since it began."""
+    a = {"request_id": "aaa", "request": REQUEST}
+    b = {"request_id": "bbb", "request": {"method": "GET", "path": "/"}}
+    events = [
+        make_event(0, **a, values={"x": 1}),
+        make_event(1, **b, values={}),
+        make_event(20, **a, point="exit", function="shop.models.Order.save", values={}),
+        make_event(30, values={}),
+    ]
+    assert without_clock(display.account(events)) == (
+        "Outside any request · 1 event · TT:TT:TT.TTT\n"
+        "  +0.0 ms  entry  shop.orders.place\n"
+        "\n"
+        "POST /orders/ · 2 events in 20.0 ms · TT:TT:TT.TTT · aaa\n"
+        "   +0.0 ms  entry  shop.orders.place\n"
+        "                   x  1\n"
+        "  +20.0 ms   exit  shop.models.Order.save\n"
+        "\n"
+        "GET / · 1 event · TT:TT:TT.TTT · bbb\n"
+        "  +0.0 ms  entry  shop.orders.place\n"
+    )

@@ -1,0 +1,115 @@
+"""The table of probed functions: weaving once for all, and giving back what was there."""
+
+import copy
+import pickle
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+import hogtrace
+from hogtrace import sites
+from hogtrace._engine import EventQueue, LinkedProbe, Redaction, Site, TrustList, inert_site
+from hogtrace.errors import WeaveError
+from hogtrace.weave import Plan, weave
+
+
+def double(x: int) -> int:
+    """Be probed."""
+    return 2 * x
+
+
+@pytest.fixture
+def queue() -> EventQueue:
+    """Give a queue that nobody empties."""
+    return EventQueue(on_first=lambda: None)
+
+
+def linked(queue: EventQueue, text: str = "fn:m.f:exit { capture(retval); }") -> LinkedProbe:
+    """Give a probe that puts into `queue`."""
+    program = hogtrace.compile(text)
+    return LinkedProbe(
+        program, program.probes[0], queue, access="safe", trust=TrustList(), redaction=Redaction()
+    )
+
+
+@pytest.fixture(autouse=True)
+def as_it_was() -> Iterator[None]:
+    """See that the function has its own code after each test."""
+    original = double.__code__
+    yield
+    assert double.__code__ is original
+
+
+def test_attach_and_detach(queue: EventQueue) -> None:
+    """The hook stands in the constants while probes are there, and the original comes back."""
+    probe = linked(queue)
+    woven = sites.attach(double, "m.double", [probe])
+    assert any(type(constant) is Site for constant in double.__code__.co_consts)
+    assert woven.code is double.__code__
+    assert sites.carries(double, probe)
+    assert double(2) == 4
+    sites.detach(double, [probe])
+    assert not sites.carries(double, probe)
+    assert queue.captured == 1
+
+
+def test_attaching_twice_changes_nothing(queue: EventQueue) -> None:
+    """A probe is in a function once."""
+    probe = linked(queue)
+    first = sites.attach(double, "m.double", [probe])
+    assert sites.attach(double, "m.double", [probe]) is first
+    double(1)
+    sites.detach(double, [probe])
+    assert queue.captured == 1
+
+
+def test_another_tools_code_is_left_alone(queue: EventQueue) -> None:
+    """Code that someone else put into the function after us is not undone, nor woven twice."""
+    original = double.__code__
+    probe, other = linked(queue), linked(queue)
+    sites.attach(double, "m.double", [probe])
+    theirs = double.__code__.replace(co_name="theirs")
+    double.__code__ = theirs
+    try:
+        with pytest.raises(WeaveError, match="another tool"):
+            sites.detach(double, [probe])
+        with pytest.raises(WeaveError, match="another tool"):
+            sites.attach(double, "m.double", [other])
+        assert double.__code__ is theirs
+    finally:
+        double.__code__ = original
+    # With our hooks gone from it, the function starts afresh.
+    sites.attach(double, "m.double", [other])
+    sites.detach(double, [other])
+
+
+def test_hooks_pickle_as_hooks_that_do_nothing(queue: EventQueue) -> None:
+    """By-value copies of a woven function's constants are inert."""
+    probe = linked(queue)
+    code = sites.attach(double, "m.double", [probe]).code
+    (hook,) = [constant for constant in code.co_consts if type(constant) is Site]
+    sites.detach(double, [probe])
+    for copied in (pickle.loads(pickle.dumps(hook)), copy.deepcopy(hook)):  # noqa: S301 - our own bytes
+        namespace: dict[str, Any] = {}
+        exec("def f(x):\n    return x", namespace)  # noqa: S102 - our own text
+        f = namespace["f"]
+        f.__code__ = weave(f.__code__, copied, Plan((), ()))
+        assert f(3) == 3
+    assert queue.captured == 0
+
+
+def test_a_pickled_function_is_found_by_name(queue: EventQueue) -> None:
+    """Pickling by name is untouched."""
+    probe = linked(queue)
+    sites.attach(double, "m.double", [probe])
+    assert pickle.loads(pickle.dumps(double)) is double  # noqa: S301 - our own bytes
+    assert isinstance(hash(double.__code__), int)
+    assert vars(double) == {}
+    sites.detach(double, [probe])
+
+
+def test_inert_site_makes_no_token_of_its_own() -> None:
+    """A hook without probes is its own token."""
+    site = inert_site()
+    assert site[None] is site

@@ -1,0 +1,23 @@
+"""Django's settings for the tests, and for the servers that they start."""
+
+import os
+from typing import Any
+
+SECRET_KEY = "only for tests"  # noqa: S105
+ALLOWED_HOSTS = ["*"]
+USE_TZ = True
+INSTALLED_APPS = ["hogtrace_django"]
+MIDDLEWARE = ["hogtrace_django.middleware.HogTraceMiddleware"]
+ROOT_URLCONF = "tests.hogtrace_django.views"
+
+HOGTRACE: dict[str, Any] = {"EXPORTER": {"BACKEND": "hogtrace.exporters.MemoryExporter"}}
+
+if "EVENTS_PATH" in os.environ:
+    HOGTRACE = {
+        "BATCH_DELAY": 0.1,
+        "PROBES": ["tests/hogtrace_django/probes.hogtrace"],
+        "EXPORTER": {
+            "BACKEND": "hogtrace.exporters.JSONLinesExporter",
+            "OPTIONS": {"path": os.environ["EVENTS_PATH"]},
+        },
+    }

@@ -1,0 +1,70 @@
+"""What `manage.py check` says of HogTrace's settings."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.core.checks import run_checks
+from django.test import override_settings
+
+
+def found() -> dict[str, str]:
+    """Give the ids and messages of what the checks find of ours."""
+    return {
+        message.id: message.msg
+        for message in run_checks()
+        if message.id and message.id.startswith("hogtrace.")
+    }
+
+
+def test_right_settings_have_no_findings() -> None:
+    """The settings of these tests are right."""
+    assert found() == {}
+
+
+@pytest.mark.parametrize(
+    ("settings", "named"),
+    [
+        ({"PROBS": []}, "settings.HOGTRACE"),
+        ({"PROBES": ["no/such/file.hogtrace"]}, "no/such/file.hogtrace"),
+        ({"PROBES": 7}, "settings.HOGTRACE"),
+        (["PROBES"], "settings.HOGTRACE"),
+    ],
+)
+def test_a_wrong_setting_is_an_error(settings: Any, named: str) -> None:
+    """Unknown names, missing files and wrong kinds alike are E001, with the reason."""
+    with override_settings(HOGTRACE=settings):
+        messages = found()
+    assert list(messages) == ["hogtrace.E001"]
+    assert named in messages["hogtrace.E001"]
+
+
+def test_a_program_that_does_not_compile_is_an_error(tmp_path: Path) -> None:
+    """The compiler's report is the message, with file, line and the span underlined."""
+    file = tmp_path / "broken.hogtrace"
+    file.write_text("fn:a.b:entry {\n    capture(x=retval);\n}\n")
+    with override_settings(HOGTRACE={"PROBES": [str(file)]}):
+        messages = found()
+    assert list(messages) == ["hogtrace.E002"]
+    assert "broken.hogtrace" in messages["hogtrace.E002"]
+    assert "capture(x=retval);" in messages["hogtrace.E002"]
+
+
+@override_settings(HOGTRACE={"DISABLED": True, "PROBES": ["fn:a.b:entry {"]})
+def test_programs_are_not_looked_at_when_disabled() -> None:
+    """The one switch switches everything off."""
+    assert found() == {}
+
+
+@override_settings(MIDDLEWARE=[])
+def test_a_missing_middleware_is_a_warning() -> None:
+    """Without it no probe is installed, which nobody who installs the application wants."""
+    assert list(found()) == ["hogtrace.W001"]
+
+
+@override_settings(MIDDLEWARE=["no.such.Middleware"])
+def test_a_middleware_of_others_that_cannot_be_imported_is_theirs() -> None:
+    """The checks do not fail where Django itself will say what is wrong."""
+    assert list(found()) == ["hogtrace.W001"]

@@ -1,0 +1,179 @@
+"""The Flask extension: its settings, its registration, and the scope of a request."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from flask import Flask
+
+from hogtrace import CompileError, ConfigError, RequestLocalStore, current_store
+from hogtrace.exporters import MemoryExporter
+from hogtrace_flask import HogTrace, Registration
+
+
+@pytest.fixture
+def app() -> Iterator[Flask]:
+    """Give an application whose events stay in memory, and stop its tracer in the end."""
+    app = Flask(__name__)
+    app.config["HOGTRACE_EXPORTER"] = MemoryExporter()
+    yield app
+    registration = app.extensions.get("hogtrace")
+    if registration is not None and registration.tracer is not None:
+        registration.tracer.stop()
+
+
+def store_now() -> RequestLocalStore:
+    """Give the current store, which must be there."""
+    store = current_store()
+    assert store is not None
+    return store
+
+
+def test_a_request_has_a_scope(app: Flask) -> None:
+    """It is current in the view, describes the request, and ends with the response."""
+    HogTrace(app)
+    stores: list[RequestLocalStore] = []
+
+    @app.get("/items/<int:number>")
+    def item(number: int) -> str:
+        stores.append(store_now())
+        return str(number)
+
+    answer = app.test_client().get("/items/7?token=1", headers={"X-Request-ID": "r-7"})
+    assert answer.text == "7"
+    answer.close()
+    (store,) = stores
+    assert store.info == {"method": "GET", "path": "/items/7", "framework": "flask"}
+    assert store.request_id == "r-7"
+    assert store.closed
+    assert current_store() is None
+
+
+def test_a_stream_and_its_end_are_inside(app: Flask) -> None:
+    """The body is made inside the scope, and what is called when it closes runs there too."""
+    HogTrace(app)
+    stores: list[RequestLocalStore] = []
+
+    @app.get("/")
+    def stream() -> Any:
+        def parts() -> Iterator[bytes]:
+            for _ in range(3):
+                stores.append(store_now())
+                yield b"x"
+
+        response = app.response_class(parts())
+        response.call_on_close(lambda: stores.append(store_now()))
+        return response
+
+    answer = app.test_client().get("/", buffered=False)
+    assert answer.data == b"xxx"
+    answer.close()
+    assert stores == [stores[0]] * 4
+    assert stores[0].closed
+
+
+def test_an_async_view_is_inside(app: Flask) -> None:
+    """Flask runs it in a loop of its own, in a copied context."""
+    HogTrace(app)
+
+    @app.get("/")
+    async def view() -> str:
+        await asyncio.sleep(0)
+        store_now().set("x", 1)
+        return "x"
+
+    @app.after_request
+    def after(response: Any) -> Any:
+        response.headers["X-Seen"] = str(store_now().get("x"))
+        return response
+
+    with app.test_client().get("/") as answer:
+        assert answer.headers["X-Seen"] == "1"
+
+
+def test_probes_of_the_configuration_fire(app: Flask) -> None:
+    """What `app.config` names is installed, and its events have the request's id."""
+    app.config["HOGTRACE_PROBES"] = [
+        "fn:flask.app.Flask.finalize_request:exit { capture(status=retval.status_code); }"
+    ]
+    HogTrace(app)
+
+    with app.test_client().get("/nowhere", headers={"X-Request-ID": "r-404"}):
+        pass
+    app.extensions["hogtrace"].tracer.flush()
+    (event,) = app.config["HOGTRACE_EXPORTER"].events
+    assert event.values == {"status": 404}
+    assert event.request_id == "r-404"
+
+
+def test_the_extension_is_registered(app: Flask) -> None:
+    """`app.extensions` has the extension, the settings and the tracer."""
+    extension = HogTrace()
+    extension.init_app(app)
+    registration = app.extensions["hogtrace"]
+    assert isinstance(registration, Registration)
+    assert registration.extension is extension
+    assert registration.tracer is not None
+    assert registration.settings.probes == ()
+
+
+def test_one_extension_serves_several_applications(app: Flask) -> None:
+    """Applications with equal settings share a tracer."""
+    extension = HogTrace(app)
+    other = Flask("other")
+    other.config["HOGTRACE_EXPORTER"] = app.config["HOGTRACE_EXPORTER"]
+    extension.init_app(other)
+    assert other.extensions["hogtrace"].tracer is app.extensions["hogtrace"].tracer
+
+
+def test_a_second_registration_is_refused(app: Flask) -> None:
+    """It would double every scope; the message says what to do."""
+    extension = HogTrace(app)
+    with pytest.raises(RuntimeError, match=r"already registered.*only once"):
+        extension.init_app(app)
+
+
+def test_defaults_of_the_extension_give_way_to_the_configuration(app: Flask) -> None:
+    """Arguments are for what `app.config` does not name."""
+    HogTrace(app, exporter={"BACKEND": "no.such.Exporter"}, batch_size=7)
+    settings = app.extensions["hogtrace"].settings
+    assert settings.batch_size == 7
+    assert settings.exporter.instance is app.config["HOGTRACE_EXPORTER"]
+
+
+def test_disabled_means_out_of_the_way(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The application's WSGI callable is not wrapped."""
+    monkeypatch.setenv("HOGTRACE_DISABLED", "1")
+    before = app.wsgi_app
+    HogTrace(app)
+    assert app.wsgi_app == before
+    assert app.extensions["hogtrace"].tracer is None
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "message"),
+    [
+        ("HOGTRACE_PROBS", [], r"(?s)PROBS.*app\.config.*PROBES"),
+        ("HOGTRACE_PROBES", 7, r"PROBES.*app\.config"),
+        ("HOGTRACE_PROBES", ["no/such/file.hogtrace"], "no/such/file.hogtrace"),
+    ],
+)
+def test_a_wrong_setting_is_an_error_at_init(app: Flask, name: str, value: Any, message: str) -> None:
+    """The application does not come up with a setting that would be ignored."""
+    app.config[name] = value
+    with pytest.raises(ConfigError, match=message):
+        HogTrace(app)
+    assert "hogtrace" not in app.extensions
+
+
+def test_a_program_that_does_not_compile_is_an_error_at_init(app: Flask, tmp_path: Path) -> None:
+    """The compiler's report names the file."""
+    file = tmp_path / "broken.hogtrace"
+    file.write_text("fn:a.b:entry { capture(x=retval); }")
+    app.config["HOGTRACE_PROBES"] = [str(file)]
+    with pytest.raises(CompileError, match=r"broken\.hogtrace"):
+        HogTrace(app)

@@ -1,0 +1,155 @@
+"""Starts real servers on loopback ports for the tests, and ends them."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+ROOT = Path(__file__).parent.parent
+
+# Seconds. A server answers its first request once it has started, so the client's patience bounds the start
+# too.
+ANSWER_WITHIN = 30.0
+STOP_WITHIN = 15.0
+
+
+@dataclass
+class Server:
+    """A server that runs: where it listens, its process, and what it printed."""
+
+    url: str
+    process: subprocess.Popen[bytes]
+    log_path: Path
+    # How it ends when it is asked to.
+    exit_code: int
+
+    @property
+    def log(self) -> str:
+        """All that the server has printed so far."""
+        return self.log_path.read_text(errors="replace")
+
+    def client(self) -> httpx.Client:
+        """Give a client whose requests are relative to the server's URL."""
+        return httpx.Client(base_url=self.url, timeout=ANSWER_WITHIN, trust_env=False)
+
+    def stop(self) -> None:
+        """Ask the server to end, and wait until it has. Raises if it does not end in time, or not as it should."""
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGTERM)
+            try:
+                self.process.wait(STOP_WITHIN)
+            except subprocess.TimeoutExpired:
+                # The whole group: the server's workers too, which it started.
+                os.killpg(self.process.pid, signal.SIGKILL)
+                self.process.wait()
+                raise AssertionError(f"the server did not end within {STOP_WITHIN} s:\n{self.log}") from None
+            assert self.process.returncode == self.exit_code, self.log
+
+
+@contextmanager
+def gunicorn(
+    app: str,
+    directory: Path,
+    *,
+    workers: int = 1,
+    threads: int = 1,
+    preload: bool = False,
+    env: Mapping[str, str] | None = None,
+    cwd: Path = ROOT,
+) -> Iterator[Server]:
+    """Serve the WSGI `app` (`module:attribute`) with gunicorn; logs and sockets go to `directory`."""
+    command = [
+        "gunicorn",
+        "--workers",
+        str(workers),
+        "--graceful-timeout",
+        "5",
+        "--worker-tmp-dir",
+        str(directory),
+    ]
+    command += ["--worker-class", "gthread", "--threads", str(threads)] if threads > 1 else []
+    command += ["--preload"] if preload else []
+    with _serve([*command, app], "--bind", "fd://{fd}", directory, env, cwd, 0) as server:
+        yield server
+
+
+@contextmanager
+def uvicorn(
+    app: str,
+    directory: Path,
+    *,
+    factory: bool = False,
+    env: Mapping[str, str] | None = None,
+    cwd: Path = ROOT,
+) -> Iterator[Server]:
+    """Serve the ASGI `app` (`module:attribute`; with `factory`, of what makes it); logs go to `directory`."""
+    command = ["uvicorn", "--timeout-graceful-shutdown", "5", *(["--factory"] if factory else []), app]
+    # uvicorn dies of the signal that stopped it, once it has shut down: nothing of atexit runs.
+    with _serve(command, "--fd", "{fd}", directory, env, cwd, -signal.SIGTERM) as server:
+        yield server
+
+
+@contextmanager
+def _serve(
+    command: Sequence[str],
+    option: str,
+    value: str,
+    directory: Path,
+    env: Mapping[str, str] | None,
+    cwd: Path,
+    exit_code: int,
+) -> Iterator[Server]:
+    # The listening socket is made here and handed over: no port can be lost to another process in between,
+    # and a request that comes before the server is up waits in the socket's queue.
+    with socket.create_server(("127.0.0.1", 0), backlog=64) as listener:
+        port = listener.getsockname()[1]
+        descriptor = listener.fileno()
+        log_path = directory / f"server-{port}.log"
+        with log_path.open("wb") as log:
+            process = subprocess.Popen(
+                [sys.executable, "-m", *command, option, value.format(fd=descriptor)],
+                cwd=cwd,
+                # gunicorn keeps a control socket in the runtime directory.
+                env={**_environment(), "XDG_RUNTIME_DIR": str(directory), **(env or {})},
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                pass_fds=[descriptor],
+                start_new_session=True,
+            )
+    server = Server(f"http://127.0.0.1:{port}", process, log_path, exit_code)
+    try:
+        yield server
+    except BaseException:
+        print(server.log)
+        raise
+    finally:
+        server.stop()
+
+
+def _environment() -> dict[str, str]:
+    """Give this process's environment, without what would set up HogTrace or Django behind a test's back."""
+    kept = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith(("HOGTRACE_", "DJANGO_", "GUNICORN_", "UVICORN_"))
+    }
+    path = [str(ROOT), *filter(None, [kept.get("PYTHONPATH")])]
+    return {**kept, "PYTHONPATH": os.pathsep.join(path)}
+
+
+def read_events(path: Path) -> list[dict[str, Any]]:
+    """Give the events that a server's JSON lines exporter wrote to `path`, in order."""
+    with path.open(encoding="utf-8") as lines:
+        return [json.loads(line) for line in lines]
