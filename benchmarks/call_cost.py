@@ -105,7 +105,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=60)
     parser.add_argument("--calls", type=int, default=5000)
     options = parser.parse_args()
-    with Tracer(exporter=Discard(), queue_events=1_000_000, queue_bytes=1 << 30, batch_delay=0.05) as tracer:
+    with Tracer(exporter=Discard(), queue_events=1_000_000, queue_bytes=1 << 30, batch_size=1_000_000, batch_delay=60) as tracer:
         variants = {
             "bare": bare,
             "no-op decorator": noop_decorated(variant()),
@@ -123,14 +123,15 @@ def main() -> None:
         "exit probe, predicate false": "no-op decorator",
         "probe, three values captured": "hand-written, three values",
     }
-    print(f"CPython {sys.version.split()[0]}, {options.rounds} rounds of {options.calls} calls, medians, ns added to a bare call")
+    print(f"CPython {sys.version.split()[0]}, {options.rounds} rounds of {options.calls} calls")
+    print("median nanoseconds added to a bare call")
     for name, median in medians.items():
         if name == "bare":
             continue
         added = median - base
         ratio = ""
         if name in against:
-            ratio = f"   {added / (medians[against[name]] - base):5.2f} × {against[name]}"
+            ratio = f"   {added / (medians[against[name]] - base):5.2f} of {against[name]}"
         print(f"  {name:32} {added:8.1f}{ratio}")
     print(f"  events: {status.captured} captured, {dict(status.dropped) or 'none'} dropped")
 

@@ -7,6 +7,7 @@ exporter of :mod:`hogtrace.exporters`. The framework packages ``hogtrace_django`
 
 from hogtrace import exporters
 from hogtrace._engine import (
+    ENGINE_VERSION,
     CaptureEvent,
     Probe,
     ProbeExecutor,
@@ -16,13 +17,14 @@ from hogtrace._engine import (
     compile,
     execute_probe,
 )
-from hogtrace._engine import ENGINE_VERSION as __version__
 from hogtrace.config import Settings
 from hogtrace.errors import CompileError, ConfigError, Diagnostic, HogTraceError, ProgramError
 from hogtrace.request_store import RequestScope, current_store, request_scope
 from hogtrace.sources import compile_file
 from hogtrace.tracer import Installation, Tracer
 from hogtrace.types import Exporter, ProbeStatus, Status, TrustEntry
+
+__version__ = ENGINE_VERSION
 
 __all__ = [
     "CaptureEvent",

@@ -109,8 +109,7 @@ class _Binder:
             case "kwargs":
                 first = len(self.positional)
                 pairs = [
-                    (name, self._parameter(first + index, at_exit))
-                    for index, name in enumerate(self.keyword_only)
+                    (name, self._parameter(first + index, at_exit)) for index, name in enumerate(self.keyword_only)
                 ]
                 rest = None if self.star_star is None else self._parameter(self.star_star, at_exit)
                 return ("kwargs", pairs, rest)

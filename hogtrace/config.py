@@ -72,11 +72,7 @@ class ExporterSetting:
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, ExporterSetting):
             return NotImplemented
-        return (
-            self.instance is other.instance
-            and self.backend == other.backend
-            and self.options == other.options
-        )
+        return self.instance is other.instance and self.backend == other.backend and self.options == other.options
 
     def __hash__(self) -> int:
         return hash((id(self.instance), self.backend, tuple(sorted(self.options))))
@@ -94,9 +90,7 @@ class ExporterSetting:
         if isinstance(value, Mapping):
             return cls._read_mapping(value, where)
         if isinstance(value, type):
-            raise ConfigError(
-                f"{where} is the class {value.__qualname__}; give an object of it, or its dotted path"
-            )
+            raise ConfigError(f"{where} is the class {value.__qualname__}; give an object of it, or its dotted path")
         missing = [name for name in ("export", "close") if not callable(getattr(value, name, None))]
         if missing:
             raise ConfigError(
@@ -283,9 +277,7 @@ def _probes(value: object, where: str) -> tuple[str, ...]:
         if isinstance(entry, Path):
             entry = str(entry)
         if not isinstance(entry, str):
-            raise ConfigError(
-                f"{where} holds {_kind(entry)}; it must be a list of paths, patterns or programs"
-            )
+            raise ConfigError(f"{where} holds {_kind(entry)}; it must be a list of paths, patterns or programs")
         entries.append(entry)
     return tuple(entries)
 

@@ -63,9 +63,7 @@ class CompileError(HogTraceError, ValueError):
 
     def __init__(self, report: str, errors: Sequence[Diagnostic | tuple[object, ...]] = ()) -> None:
         super().__init__(report)
-        self.errors = [
-            error if isinstance(error, Diagnostic) else Diagnostic._make(error) for error in errors
-        ]
+        self.errors = [error if isinstance(error, Diagnostic) else Diagnostic._make(error) for error in errors]
 
     def __reduce__(self) -> tuple[type[CompileError], tuple[object, ...]]:
         return type(self), (str(self), self.errors)

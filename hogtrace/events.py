@@ -90,9 +90,7 @@ def _open(path: str | os.PathLike[str]) -> sqlite3.Connection:
     connection.close()
     if application != APPLICATION_ID:
         raise ValueError(f"{os.fspath(path)} holds no events of HogTrace")
-    raise ValueError(
-        f"{os.fspath(path)} has tables of version {version}; this HogTrace reads version {SCHEMA_VERSION}"
-    )
+    raise ValueError(f"{os.fspath(path)} has tables of version {version}; this HogTrace reads version {SCHEMA_VERSION}")
 
 
 def _event(row: tuple[object, ...]) -> CaptureEvent:

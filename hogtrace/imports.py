@@ -17,7 +17,7 @@ from types import CodeType, FunctionType
 from typing import Any
 
 from hogtrace import _state
-from hogtrace.targets import is_executed
+from hogtrace.targets import is_executed, is_importing, module_names
 from hogtrace.weave import Plan, weave
 
 __all__ = ["unwatch", "watch"]
@@ -105,9 +105,7 @@ class _Hook(_Inert):
 class _Site:
     """A function of the import system, and its code without and with the hook."""
 
-    def __init__(
-        self, function: FunctionType, loads: tuple[int, ...], returned: Callable[[Any], str | None]
-    ) -> None:
+    def __init__(self, function: FunctionType, loads: tuple[int, ...], returned: Callable[[Any], str | None]) -> None:
         self._function = function
         self._plan = Plan(entry=(), exit=loads)
         self._hook = _Hook(returned)
@@ -132,14 +130,13 @@ def _unlocked(values: tuple[None, Any, tuple[object, ...]]) -> str | None:
     """Give the name of the module whose lock was let go, unless because its import failed or goes on."""
     _, manager, (failure, *_) = values
     name: str = manager._name
-    spec = getattr(sys.modules.get(name), "__spec__", None) if failure is None else None
-    return None if failure is not None or getattr(spec, "_initializing", False) else name
+    return None if failure is not None or is_importing(sys.modules.get(name)) else name
 
 
 def _run(values: tuple[None, Any]) -> str | None:
     """Give the name of the module whose body was run, unless its lock is taken: then `_unlocked` will."""
-    name: str = values[1].__name__
-    return None if name in _bootstrap._module_locks else name
+    name = module_names(values[1]).get("__name__")
+    return name if type(name) is str and name not in _bootstrap._module_locks else None
 
 
 _watchers: list[Callback] = []

@@ -143,9 +143,7 @@ class Pipeline:
             self._await_thread(deadline)
         elif not self._closed:
             self._closed = True
-            _warn(
-                "%s did not finish in time; what it had not taken is dropped", type(self._exporter).__name__
-            )
+            _warn("%s did not finish in time; what it had not taken is dropped", type(self._exporter).__name__)
             batch = self._batch
             if batch is not None:
                 batch.settle(self.queue, dropped=len(batch), cause="unknown")
@@ -302,8 +300,9 @@ class Pipeline:
         self._ended.release()
 
     def _drop_waiting(self) -> None:
-        while events := self.queue.take(self._batch_size):
-            self.queue.settle(dropped=len(events), cause="stopped")
+        # What waits now: somebody may capture faster than this goes.
+        taken = len(self.queue.take(self.queue.waiting))
+        self.queue.settle(dropped=taken, cause="stopped")
 
     def _is_worker(self) -> bool:
         return self._server == _thread.get_ident()

@@ -176,9 +176,7 @@ def scope_for(
         outer = carrier.get(CARRIER_KEY)
         if isinstance(outer, RequestLocalStore) and not outer.closed:
             return RequestScope(outer, owns=False)
-        scope = request_scope(
-            request_id=clean_request_id(request_id), method=method, path=path, framework=framework
-        )
+        scope = request_scope(request_id=clean_request_id(request_id), method=method, path=path, framework=framework)
         carrier[CARRIER_KEY] = scope.store
     except Exception:
         _tell_failure_once()

@@ -65,9 +65,7 @@ def carries(function: FunctionType, probe: LinkedProbe) -> bool:
         return woven is not None and function.__code__ is woven.code and probe in woven.probes
 
 
-def _change(
-    function: FunctionType, name: str, change: Callable[[_Probes], _Probes]
-) -> WovenFunction | None:
+def _change(function: FunctionType, name: str, change: Callable[[_Probes], _Probes]) -> WovenFunction | None:
     with _state.lock:
         woven = _state.woven.get(function)
         current = function.__code__

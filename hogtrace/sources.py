@@ -64,9 +64,7 @@ def load_programs(probes: Iterable[str], *, where: str = "PROBES") -> list[Progr
     if len(failures) == 1:
         raise failures[0]
     if failures:
-        raise CompileError(
-            "\n\n".join(map(str, failures)), [error for failure in failures for error in failure.errors]
-        )
+        raise CompileError("\n\n".join(map(str, failures)), [error for failure in failures for error in failure.errors])
     return programs
 
 
@@ -105,9 +103,7 @@ def read_file(path: str | os.PathLike[str]) -> Source:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
-        raise ConfigError(
-            f"{name} is not UTF-8: see line {line}, byte {error.start}; save it as UTF-8"
-        ) from None
+        raise ConfigError(f"{name} is not UTF-8: see line {line}, byte {error.start}; save it as UTF-8") from None
     _check_text(text, name)
     return Source(name, text)
 

@@ -26,7 +26,7 @@ from types import (
 )
 from typing import Any, Final, cast
 
-__all__ = ["Found", "Match", "Target", "is_executed"]
+__all__ = ["Found", "Match", "Target", "is_executed", "is_importing", "module_names"]
 
 LOCALS: Final = "<locals>"
 """The segment that stands between a function and one that is defined in it."""
@@ -46,6 +46,7 @@ _SEGMENT = re.compile(r"[^\W\d]\w*|[\w*]*\*[\w*]*|<locals>")
 _MODULE_DICT: Any = vars(ModuleType)["__dict__"]
 _TYPE_DICT: Any = vars(type)["__dict__"]
 _TYPE_MRO: Any = vars(type)["__mro__"]
+_TYPE_NAME: Any = vars(type)["__name__"]
 _TYPE_QUALNAME: Any = vars(type)["__qualname__"]
 _INNER: dict[type, Any] = {
     staticmethod: vars(staticmethod)["__func__"],
@@ -89,9 +90,7 @@ class Target:
         segments = tuple(text.split("."))
         for segment in segments:
             if not _SEGMENT.fullmatch(segment) or ("**" in segment and segment != "**"):
-                raise ValueError(
-                    f"{text!r} is not a target: {segment!r} is no name, and no pattern for names"
-                )
+                raise ValueError(f"{text!r} is not a target: {segment!r} is no name, and no pattern for names")
         if LOCALS in (segments[0], segments[-1]) or (len(segments) == 1 and segments[0] != "**"):
             raise ValueError(f"{text!r} is not a target: write module.function")
         return cls(segments)
@@ -125,19 +124,14 @@ class Target:
         matches: dict[int, Match] = {}
         for name, module in _modules():
             if self.concerns(name):
-                for match in _functions(self.segments, name, _MODULE_DICT.__get__(module)):
+                for match in _functions(self.segments, name, module_names(module)):
                     if pattern.fullmatch(f"{match.module}.{match.qualname}"):
                         # A function with two names counts once, under the one that it was defined by.
                         known = matches.get(id(match.function))
-                        if (
-                            known is None
-                            or match.qualname == match.function.__code__.co_qualname != known.qualname
-                        ):
+                        if known is None or match.qualname == match.function.__code__.co_qualname != known.qualname:
                             matches[id(match.function)] = match
         if limit is not None and len(matches) > limit:
-            return Found(
-                [], refused=f"{self} selects {len(matches):,} functions, above the limit of {limit:,}"
-            )
+            return Found([], refused=f"{self} selects {len(matches):,} functions, above the limit of {limit:,}")
         if matches:
             return Found(list(matches.values()), waiting="waits for more modules to be imported")
         return Found([], waiting=f"no function that is imported so far is selected by {self}")
@@ -160,13 +154,24 @@ class Target:
         return next((report for report in reports if report.refused), reports[0])
 
 
+def module_names(module: object) -> Mapping[str, object]:
+    """Give a module's own names, as they are stored, or nothing for an object that is no module."""
+    return cast("Mapping[str, object]", _MODULE_DICT.__get__(module)) if issubclass(type(module), ModuleType) else {}
+
+
 def is_executed(module: object) -> bool:
     """Whether a module's body has begun to run; one that waits for its first use has not."""
     if type(module).__name__ != "_LazyModule" or type(module).__module__ != "importlib.util":
         return True
-    spec = _MODULE_DICT.__get__(module).get("__spec__")
+    spec = module_names(module).get("__spec__")
     state = spec.loader_state if type(spec) is ModuleSpec else None
     return type(state) is dict and bool(state.get("is_loading"))
+
+
+def is_importing(module: object) -> bool:
+    """Whether the import of a module is under way, and its body may still run."""
+    spec = module_names(module).get("__spec__")
+    return type(spec) is ModuleSpec and bool(getattr(spec, "_initializing", False))
 
 
 # Names and patterns
@@ -176,8 +181,7 @@ def _compile(segments: tuple[str, ...]) -> re.Pattern[str]:
     """Turn a target into the pattern for the full names that it selects."""
     names = [re.escape(segment).replace(r"\*", "[^.]*") for segment in segments]
     *leading, last = (
-        r"(?:[^.]+\.)*" if segment == "**" else name + r"\."
-        for segment, name in zip(segments, names, strict=True)
+        r"(?:[^.]+\.)*" if segment == "**" else name + r"\." for segment, name in zip(segments, names, strict=True)
     )
     last = r"(?:[^.]+\.)*[^.]+" if segments[-1] == "**" else names[-1]
     return re.compile("".join(leading) + last)
@@ -225,11 +229,6 @@ def _expected_module(segments: tuple[str, ...]) -> str:
     return ".".join(names)
 
 
-def _is_importing(namespace: Mapping[str, object]) -> bool:
-    spec = namespace.get("__spec__")
-    return type(spec) is ModuleSpec and bool(getattr(spec, "_initializing", False))
-
-
 # What stands behind a name
 
 
@@ -239,15 +238,13 @@ def _walk(module_name: str, module: ModuleType, names: tuple[str, ...]) -> Found
     holder: object = module
     for name in names:
         if (kind := type(holder)) is not FunctionType and not issubclass(kind, (type, ModuleType)):
-            return Found(
-                [], refused=f"{path} is {_article(_name(kind))} object, which has no functions of its own"
-            )
+            return Found([], refused=f"{path} is {_article(_name(kind))} object, which has no functions of its own")
         if kind is FunctionType:
             return Found([], refused=f"{path} is a function; what is defined in it is {path}.{LOCALS}.{name}")
         namespace = _namespace(holder)
         value = namespace.get(name, _MISSING)
         if value is _MISSING and issubclass(kind, type) and name.startswith("__") and not name.endswith("__"):
-            value = namespace.get(f"_{cast(type, holder).__name__.lstrip('_')}{name}", _MISSING)
+            value = namespace.get(f"_{_TYPE_NAME.__get__(holder).lstrip('_')}{name}", _MISSING)
         if value is _MISSING:
             return _missing(path, holder, namespace, name, names)
         path, holder = f"{path}.{name}", value
@@ -258,14 +255,12 @@ def _walk(module_name: str, module: ModuleType, names: tuple[str, ...]) -> Found
     return Found([Match(function, module_name, qualname)])
 
 
-def _missing(
-    path: str, holder: object, namespace: Mapping[str, object], name: str, names: tuple[str, ...]
-) -> Found:
+def _missing(path: str, holder: object, namespace: Mapping[str, object], name: str, names: tuple[str, ...]) -> Found:
     if issubclass(type(holder), type):
         for base in _TYPE_MRO.__get__(holder)[1:]:
             if name in _TYPE_DICT.__get__(base):
                 return Found([], refused=f"{path} inherits {name!r}; its code is {_name(base)}.{name}")
-    elif _is_importing(namespace):
+    elif is_importing(holder):
         return Found([], waiting=f"module {path} is still being imported")
     elif "__path__" in namespace and name != names[-1] and not _similar(name, namespace):
         return Found([], waiting=f"module {path}.{name} is not imported yet")
@@ -338,11 +333,7 @@ def _own_dict(value: object) -> Mapping[str, object]:
     for base in _TYPE_MRO.__get__(type(value)):
         slot = _TYPE_DICT.__get__(base).get("__dict__")
         if slot is not None:
-            return (
-                cast("Mapping[str, object]", slot.__get__(value))
-                if type(slot) is GetSetDescriptorType
-                else {}
-            )
+            return cast("Mapping[str, object]", slot.__get__(value)) if type(slot) is GetSetDescriptorType else {}
     return {}
 
 
@@ -358,8 +349,7 @@ def _functions(pattern: tuple[str, ...], module: str, namespace: Mapping[str, ob
             if issubclass(type(value), type):
                 own = _TYPE_DICT.__get__(value)
                 is_own = (
-                    own.get("__module__") == namespace.get("__name__")
-                    and _TYPE_QUALNAME.__get__(value) == qualname
+                    own.get("__module__") == namespace.get("__name__") and _TYPE_QUALNAME.__get__(value) == qualname
                 )
                 if is_own and _leads(pattern, [*module.split("."), *qualname.split(".")]):
                     pending.append((qualname + ".", own))

@@ -11,7 +11,7 @@ from weakref import WeakSet
 
 from hogtrace import _state, imports, sites
 from hogtrace._engine import LinkedProbe, Program, Redaction, TrustList
-from hogtrace.config import Settings, build_exporter
+from hogtrace.config import ExporterSetting, Settings, build_exporter
 from hogtrace.errors import ConfigError, WeaveError
 from hogtrace.pipeline import Pipeline
 from hogtrace.sources import compile_file, load_programs
@@ -65,7 +65,7 @@ class Tracer:
     def __init__(
         self,
         *,
-        exporter: Exporter | Mapping[str, object] | str | None = None,
+        exporter: Exporter | ExporterSetting | Mapping[str, object] | str | None = None,
         access: str = "safe",
         max_overhead: None = None,
         wildcard_limit: int | None = 1000,
@@ -303,6 +303,7 @@ class Tracer:
             captured=linked.captured,
             errors=linked.errors,
             last_error=linked.last_error,
+            dropped_writes=linked.dropped_writes,
         )
 
 

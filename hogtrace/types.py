@@ -88,6 +88,8 @@ class ProbeStatus:
     """How many errors its expressions met."""
     last_error: str | None = None
     """The latest of them."""
+    dropped_writes: int = 0
+    """How many of its writes to `$req` went nowhere, because there was no request."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

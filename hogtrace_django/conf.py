@@ -20,7 +20,7 @@ def load_settings() -> Settings:
 
 
 def get_tracer() -> Tracer | None:
-    """Give the tracer that these settings ask for, with their probes installed; None if they disable HogTrace.
+    """Give the tracer that these settings ask for, its probes installed; None if they disable HogTrace.
 
     The first call in a process makes it; the middleware does that when Django loads it. Raises `ConfigError`
     and `CompileError` for settings and programs that are wrong.

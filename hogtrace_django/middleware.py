@@ -111,9 +111,7 @@ def _end_with(response: HttpResponseBase, scope: RequestScope) -> None:
         # it.
         closers[:] = [_Closer(scope, closer) for closer in closers]
         if response.is_async:
-            response.streaming_content = _AsyncBody(
-                cast("AsyncIterable[bytes]", response.streaming_content), scope
-            )
+            response.streaming_content = _AsyncBody(cast("AsyncIterable[bytes]", response.streaming_content), scope)
         else:
             response.streaming_content = _Body(cast("Iterable[bytes]", response.streaming_content), scope)
     closers.append(_Closer(scope, scope.close))

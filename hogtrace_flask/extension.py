@@ -67,8 +67,6 @@ class HogTrace:
     def _settings(self, app: Flask) -> Settings:
         named: dict[str, Any] = {name.upper(): value for name, value in self._defaults.items()}
         named.update(
-            (name.removeprefix(_PREFIX), value)
-            for name, value in app.config.items()
-            if name.startswith(_PREFIX)
+            (name.removeprefix(_PREFIX), value) for name, value in app.config.items() if name.startswith(_PREFIX)
         )
         return Settings.load(named, where="app.config")

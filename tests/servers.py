@@ -8,7 +8,8 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -44,7 +45,7 @@ class Server:
         return httpx.Client(base_url=self.url, timeout=ANSWER_WITHIN, trust_env=False)
 
     def stop(self) -> None:
-        """Ask the server to end, and wait until it has. Raises if it does not end in time, or not as it should."""
+        """Ask the server to end, and wait until it has. Raises if it ends late, or not as it should."""
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGTERM)
             try:
@@ -150,6 +151,16 @@ def _environment() -> dict[str, str]:
 
 
 def read_events(path: Path) -> list[dict[str, Any]]:
-    """Give the events that a server's JSON lines exporter wrote to `path`, in order."""
+    """Give the events that a server's JSON lines exporter has written to `path`, in order."""
     with path.open(encoding="utf-8") as lines:
-        return [json.loads(line) for line in lines]
+        return [json.loads(line) for line in lines if line.endswith("\n")]
+
+
+def wait_for_events(path: Path, complete: Callable[[list[dict[str, Any]]], bool]) -> list[dict[str, Any]]:
+    """Give the events at `path` once they are `complete`. Raises `TimeoutError` if they do not become so."""
+    deadline = time.monotonic() + ANSWER_WITHIN
+    while not complete(events := read_events(path)):
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"{len(events)} events, and not those that were waited for")
+        time.sleep(0.05)
+    return events

@@ -193,12 +193,12 @@ def main() -> None:
         say("stopping the server")
     print("\nWhat ran inside Django, request by request:\n", flush=True)
     account()
-    query = "SELECT request_id, count(*), round(sum(data->>'ms'), 2) FROM events WHERE data->>'sql' <> '' GROUP BY 1"
-    print(f"\nThe events are in {relative(STORE)}. Ask it how many SQL statements each request made, and their time:\n")
+    query = "SELECT request_id, count(*) FROM captures WHERE field = 'sql' GROUP BY request_id ORDER BY 2 DESC"
+    print(f"\nThe events are in {relative(STORE)}. Ask it how many SQL statements each request ran:\n")
     print(f'  sqlite3 {relative(STORE)} "{query}"\n')
     with closing(sqlite3.connect(STORE)) as store:
-        for request, count, total in store.execute(query):
-            print(f"  {request}|{count}|{total}")
+        for request, count in store.execute(query):
+            print(f"  {request}|{count}")
 
 
 def relative(path: Path) -> str:

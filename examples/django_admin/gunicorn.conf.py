@@ -22,7 +22,13 @@ def worker_exit(server, worker):
         "exported": status.exported,
         "dropped": dict(status.dropped),
         "probes": [
-            {"probe": p.probe, "state": p.state, "fired": p.fired, "errors": p.errors, "last_error": p.last_error}
+            {
+                "probe": p.probe,
+                "state": p.state,
+                "fired": p.fired,
+                "errors": p.errors,
+                "last_error": p.last_error,
+            }
             for p in status.probes
         ],
     }

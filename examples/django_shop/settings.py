@@ -6,6 +6,7 @@ SECRET_KEY = "an example's, not a secret"  # noqa: S105
 ALLOWED_HOSTS = ["127.0.0.1", "localhost"]
 ROOT_URLCONF = "shop"
 USE_TZ = True
+TIME_ZONE = "UTC"
 INSTALLED_APPS = ["hogtrace_django"]
 MIDDLEWARE = [
     "hogtrace_django.middleware.HogTraceMiddleware",

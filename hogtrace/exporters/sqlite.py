@@ -6,6 +6,8 @@ import contextlib
 import os
 import sqlite3
 from collections.abc import Sequence
+from functools import cache
+from itertools import chain
 from pathlib import Path
 from time import monotonic, sleep
 from typing import Final
@@ -55,17 +57,11 @@ CREATE VIEW IF NOT EXISTS requests AS
     FROM events WHERE request_id IS NOT NULL GROUP BY request_id
 """
 
-# Splitting the event happens in SQLite, which does it without the interpreter's lock.
-_INSERT: Final = """
-INSERT OR IGNORE INTO events (
-    id, timestamp, program, probe, target, function, point,
-    request_id, method, path, process, thread, fields, errors, request
-)
-VALUES (
-    ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12,
-    json_extract(?13, '$.values'), json_extract(?13, '$.errors'), json_extract(?13, '$.request')
-)
-"""
+_COLUMNS: Final = "id, timestamp, program, probe, target, function, point, request_id, method, path, process, thread"
+_PARAMETERS: Final = f"({', '.join('?' * (_COLUMNS.count(',') + 2))})"
+
+# Rows of one statement: what older versions of SQLite take.
+_ROWS: Final = 64
 
 # Connections that a forked child has from its parent in the middle of a batch. Closing one, or letting it be
 # collected, would wait for a thread that the child does not have.
@@ -103,9 +99,7 @@ class SQLiteExporter:
             # fork.
             self._open().close()
         except (sqlite3.Error, OSError) as error:
-            raise ConfigError(
-                f"SQLiteExporter: cannot use {self.path}: {error}; {self._advice(error)}"
-            ) from None
+            raise ConfigError(f"SQLiteExporter: cannot use {self.path}: {error}; {self._advice(error)}") from None
 
     def __repr__(self) -> str:
         return f"<hogtrace.SQLiteExporter to {str(self.path)!r}>"
@@ -150,7 +144,9 @@ class SQLiteExporter:
     def _insert(self, connection: sqlite3.Connection, rows: list[tuple[object, ...]]) -> None:
         connection.execute("BEGIN IMMEDIATE")
         try:
-            connection.executemany(_INSERT, rows)
+            for start in range(0, len(rows), _ROWS):
+                some = rows[start : start + _ROWS]
+                connection.execute(_insertion(len(some)), tuple(chain.from_iterable(some)))
             connection.execute("COMMIT")
         except BaseException:
             with contextlib.suppress(sqlite3.Error):
@@ -167,9 +163,7 @@ class SQLiteExporter:
 
     def _open(self) -> sqlite3.Connection:
         # One thread at a time uses it, but not always the same one.
-        connection = sqlite3.connect(
-            self.path, timeout=self._timeout, isolation_level=None, check_same_thread=False
-        )
+        connection = sqlite3.connect(self.path, timeout=self._timeout, isolation_level=None, check_same_thread=False)
         try:
             self._prepare(connection)
         except BaseException:
@@ -236,6 +230,21 @@ class SQLiteExporter:
         if "not a database" in str(error):
             return "it is a file of another kind: name another path"
         return "name a path that this user may write to"
+
+
+@cache
+def _insertion(rows: int) -> str:
+    """Give the statement that stores so many events.
+
+    Each statement gives up the interpreter's lock and waits for it again, behind busy threads of the
+    application; so there is one for many rows, and SQLite, which runs without the lock, takes events apart.
+    """
+    return (
+        f"WITH batch ({_COLUMNS}, event) AS (VALUES {', '.join([_PARAMETERS] * rows)}) "  # noqa: S608 - all ours
+        f"INSERT OR IGNORE INTO events ({_COLUMNS}, fields, errors, request) "
+        f"SELECT {_COLUMNS}, json_extract(event, '$.values'), json_extract(event, '$.errors'), "
+        "json_extract(event, '$.request') FROM batch"
+    )
 
 
 def _pragma(connection: sqlite3.Connection, name: str) -> int:

@@ -31,9 +31,7 @@ def rebinds(code: CodeType) -> frozenset[int]:
     """
     parameters = parameter_count(code)
     stored = {slot for slot in _stored(code) if slot < parameters}
-    cells = {
-        name: slot for slot, name in enumerate(code.co_varnames[:parameters]) if name in code.co_cellvars
-    }
+    cells = {name: slot for slot, name in enumerate(code.co_varnames[:parameters]) if name in code.co_cellvars}
     if cells:
         stored.update(cells[name] for name in _stored_inside(code, frozenset(cells)))
     return frozenset(stored)

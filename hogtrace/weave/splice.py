@@ -7,7 +7,7 @@ handlers and lines are adjusted to the new distances. Every stack depth grows by
 import re
 import sys
 from bisect import bisect_left
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import accumulate
 from opcode import opmap, opname
@@ -103,16 +103,18 @@ class _Jump:
 
 @dataclass(frozen=True, slots=True)
 class _Sequence:
-    """Instructions to insert.
-
-    `guarded` are the loads in them that may fail: where each ends, and how many values lie below it.
-    """
+    """Instructions to insert; `guards` are the handlers of loads in them that may fail, counted from the start."""
 
     code: bytes
-    guarded: tuple[tuple[int, int], ...]
+    guards: tuple[Handler, ...]
 
     def __len__(self) -> int:
         return len(self.code) // UNIT
+
+    def guards_at(self, place: int) -> Iterator[Handler]:
+        """Give the handlers for the sequence at a place."""
+        for start, end, target, depth, lasti in self.guards:
+            yield Handler(place + start, place + end, place + target, depth, lasti)
 
 
 class _Splice:
@@ -148,28 +150,23 @@ class _Splice:
         body = moved(self.resume + 1)
         end = len(out) // UNIT
 
-        guards: list[tuple[int, int]] = []
-        guards += ((body - len(enter) + load_end, depth) for load_end, depth in enter.guarded)
+        guards = [*enter.guards_at(body - len(enter))]
         holes = []
         for index in self.returns:
             start = moved(index) + (self.units[UNIT * index] == _LOAD_CONST)
             holes.append((start, moved(index + 1)))
-            guards += ((start + load_end, depth) for load_end, depth in leave.guarded)
-        guards += ((end + load_end, depth) for load_end, depth in unwind.guarded)
+            guards += leave.guards_at(start)
+        guards += unwind.guards_at(end)
+        handlers = carve(self._body_handlers(moved, end), holes) + guards
 
         out += unwind.code
-        stop_copy = len(out) // UNIT
-        if self.stop_iteration is not None:
-            out += _STOP_ITERATION
-        handlers = carve(self._body_handlers(moved, end), holes)
         if self.stop_iteration is not None:
             # Where no token lies on the stack, the handler needs a copy for the depth that it used to have.
+            copy = len(out) // UNIT
+            out += _STOP_ITERATION
             first = moved(self.stop_iteration.start)
-            bare = [Handler(start, stop, stop_copy, 0, True) for start, stop in ((first, body), *holes)]
-            handlers += carve(bare, [(load_end - 1, load_end) for load_end, _ in guards])
-        for load_end, depth in guards:
-            handlers.append(Handler(load_end - 1, load_end, len(out) // UNIT, depth, False))
-            out += self._unbound(len(out) // UNIT, load_end)
+            bare = [Handler(start, stop, copy, 0, True) for start, stop in ((first, body), *holes)]
+            handlers += carve(bare, [(guard.start, guard.end) for guard in guards])
         handlers.sort()
 
         grown = [(key, size) for key, size in edits if key != self.resume]
@@ -193,11 +190,7 @@ class _Splice:
             if self.units[UNIT * index] == _MAKE_CELL:
                 self.boxed.add(argument_at(self.units, index)[0])
             index += 1
-        if (
-            index == self.size
-            or self.units[UNIT * index] != _RESUME
-            or self.units[UNIT * index + 1] & _RESUME_PLACE
-        ):
+        if index == self.size or self.units[UNIT * index] != _RESUME or self.units[UNIT * index + 1] & _RESUME_PLACE:
             raise WeaveError("the code does not begin as compiled functions do")
         return index
 
@@ -265,9 +258,7 @@ class _Splice:
         return self._sequence(
             [encode("COPY", 1), encode("COPY", 4)],
             self.plan.exit,
-            self._key(len(self.plan.exit), bool(self.plan.exit))
-            + encode("STORE_SUBSCR")
-            + encode("RERAISE", 1),
+            self._key(len(self.plan.exit), bool(self.plan.exit)) + encode("STORE_SUBSCR") + encode("RERAISE", 1),
             below=5,
             at_exit=True,
         )
@@ -288,13 +279,19 @@ class _Splice:
         self, before: list[bytes], slots: tuple[int, ...], after: bytes, *, below: int, at_exit: bool
     ) -> _Sequence:
         code = b"".join(before)
-        guarded = []
+        guards = []
+        unbound = encode("POP_TOP") + encode("LOAD_CONST", self.hook)
         for loaded, slot in enumerate(slots):
             load, may_fail = self._load(slot, at_exit=at_exit)
             code += load
             if may_fail:
-                guarded.append((len(code) // UNIT, below + loaded))
-        return _Sequence(code + after, tuple(guarded))
+                # The hook itself stands for the value that is not there. This lies here, and not at the end of
+                # the code, because a jump back would show tracers the line again.
+                failed = len(code) // UNIT
+                code += encode("JUMP_FORWARD", len(unbound) // UNIT)
+                guards.append(Handler(failed - 1, failed, len(code) // UNIT, below + loaded, False))
+                code += unbound
+        return _Sequence(code + after, tuple(guards))
 
     def _load(self, slot: int, *, at_exit: bool) -> tuple[bytes, bool]:
         """Give the instruction that loads a slot, and whether it can find it unbound."""
@@ -306,21 +303,9 @@ class _Splice:
             return encode("LOAD_FAST", slot), False
         return encode(self.version.checked_load, slot), True
 
-    def _unbound(self, start: int, load_end: int) -> bytes:
-        """Put the hook where a load failed, and go on behind the load; the exception lies on the stack."""
-        code = encode("POP_TOP") + encode("LOAD_CONST", self.hook)
-        after_jump = start + len(code) // UNIT + 1
-        prefixes = 0
-        # The jump's own prefixes add to its distance.
-        while (needed := len(prefix(after_jump + prefixes - load_end)) // UNIT) > prefixes:
-            prefixes = needed
-        return code + encode("JUMP_BACKWARD_NO_INTERRUPT", after_jump + prefixes - load_end)
-
     # The new code
 
-    def _lay_out(
-        self, enter: _Sequence, leave: _Sequence
-    ) -> tuple[Callable[[int], int], list[tuple[int, int]]]:
+    def _lay_out(self, enter: _Sequence, leave: _Sequence) -> tuple[Callable[[int], int], list[tuple[int, int]]]:
         """Decide where everything goes.
 
         Gives a function from old positions to new ones and the growth of the code: pairs of an old position
@@ -330,8 +315,7 @@ class _Splice:
         const_return = len(leave) + 1
         fixed = [(self.resume, len(enter))]
         fixed += (
-            (index, len(leave) if self.units[UNIT * index] == _RETURN_VALUE else const_return)
-            for index in self.returns
+            (index, len(leave) if self.units[UNIT * index] == _RETURN_VALUE else const_return) for index in self.returns
         )
         while True:
             edits = sorted(fixed + [(jump.first, jump.added) for jump in self.jumps if jump.added])

@@ -6,6 +6,7 @@ A fenced block is checked by its language and its marks:
 | --- | --- |
 | `hogtrace` | it compiles |
 | `hogtrace refused HT033` | it does not, with that code |
+| `hogtrace from=FILE` | its probes are those of that file of the repository, word for word |
 | `python` | it is Python, and what it imports from HogTrace exists |
 | `python run` | it runs, in a process and the page's directory, with the files that the page has named |
 | any, `file=NAME` | it is saved in that directory |
@@ -83,6 +84,16 @@ def test_programs_compile_or_are_refused_as_told(block: Block) -> None:
         hogtrace.compile(block.text, name=block.place)
     wanted = {mark for mark in block.marks if mark.startswith("HT")}
     assert {error.code for error in caught.value.errors} == wanted
+
+
+@pytest.mark.parametrize("block", every("hogtrace"))
+def test_programs_that_are_quoted_stand_in_their_file(block: Block) -> None:
+    """A program that a page takes from a file is still what the file says."""
+    for mark in block.marks:
+        if mark.startswith("from="):
+            source = (ROOT / mark.removeprefix("from=")).read_text(encoding="utf-8")
+            for probe in re.split(r"^(?=fn:)", block.text, flags=re.MULTILINE):
+                assert probe.strip() in source
 
 
 @pytest.mark.parametrize("block", every("python"))

@@ -52,9 +52,7 @@ def test_a_shop_is_watched(
         with ThreadPoolExecutor(4) as pool:
             statuses = list(pool.map(buy, range(len(customers))))
         with server.client() as http:
-            assert (
-                http.get("/catalogue", headers={"X-Customer": "looker"}).text == "acorn 120\ntruffle 9900\n"
-            )
+            assert http.get("/catalogue", headers={"X-Customer": "looker"}).text == "acorn 120\ntruffle 9900\n"
         server.stop()
 
     assert statuses == [402 if number % 3 == 0 else 201 for number in range(len(customers))]

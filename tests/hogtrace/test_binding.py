@@ -13,17 +13,15 @@ from hogtrace.binding import Place, bind
 def sample(a: int, b: int = 2, *rest: int, c: int = 3, **more: int) -> int:
     """Have a parameter of each kind, one that is rebound, and a local."""
     b = a + c
-    total = b + sum(rest) + sum(more.values())
-    return total
+    total = b + sum(rest)
+    return total + sum(more.values())
 
 
 def linked(expression: str, point: str = "exit") -> LinkedProbe:
     """Give a probe that reads an expression."""
     program = hogtrace.compile(f"fn:m.f:{point} {{ capture(x={expression}); }}")
     queue = EventQueue(on_first=lambda: None)
-    return LinkedProbe(
-        program, program.probes[0], queue, access="safe", trust=TrustList(), redaction=Redaction()
-    )
+    return LinkedProbe(program, program.probes[0], queue, access="safe", trust=TrustList(), redaction=Redaction())
 
 
 def place(expression: str, point: str = "exit", function: Callable[..., Any] = sample) -> Place:

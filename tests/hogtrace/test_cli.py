@@ -31,12 +31,8 @@ def store(tmp_path: Path) -> Path:
     exporter = SQLiteExporter(path)
     exporter.export(
         [
-            make_event(
-                0, request_id="aaa111", request={"method": "GET", "path": "/a"}, values={"user": "ann"}
-            ),
-            make_event(
-                1, request_id="bbb222", request={"method": "GET", "path": "/b"}, values={"user": "bob"}
-            ),
+            make_event(0, request_id="aaa111", request={"method": "GET", "path": "/a"}, values={"user": "ann"}),
+            make_event(1, request_id="bbb222", request={"method": "GET", "path": "/b"}, values={"user": "bob"}),
             make_event(
                 5,
                 request_id="aaa111",

@@ -98,11 +98,7 @@ def test_every_setting_can_be_given() -> None:
 
 def test_one_probe_file_need_not_be_a_list() -> None:
     """A text or a path stands for the list of it."""
-    assert (
-        load({"PROBES": "a.hogtrace"}).probes
-        == load({"PROBES": Path("a.hogtrace")}).probes
-        == ("a.hogtrace",)
-    )
+    assert load({"PROBES": "a.hogtrace"}).probes == load({"PROBES": Path("a.hogtrace")}).probes == ("a.hogtrace",)
 
 
 def test_equal_settings_are_one_key() -> None:
@@ -246,9 +242,7 @@ def test_the_environment_may_hold_a_program_and_options() -> None:
         HOGTRACE_EXPORTER=json.dumps({"BACKEND": "jsonl", "OPTIONS": {"path": "x"}}),
     )
     assert settings.probes == (program,)
-    assert settings.exporter == ExporterSetting(
-        backend="hogtrace.exporters.JSONLinesExporter", options={"path": "x"}
-    )
+    assert settings.exporter == ExporterSetting(backend="hogtrace.exporters.JSONLinesExporter", options={"path": "x"})
 
 
 @pytest.mark.parametrize(

@@ -144,6 +144,31 @@ def test_a_lazy_module_is_told_when_it_runs(modules: Path, heard: list[str]) -> 
     assert heard == ["watched_l"]
 
 
+def test_the_watch_does_not_run_a_lazily_imported_module(
+    modules: Path, heard: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An import statement that a lazy finder serves leaves the module as lazy as it would be."""
+
+    class LazyFinder:
+        @staticmethod
+        def find_spec(name: str, path: object, target: object = None) -> object:
+            if name != "watched_z":
+                return None
+            spec = importlib.util.spec_from_file_location(name, modules / "watched_z.py")
+            assert spec is not None
+            assert spec.loader is not None
+            spec.loader = importlib.util.LazyLoader(spec.loader)
+            return spec
+
+    (modules / "watched_z.py").write_text("x = 1\n")
+    monkeypatch.setattr(sys, "meta_path", [LazyFinder, *sys.meta_path])
+    module = importlib.import_module("watched_z")
+    assert type(module).__name__ == "_LazyModule"
+    assert heard == []
+    assert module.x == 1
+    assert heard == ["watched_z"]
+
+
 def test_an_import_that_is_under_way_is_told(modules: Path) -> None:
     """A module that begins the watch while its own body runs is told of at its end."""
     heard: list[str] = []

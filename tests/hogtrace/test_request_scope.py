@@ -273,9 +273,7 @@ def test_a_scope_for_a_request_describes_it() -> None:
     assert scope.store.info == {"method": "PUT", "path": "/a/b", "framework": "flask"}
 
 
-def test_no_scope_is_better_than_no_request(
-    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_no_scope_is_better_than_no_request(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
     """Where a scope cannot be opened the request goes on without one, and the log says so once."""
     monkeypatch.setattr("hogtrace.request_store._failure_told", False)
     unwritable: Any = MappingProxyType({})

@@ -28,9 +28,7 @@ def queue() -> EventQueue:
 def linked(queue: EventQueue, text: str = "fn:m.f:exit { capture(retval); }") -> LinkedProbe:
     """Give a probe that puts into `queue`."""
     program = hogtrace.compile(text)
-    return LinkedProbe(
-        program, program.probes[0], queue, access="safe", trust=TrustList(), redaction=Redaction()
-    )
+    return LinkedProbe(program, program.probes[0], queue, access="safe", trust=TrustList(), redaction=Redaction())
 
 
 @pytest.fixture(autouse=True)

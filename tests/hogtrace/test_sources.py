@@ -127,10 +127,7 @@ def test_programs_come_in_the_order_of_the_settings(tmp_path: Path) -> None:
 
 def test_all_programs_that_do_not_compile_are_reported_together(tmp_path: Path) -> None:
     """One start shows all there is to mend, with the names of the files."""
-    paths = [
-        str(write(tmp_path / name, "fn:app.f:entry { capture(a=); }\n"))
-        for name in ("a.hogtrace", "b.hogtrace")
-    ]
+    paths = [str(write(tmp_path / name, "fn:app.f:entry { capture(a=); }\n")) for name in ("a.hogtrace", "b.hogtrace")]
     with pytest.raises(CompileError) as caught:
         load_programs(paths)
     assert len(caught.value.errors) == 2

@@ -91,7 +91,12 @@ def test_exit_of_a_function_that_returns_none(bench: Bench) -> None:
 @pytest.mark.parametrize(
     ("target", "call", "fields", "values"),
     [
-        ("Basket.add", lambda: shop.Basket("ada").add("tea"), "self.owner, arg1, retval", ["ada", "tea", "ada:tea"]),
+        (
+            "Basket.add",
+            lambda: shop.Basket("ada").add("tea"),
+            "self.owner, arg1, retval",
+            ["ada", "tea", "ada:tea"],
+        ),
         ("Basket.price", lambda: shop.Basket.price(4), "arg0, retval, amount", [4, 8, 4]),
         ("Basket.empty", lambda: shop.Basket.empty("bob"), "arg1, retval.owner, cls.size", ["bob", "bob", 3]),
         ("Basket.label", lambda: shop.Basket("ada").label, "self.owner, retval, owner", ["ada", "Ada", None]),
@@ -176,7 +181,7 @@ def test_arguments_at_exit_are_the_calls_own(bench: Bench) -> None:
     """A parameter that the body rebinds is `arg0` at exit too; its bare name is what it is now; status says so."""
     bench.probe("fn:SHOP.rebinds:exit { capture(arg0, args, value); }")
     shop.rebinds("given")
-    assert bench.values() == [{"arg0": "given", "args": ("given",), "value": "rebound"}]
+    assert bench.values() == [{"arg0": "given", "args": ("given",), "value": ["given", "rebound"]}]
     assert "value" in (bench.status().reason or "")
 
 
@@ -278,6 +283,7 @@ def test_events_carry_their_request(bench: Bench) -> None:
     assert (inside.request_id, inside.request["path"], inside.values) == ("r-1", "/x", {"seen": "tea"})
     assert (outside.request_id, outside.values) == (None, {"seen": None})
     assert inside.function == f"{SHOP}.place"
+    assert bench.status().dropped_writes == 1
 
 
 def test_a_given_store_is_the_current_one(bench: Bench) -> None:
@@ -407,7 +413,9 @@ def test_a_dropped_function_is_collected(bench: Bench) -> None:
 
 def test_threads_do_not_mix(bench: Bench) -> None:
     """Many threads in one function, each in its own request: every event has its own thread's values."""
-    bench.probe("fn:SHOP.place:entry { $req.o = order; $call.o = order; } fn:SHOP.place:exit { capture(order, $req.o, $call.o); }")
+    bench.probe(
+        "fn:SHOP.place:entry { $req.o = order; $call.o = order; } fn:SHOP.place:exit { capture(order, $req.o, $call.o); }"
+    )
     barrier = threading.Barrier(8)
 
     def work(name: str) -> None:
@@ -450,7 +458,9 @@ def test_stopped_tracer_takes_everything_out() -> None:
         bench.probe("fn:SHOP.place:entry { }")
 
 
-@pytest.mark.parametrize(("options", "says"), [({"access": "wild"}, "'safe' or 'python'"), ({"max_overhead": 0.01}, "None")])
+@pytest.mark.parametrize(
+    ("options", "says"), [({"access": "wild"}, "'safe' or 'python'"), ({"max_overhead": 0.01}, "None")]
+)
 def test_wrong_options_are_errors(options: dict[str, Any], says: str) -> None:
     """An option that cannot be followed is refused when the tracer is made."""
     with pytest.raises(hogtrace.ConfigError, match=says):

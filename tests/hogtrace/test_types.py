@@ -37,9 +37,7 @@ def test_a_status_prints_as_an_aligned_table() -> None:
 
 def test_a_status_shows_the_latest_error_on_one_line() -> None:
     """A message of several lines does not tear the table."""
-    assert "p1: last error: no key 'x' in d" in str(
-        Status(probes=(probe_status(last_error="no key 'x'\n  in d"),))
-    )
+    assert "p1: last error: no key 'x' in d" in str(Status(probes=(probe_status(last_error="no key 'x'\n  in d"),)))
 
 
 def test_a_status_without_probes_says_so() -> None:

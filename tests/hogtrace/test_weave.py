@@ -1,14 +1,14 @@
 """What the hooks are told, what the woven code object keeps, and what cannot be woven."""
 
 # The functions to be woven are there for their shapes.
-# ruff: noqa: ARG001, B007, F821, RET504, SIM105
+# ruff: noqa: B007, F821, RET504, SIM105
 
 import asyncio
 import gc
 import pickle
 import sys
 from collections.abc import Callable, Iterator
-from types import FunctionType
+from types import FrameType, FunctionType
 from typing import Any
 
 import pytest
@@ -123,6 +123,37 @@ def test_an_unbound_local_disturbs_nothing_while_an_exception_passes() -> None:
     assert isinstance(caught.value.__context__, KeyError)
     assert caught.value.__context__.__context__ is None
     assert sys.exc_info() == (None, None, None)
+
+
+def test_an_unbound_local_is_an_exception_event_to_a_tracer() -> None:
+    """That is all that a trace function sees of a load that fails; the call goes on."""
+
+    def f(a: int) -> int:
+        del a
+        return 1
+
+    events = []
+
+    def tracer(frame: FrameType, event: str, arg: Any) -> Any:
+        if frame.f_code.co_name == "f":
+            events.append((event, arg[0] if event == "exception" else arg))
+        return tracer
+
+    hook = probe(f, (), (0,))
+    old = sys.gettrace()
+    sys.settrace(tracer)
+    try:
+        assert f(1) == 1
+    finally:
+        sys.settrace(old)
+    assert hook.events[-1] == ("return", (1, hook))
+    assert events == [
+        ("call", None),
+        ("line", None),
+        ("line", None),
+        ("exception", UnboundLocalError),
+        ("return", 1),
+    ]
 
 
 def test_cells_are_read_through() -> None:

@@ -114,7 +114,7 @@ def test_the_bytecode_library_reads_the_same() -> None:
             woven = weave(function, Quiet(), plan)
             read = bytecode.ConcreteBytecode.from_code(woven)
             assert [
-                (instruction.name, instruction.arg if isinstance(instruction.arg, int) else 0)
+                (instruction.name, 0 if instruction.arg is bytecode.UNSET else instruction.arg)
                 for instruction in read
                 if instruction.name != "CACHE"
             ] == [(instruction.name, instruction.argument) for instruction in decode(woven)]

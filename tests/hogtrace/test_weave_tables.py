@@ -65,15 +65,7 @@ def test_lines_stretch_at_every_place(function: Any) -> None:
     """New units take the location of the unit that they come to; those without a line split an entry."""
     if function == "far apart":
         space: dict[str, Any] = {}
-        source = (
-            "def f(x):\n  a = x"
-            + "\n" * 500
-            + "  b = (x +\n"
-            + "\n" * 90
-            + " x)\n  return "
-            + " " * 200
-            + "a"
-        )
+        source = "def f(x):\n  a = x" + "\n" * 500 + "  b = (x +\n" + "\n" * 90 + " x)\n  return " + " " * 200 + "a"
         exec(source, space)  # noqa: S102 - no file could stand this
         function = space["f"]
     code = function.__code__
@@ -125,9 +117,7 @@ def test_every_jump_of_this_version_is_known() -> None:
 def test_caches_of_this_version_are_right() -> None:
     """The table's caches are CPython's, for all that jumps and all that is inserted."""
     assert VERSION is not None
-    inserted = (
-        "LOAD_CONST LOAD_FAST LOAD_DEREF BUILD_TUPLE COPY SWAP DELETE_SUBSCR STORE_SUBSCR RERAISE POP_TOP"
-    )
+    inserted = "LOAD_CONST LOAD_FAST LOAD_DEREF BUILD_TUPLE COPY SWAP DELETE_SUBSCR STORE_SUBSCR RERAISE POP_TOP"
     inserted += f" RETURN_VALUE {VERSION.subscript[0]} {VERSION.checked_load}"
     for name in (*VERSION.forward, *VERSION.backward, *inserted.split()):
         assert VERSION.caches.get(name, 0) == _caches(name), name
@@ -137,11 +127,7 @@ def test_every_store_of_this_version_is_known() -> None:
     """No instruction binds or unbinds a local that the table does not name."""
     assert VERSION is not None
     names = [name for name in dis.opmap if dis.opmap[name] < 256 and not name.startswith("INSTRUMENTED_")]
-    stores = {
-        name
-        for name in names
-        if name.startswith(("STORE_FAST", "DELETE_FAST", "STORE_DEREF", "DELETE_DEREF"))
-    }
+    stores = {name for name in names if name.startswith(("STORE_FAST", "DELETE_FAST", "STORE_DEREF", "DELETE_DEREF"))}
     # What is only a form of another instruction at run time never shows in co_code.
     compiled = {name for name in stores if "__" not in name and "MAYBE_NULL" not in name}
     assert compiled == {*VERSION.stores, *VERSION.pairs}

@@ -54,6 +54,4 @@ def serve(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[b
 
 
 if "EVENTS_PATH" in os.environ:
-    application = HogTraceMiddleware(
-        serve, probes=[PROBES], exporter=JSONLinesExporter(os.environ["EVENTS_PATH"])
-    )
+    application = HogTraceMiddleware(serve, probes=[PROBES], exporter=JSONLinesExporter(os.environ["EVENTS_PATH"]))

@@ -149,9 +149,7 @@ def test_requests_that_overlap_keep_their_variables(wrap: Wrap) -> None:
             seen[scope["path"]] = store_now().get("path")
 
         middleware = wrap(app)
-        await asyncio.gather(
-            *(middleware(http_scope(path), receive, ignore) for path in ("/first", "/second"))
-        )
+        await asyncio.gather(*(middleware(http_scope(path), receive, ignore) for path in ("/first", "/second")))
         return seen
 
     assert asyncio.run(main()) == {"/first": "/first", "/second": "/second"}

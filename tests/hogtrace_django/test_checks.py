@@ -12,11 +12,7 @@ from django.test import override_settings
 
 def found() -> dict[str, str]:
     """Give the ids and messages of what the checks find of ours."""
-    return {
-        message.id: message.msg
-        for message in run_checks()
-        if message.id and message.id.startswith("hogtrace.")
-    }
+    return {message.id: message.msg for message in run_checks() if message.id and message.id.startswith("hogtrace.")}
 
 
 def test_right_settings_have_no_findings() -> None:

@@ -45,9 +45,7 @@ async def respond_async(respond: Respond, request: HttpRequest | None = None) ->
         return respond(request)
 
     middleware = HogTraceMiddleware(get_response)
-    return await cast(
-        "Awaitable[HttpResponseBase]", middleware(request or AsyncRequestFactory().get("/here"))
-    )
+    return await cast("Awaitable[HttpResponseBase]", middleware(request or AsyncRequestFactory().get("/here")))
 
 
 def respond_in_loop(respond: Respond, request: HttpRequest | None = None) -> HttpResponseBase:

@@ -135,9 +135,7 @@ def test_method_and_path_are_plain() -> None:
     ],
     ids=lambda value: type(value).__name__,
 )
-def test_status_and_headers_of_a_response(
-    response: Any, status: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_status_and_headers_of_a_response(response: Any, status: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """Every kind of response tells its status, and its headers by both spellings."""
     response["X-Made"] = "here"
     seal_mappings(monkeypatch)

@@ -97,9 +97,7 @@ def test_an_async_view_is_inside(app: Flask) -> None:
 
 def test_probes_of_the_configuration_fire(app: Flask) -> None:
     """What `app.config` names is installed, and its events have the request's id."""
-    app.config["HOGTRACE_PROBES"] = [
-        "fn:flask.app.Flask.finalize_request:exit { capture(status=retval.status_code); }"
-    ]
+    app.config["HOGTRACE_PROBES"] = ["fn:flask.app.Flask.finalize_request:exit { capture(status=retval.status_code); }"]
     HogTrace(app)
 
     with app.test_client().get("/nowhere", headers={"X-Request-ID": "r-404"}):

@@ -53,9 +53,9 @@ def test_under_gunicorn(tmp_path: Path, preload: bool) -> None:
     names = [name for names in rounds for name in names]
     assert [captured for captured in work if captured["sent"] != captured["kept"]] == []
     assert {captured["sent"] for captured in work} == {*names, "file", "fail", "whole", "cut"}
-    assert {
-        captured["client"]: captured["status"] for captured in values if "status" in captured
-    } == dict.fromkeys(names, 203) | {"file": 200, "fail": 500, "whole": 200, "cut": 200}
+    assert {captured["client"]: captured["status"] for captured in values if "status" in captured} == dict.fromkeys(
+        names, 203
+    ) | {"file": 200, "fail": 500, "whole": 200, "cut": 200}
     ends = [captured for captured in values if "stream" in captured]
     assert sorted((captured["stream"], captured["closed"]) for captured in ends) == [
         ("cut", True),

@@ -38,17 +38,13 @@ def make_request(kind: type[WerkzeugRequest]) -> WerkzeugRequest:
     """Give a POST with three headers."""
     headers = [("X-Request-ID", "r-1"), ("Authorization", "Basic c2VjcmV0")]
     return kind(
-        EnvironBuilder(
-            "/here", method="POST", data=b"x", content_type="text/plain", headers=headers
-        ).get_environ()
+        EnvironBuilder("/here", method="POST", data=b"x", content_type="text/plain", headers=headers).get_environ()
     )
 
 
 @requests
 @pytest.mark.parametrize("name", ["X-Request-ID", "x-request-id", "X-REQUEST-ID"])
-def test_headers_of_a_request(
-    kind: type[WerkzeugRequest], name: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_headers_of_a_request(kind: type[WerkzeugRequest], name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """A header is read in any spelling, and the request is as it was."""
     request = make_request(kind)
     seal(monkeypatch)
@@ -99,9 +95,7 @@ def json_response() -> Response:
         (json_response(), 200),
     ],
 )
-def test_status_and_headers_of_a_response(
-    response: Any, status: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_status_and_headers_of_a_response(response: Any, status: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """Every kind of response tells its status and headers."""
     response.headers["X-Made"] = "here"
     line = response.status

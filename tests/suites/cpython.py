@@ -9,6 +9,8 @@ differs and is not named in `cpython_differences` fails the run. The interpreter
 """
 
 import argparse
+import contextlib
+import importlib.util
 import json
 import os
 import subprocess
@@ -16,6 +18,7 @@ import sys
 import tempfile
 import time
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
@@ -61,39 +64,55 @@ BARE = "bare"
 """Stands for a run that weaves nothing."""
 
 
-def exists(test: str) -> bool:
-    """Whether this interpreter has a module of tests of that name."""
-    import test as package
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """What became of a module of tests in one run: outcomes by the tests' ids, and what failures said."""
 
-    path = Path(next(iter(package.__path__)))
-    return (path / f"{test}.py").exists() or (path / test / "__init__.py").exists()
+    outcomes: dict[str, list[str]]
+    details: dict[str, str] = field(default_factory=dict)
+    woven: int = 0
+    refused: list[str] = field(default_factory=list)
 
 
-def run(test: str, loads: str, directory: Path) -> dict[str, Any]:
-    """Run one module of tests in a process of its own; `loads` says what the hooks are handed."""
-    results = directory / f"{test}.{loads}.json"
-    command = [
-        sys.executable,
-        "-X",
-        "faulthandler",
-        "-m",
-        __spec__.name,
-        "--child",
-        loads,
-        str(results),
-        test,
-    ]
-    work = tempfile.mkdtemp(dir=directory)
-    environment = {
-        **os.environ,
-        "PYTHONPATH": os.pathsep.join((str(Path.cwd()), os.environ.get("PYTHONPATH", ""))),
-        "PYTHONHASHSEED": "1",
-        "TERM": "dumb",
-    }
-    with (directory / f"{test}.{loads}.log").open("wb") as log:
-        try:
-            code = subprocess.run(
-                command,
+@dataclass(frozen=True, slots=True)
+class Runner:
+    """Runs modules of tests in processes of their own, whose logs and results go to `directory`.
+
+    `hook` is "quiet" or "engine": a hook that does nothing, made of parts of CPython, or the engine's own without
+    probes. `loads` says what the hooks are handed: "none", "parameters" or "all".
+    """
+
+    hook: str
+    loads: str
+    directory: Path
+
+    def both(self, test: str) -> tuple[Ended, Ended]:
+        """Run a module bare and woven; once more, if that differs: some tests depend on time."""
+        bare, woven = self.run(test, BARE), self.run(test, self.loads)
+        if any(named(name) is None for name in differing(bare, woven)):
+            bare, woven = self.run(test, BARE), self.run(test, self.loads)
+        return bare, woven
+
+    def run(self, test: str, loads: str) -> Ended:
+        """Run one module of tests."""
+        results = self.directory / f"{test}.{loads}.json"
+        running = results.with_suffix(".running")
+        for old in (results, running):
+            old.unlink(missing_ok=True)
+        arguments = ["--child", self.hook, loads, str(results), test]
+        environment = {
+            **os.environ,
+            "PYTHONPATH": os.pathsep.join((str(Path.cwd()), os.environ.get("PYTHONPATH", ""))),
+            "PYTHONHASHSEED": "1",
+            "TERM": "dumb",
+        }
+        with (
+            results.with_suffix(".log").open("wb") as log,
+            tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as work,
+            contextlib.suppress(subprocess.TimeoutExpired),
+        ):
+            subprocess.run(
+                [sys.executable, "-X", "faulthandler", "-m", __spec__.name, *arguments],
                 cwd=work,
                 env=environment,
                 stdin=subprocess.DEVNULL,
@@ -101,31 +120,21 @@ def run(test: str, loads: str, directory: Path) -> dict[str, Any]:
                 stderr=log,
                 timeout=TIMEOUT,
                 check=False,
-            ).returncode
-        except subprocess.TimeoutExpired:
-            code = -1
-    if results.exists():
-        answer: dict[str, Any] = json.loads(results.read_text())
-        return answer
-    running = results.with_suffix(".running")
-    culprit = running.read_text() if running.exists() else "loading"
-    return {
-        "outcomes": {f"{test} ended early": [f"exit code {code} in {culprit}"]},
-        "details": {},
-        "woven": 0,
-    }
+            )
+        if results.exists():
+            return Ended(**json.loads(results.read_text()))
+        return Ended({f"{test} did not end": [f"in {running.read_text() if running.exists() else 'loading'}"]})
 
 
-def differing(
-    test: str, loads: str, directory: Path
-) -> tuple[dict[str, tuple[list[str], list[str]]], dict[str, Any], dict[str, Any]]:
-    """Run a module bare and woven; give the tests whose outcomes differ, and both runs."""
-    bare, woven = run(test, BARE, directory), run(test, loads, directory)
-    names = bare["outcomes"].keys() | woven["outcomes"].keys()
-    differences = {
-        name: (bare["outcomes"].get(name, []), woven["outcomes"].get(name, [])) for name in sorted(names)
-    }
-    return {name: pair for name, pair in differences.items() if pair[0] != pair[1]}, bare, woven
+def exists(test: str) -> bool:
+    """Whether this interpreter has a module of tests of that name."""
+    return importlib.util.find_spec(f"test.{test}") is not None
+
+
+def differing(bare: Ended, woven: Ended) -> list[str]:
+    """Give the ids of the tests that ended in different ways."""
+    names = bare.outcomes.keys() | woven.outcomes.keys()
+    return sorted(name for name in names if bare.outcomes.get(name) != woven.outcomes.get(name))
 
 
 def named(test: str) -> str | None:
@@ -133,72 +142,72 @@ def named(test: str) -> str | None:
     return next((reason for pattern, reason in DIFFERENCES.items() if fnmatchcase(test, pattern)), None)
 
 
-def child(loads: str, results: Path, test: str) -> None:
-    """Run one module of tests in this process, which `run` started, and write what became of them."""
-    from tests.hogtrace.weaving.hooks import Quiet
+def child(hook: str, loads: str, results: Path, test: str) -> None:
+    """Run one module of tests in this process, which a `Runner` started, and write what became of them."""
     from tests.suites import everywhere, outcomes
 
-    weaver = everywhere.Weaver(Quiet(), loads) if loads != BARE else None
-    if weaver:
+    weaver = None
+    if loads != BARE:
+        weaver = everywhere.Weaver(everywhere.make_hook(hook), loads)
         weaver.loaded()
     everywhere.change_imports(weaver.tree if weaver else lambda code: code)
-    from test import support
-
+    support: Any = importlib.import_module("test.support")
     support.use_resources = ["cpu"]
     ended = outcomes.run(f"test.{test}", results.with_suffix(".running"))
     ended.write(results, woven=weaver.woven if weaver else 0, refused=weaver.refused if weaver else [])
 
 
+def report(test: str, bare: Ended, woven: Ended) -> tuple[int, int]:
+    """Print how a module's two runs went; give how many differences are named, and how many are not."""
+    print(f"{test:32} {len(bare.outcomes):5} tests  {woven.woven:6} functions woven", flush=True)
+    for refusal in woven.refused:
+        print(f"    not woven: {refusal}")
+    reasons = {name: named(name) for name in differing(bare, woven)}
+    for name, reason in reasons.items():
+        before, after = (";".join(ended.outcomes.get(name, ["absent"])) for ended in (bare, woven))
+        print(f"    {name}: {before} -> {after}")
+        print(f"        {reason or 'NOT EXPECTED'}")
+        if reason is None and name in woven.details:
+            print("        " + woven.details[name].replace("\n", "\n        "))
+    others = sum(reason is None for reason in reasons.values())
+    return len(reasons) - others, others
+
+
 def main() -> int:
     """Read the command line and do what it says; give the exit code."""
-    parser = argparse.ArgumentParser(prog=f"python -m {__spec__.name}", description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(prog=f"python -m {__spec__.name}", description=str(__doc__).partition("\n")[0])
     parser.add_argument("tests", nargs="*", metavar="TEST", help="modules of tests, such as test_json")
     parser.add_argument("--wide", action="store_true", help="run much of the library's tests too")
     parser.add_argument("--loads", choices=("none", "parameters", "all"), default="parameters")
+    parser.add_argument("--hook", choices=("quiet", "engine"), default="quiet")
     parser.add_argument("--jobs", type=int, default=1)
     parser.add_argument("--keep", type=Path, help="a directory for logs and results")
-    parser.add_argument("--child", nargs=2, metavar=("LOADS", "RESULTS"), help=argparse.SUPPRESS)
+    parser.add_argument("--child", nargs=3, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.child:
-        child(options.child[0], Path(options.child[1]), *options.tests)
+        hook, loads, results = options.child
+        child(hook, loads, Path(results), *options.tests)
         return 0
     directory = options.keep or Path(tempfile.mkdtemp(prefix="hogtrace-suites-"))
     directory.mkdir(parents=True, exist_ok=True)
-    tests = [test for test in options.tests or CORE + options.wide * WIDE if options.tests or exists(test)]
+    runner = Runner(options.hook, options.loads, directory.resolve())
+    tests = options.tests or [test for test in CORE + options.wide * WIDE if exists(test)]
     started = time.monotonic()
-    counts = {"tests": 0, "functions": 0, "named": 0}
-    unexpected = 0
-
-    def both(test: str) -> Any:
-        answer = differing(test, options.loads, directory)
-        if any(named(name) is None for name in answer[0]):
-            answer = differing(test, options.loads, directory)  # once more: some tests depend on time
-        return answer
-
+    count = functions = expected = others = 0
     with ThreadPoolExecutor(options.jobs) as pool:
-        for test, (differences, bare, woven) in zip(tests, pool.map(both, tests), strict=True):
-            counts["tests"] += len(bare["outcomes"])
-            counts["functions"] += woven["woven"]
-            print(
-                f"{test:32} {len(bare['outcomes']):5} tests  {woven['woven']:6} functions woven", flush=True
-            )
-            for refusal in woven["refused"]:
-                print(f"    not woven: {refusal}")
-            for name, (before, after) in differences.items():
-                reason = named(name)
-                counts["named"] += reason is not None
-                unexpected += reason is None
-                print(f"    {name}: {'; '.join(before) or 'absent'} -> {'; '.join(after) or 'absent'}")
-                print(f"        {reason or 'NOT EXPECTED; ' + str(directory)}")
-                if reason is None and name in woven["details"]:
-                    print("        " + woven["details"][name].replace("\n", "\n        "))
+        for test, (bare, woven) in zip(tests, pool.map(runner.both, tests), strict=True):
+            count += len(bare.outcomes)
+            functions += woven.woven
+            with_reason, without = report(test, bare, woven)
+            expected += with_reason
+            others += without
     version = ".".join(map(str, sys.version_info[:3]))
     print(
-        f"CPython {version}: {counts['tests']:,} tests in {len(tests)} modules, "
-        f"{counts['functions']:,} functions woven (loads: {options.loads}); "
-        f"{counts['named']} named differences, {unexpected} others; {time.monotonic() - started:.0f} s"
+        f"CPython {version}: {count:,} tests in {len(tests)} modules, {functions:,} functions woven "
+        f"(hook: {options.hook}, loads: {options.loads}); {expected} named differences, {others} others; "
+        f"{time.monotonic() - started:.0f} s; logs in {directory}"
     )
-    return 1 if unexpected else 0
+    return 1 if others else 0
 
 
 if __name__ == "__main__":

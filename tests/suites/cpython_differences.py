@@ -1,11 +1,7 @@
 """The tests of CPython whose outcome a weave changes, and why that is as it must be."""
 
-_INSTRUCTIONS = (
-    "sys.monitoring's INSTRUCTION events, and offsets in others, show the instructions that were inserted"
-)
-_HANDLED = (
-    "sys.monitoring sees EXCEPTION_HANDLED and RERAISE where an exception passes the hook on its way out"
-)
+_INSTRUCTIONS = "sys.monitoring's INSTRUCTION events, and offsets in others, show the instructions that were inserted"
+_HANDLED = "sys.monitoring sees EXCEPTION_HANDLED and RERAISE where an exception passes the hook on its way out"
 
 DIFFERENCES: dict[str, str] = {
     "test.test_monitoring.TestLineAndInstructionEvents.*": _INSTRUCTIONS,

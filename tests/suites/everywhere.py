@@ -44,9 +44,7 @@ class Weaver:
                 result = weave(result, self._hook, self._plan(result))
                 self.woven += 1
             except WeaveError as error:
-                self.refused.append(
-                    f"{code.co_filename}:{code.co_firstlineno} {code.co_qualname}: {error.reason}"
-                )
+                self.refused.append(f"{code.co_filename}:{code.co_firstlineno} {code.co_qualname}: {error.reason}")
         # The original is kept, so that its id is not given to another.
         self._done[id(code)] = code, result
         self._done[id(result)] = result, result
@@ -59,9 +57,7 @@ class Weaver:
                 function.__code__ = self.tree(function.__code__)
 
     def _plan(self, code: CodeType) -> Plan:
-        parameters = (
-            code.co_argcount + code.co_kwonlyargcount + bool(code.co_flags & 4) + bool(code.co_flags & 8)
-        )
+        parameters = code.co_argcount + code.co_kwonlyargcount + bool(code.co_flags & 4) + bool(code.co_flags & 8)
         cells = [name for name in code.co_cellvars if name not in code.co_varnames]
         slots = len(code.co_varnames) + len(cells) + len(code.co_freevars)
         match self._loads:
@@ -72,6 +68,17 @@ class Weaver:
             case "all":
                 return Plan(tuple(range(slots)), tuple(range(slots)))
         raise ValueError(self._loads)
+
+
+def make_hook(kind: str) -> object:
+    """Make a hook that does nothing: "quiet", made of parts of CPython, or "engine", a site without probes."""
+    if kind == "engine":
+        from hogtrace._engine import Site
+
+        return Site("everywhere", [], [], parameters=(), keep=(), loads=(0, 0))
+    from tests.hogtrace.weaving.hooks import Quiet
+
+    return Quiet()
 
 
 def change_imports(change: Callable[[CodeType], CodeType]) -> None:

@@ -1,7 +1,7 @@
 """What became of each test of a run, in a form that two runs can be compared by."""
 
 # The names and arguments of the methods are unittest's.
-# ruff: noqa: ARG002, N802
+# ruff: noqa: N802
 
 import json
 import unittest

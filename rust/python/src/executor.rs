@@ -125,13 +125,14 @@ fn execute<'py>(
         py,
         linked,
         frame,
+        store,
         retval: retval.unwrap_or_else(|| py.None().into_bound(py)),
         exception: exception.unwrap_or_else(|| py.None().into_bound(py)),
         parts: FrameParts::of(frame)?,
         variables: PyDict::new(py),
         first: None,
     };
-    let mut host = PythonHost::new(py, linked, world, Some(store.clone()));
+    let mut host = PythonHost::new(py, linked, world);
     vm::run(linked.verified(), &mut host);
     host.world
         .first
@@ -227,6 +228,7 @@ struct FrameWorld<'a, 'py> {
     py: Python<'py>,
     linked: &'a Linked,
     frame: &'a Bound<'py, PyFrame>,
+    store: &'a Bound<'py, RequestLocalStore>,
     retval: Bound<'py, PyAny>,
     exception: Bound<'py, PyAny>,
     parts: FrameParts<'py>,
@@ -311,6 +313,10 @@ impl<'py> World<'py> for FrameWorld<'_, 'py> {
 
     fn secrecy(&self, _: usize, _: usize, _: &Value<Bound<'py, PyAny>>) -> Secrecy<'py> {
         Secrecy::Open
+    }
+
+    fn store(&mut self) -> Option<&Bound<'py, RequestLocalStore>> {
+        Some(self.store)
     }
 
     fn emit(&mut self, fields: Packed, _errors: Vec<Failure>) {

@@ -38,6 +38,9 @@ pub(crate) trait World<'py> {
         value: &Value<Bound<'py, PyAny>>,
     ) -> Secrecy<'py>;
 
+    /// The store of the request, looked up when it is asked for.
+    fn store(&mut self) -> Option<&Bound<'py, RequestLocalStore>>;
+
     /// Takes a capture: its fields in packed form, and what went wrong in this run so far.
     fn emit(&mut self, fields: Packed, errors: Vec<Failure>);
 }
@@ -55,29 +58,25 @@ pub(crate) struct PythonHost<'a, 'py, W> {
     py: Python<'py>,
     linked: &'a Linked,
     pub(crate) world: W,
-    store: Option<Bound<'py, RequestLocalStore>>,
     /// Faults that no capture has carried away yet, and the field that each spoiled.
     pending: Vec<(Fault, Option<u16>)>,
     /// How many faults there were, and the last of them.
     pub(crate) faults: u64,
     pub(crate) last_fault: Option<Fault>,
+    /// How many writes to `$req` went nowhere, because there is no request.
+    pub(crate) dropped_writes: u64,
 }
 
 impl<'a, 'py, W: World<'py>> PythonHost<'a, 'py, W> {
-    pub(crate) fn new(
-        py: Python<'py>,
-        linked: &'a Linked,
-        world: W,
-        store: Option<Bound<'py, RequestLocalStore>>,
-    ) -> Self {
+    pub(crate) fn new(py: Python<'py>, linked: &'a Linked, world: W) -> Self {
         Self {
             py,
             linked,
             world,
-            store,
             pending: Vec::new(),
             faults: 0,
             last_fault: None,
+            dropped_writes: 0,
         }
     }
 
@@ -100,10 +99,12 @@ impl<'py, W: World<'py>> Host for PythonHost<'_, 'py, W> {
     fn variable(&mut self, scope: Scope, name: u16) -> Value<Self::Object> {
         let name = self.linked.name(self.py, name);
         let found = match scope {
-            Scope::Request => self
-                .store
-                .as_ref()
-                .and_then(|store| store.get().variable(self.py, name)),
+            Scope::Request => {
+                let py = self.py;
+                self.world
+                    .store()
+                    .and_then(|store| store.get().variable(py, name))
+            }
             Scope::Call => self.world.call_variable(name),
         };
         found.map_or(Value::None, to_value)
@@ -118,14 +119,17 @@ impl<'py, W: World<'py>> Host for PythonHost<'_, 'py, W> {
         let object = self.object(&value);
         let name = self.linked.name(self.py, name);
         match scope {
-            Scope::Request => match &self.store {
-                Some(store) => store
-                    .get()
-                    .assign(name, &object)
-                    .map_err(|full| Fault::new(FaultKind::Limit, full.to_string())),
-                // Outside any request a write goes nowhere; that is the language, not an error.
-                None => Ok(()),
-            },
+            Scope::Request => {
+                if let Some(store) = self.world.store() {
+                    return store
+                        .get()
+                        .assign(name, &object)
+                        .map_err(|full| Fault::new(FaultKind::Limit, full.to_string()));
+                }
+                // That is the language, not an error.
+                self.dropped_writes += 1;
+                Ok(())
+            }
             Scope::Call => self.world.set_call_variable(name, object),
         }
     }

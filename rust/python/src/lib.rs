@@ -1,6 +1,7 @@
 //! `hogtrace._engine`: the HogTrace core as a Python module. Registration only.
 
 mod access;
+mod call_world;
 mod errors;
 mod event;
 mod executor;
@@ -15,6 +16,7 @@ mod queue;
 mod random;
 mod redact;
 mod site;
+mod site_probe;
 mod snapshot;
 mod store;
 mod trust;

@@ -39,6 +39,7 @@ pub(crate) struct Counters {
     pub(crate) skipped: Counter,
     pub(crate) captured: Counter,
     pub(crate) errors: Counter,
+    pub(crate) dropped_writes: Counter,
 }
 
 /// One probe of one installation; all sites of the probe share it.
@@ -207,7 +208,13 @@ impl LinkedProbe {
         self.counters.errors.get()
     }
 
-    /// The last of them.
+    /// How many of its writes to `$req` went nowhere, outside any request.
+    #[getter]
+    fn dropped_writes(&self) -> u64 {
+        self.counters.dropped_writes.get()
+    }
+
+    /// The last of its errors.
     #[getter]
     fn last_error(&self) -> Option<String> {
         self.last_error

@@ -43,7 +43,7 @@ pub(crate) fn muted() -> bool {
 ///
 /// `on_first` is called, without arguments, when an event arrives while the queue is armed, which it is at first and
 /// after `rearm()`; it has to be quick, and starts whoever exports. If it raises, the queue is armed again and the event
-/// stays. `wake_at` is how many waiting events end a `wait()`. Raises ValueError for bounds below 1.
+/// stays. `wake_at` is how many waiting events end a `wait()`. Raises `ValueError` for bounds below 1.
 #[pyclass(frozen, weakref, module = "hogtrace._engine")]
 pub(crate) struct EventQueue {
     max_events: usize,
@@ -101,7 +101,11 @@ impl EventQueue {
         state.bytes += size;
         state.events.push_back(event);
         let first = !std::mem::replace(&mut state.disarmed, true);
-        let waiter = if state.events.len() >= self.wake_at { state.waiter.take() } else { None };
+        let waiter = if state.events.len() >= self.wake_at {
+            state.waiter.take()
+        } else {
+            None
+        };
         drop(state);
         if let Some(waiter) = waiter {
             self.signal.store(true, Ordering::Release);
@@ -118,8 +122,17 @@ impl EventQueue {
 impl EventQueue {
     #[new]
     #[pyo3(signature = (max_events=10_000, max_bytes=16_777_216, *, wake_at=512, on_first))]
-    fn new(max_events: usize, max_bytes: usize, wake_at: usize, on_first: Py<PyAny>) -> PyResult<Self> {
-        for (name, value) in [("max_events", max_events), ("max_bytes", max_bytes), ("wake_at", wake_at)] {
+    fn new(
+        max_events: usize,
+        max_bytes: usize,
+        wake_at: usize,
+        on_first: Py<PyAny>,
+    ) -> PyResult<Self> {
+        for (name, value) in [
+            ("max_events", max_events),
+            ("max_bytes", max_bytes),
+            ("wake_at", wake_at),
+        ] {
             if value == 0 {
                 return Err(PyValueError::new_err(format!("{name}: at least 1")));
             }
@@ -127,7 +140,14 @@ impl EventQueue {
         let signal = Arc::default();
         // More than fits would never come together.
         let wake_at = wake_at.min(max_events);
-        Ok(Self { max_events, max_bytes, wake_at, on_first, signal, state: Mutex::default() })
+        Ok(Self {
+            max_events,
+            max_bytes,
+            wake_at,
+            on_first,
+            signal,
+            state: Mutex::default(),
+        })
     }
 
     /// Queues an event without ever blocking; gives False when it was dropped because the queue is full.
@@ -138,7 +158,9 @@ impl EventQueue {
     /// Waits at most `timeout` seconds, without the GIL, until `wake_at` events wait or `wake()` is called; gives whether
     /// that came. One thread at a time may wait.
     fn wait(&self, py: Python<'_>, timeout: f64) -> bool {
-        let timeout = Duration::try_from_secs_f64(timeout.max(0.0)).unwrap_or(LONGEST_WAIT).min(LONGEST_WAIT);
+        let timeout = Duration::try_from_secs_f64(timeout.max(0.0))
+            .unwrap_or(LONGEST_WAIT)
+            .min(LONGEST_WAIT);
         let mut state = self.lock();
         if self.signal.swap(false, Ordering::Acquire) || state.events.len() >= self.wake_at {
             return true;
@@ -195,13 +217,19 @@ impl EventQueue {
         Ok(list)
     }
 
-    /// Says what became of taken events: so many were exported, so many dropped for `cause`. Raises ValueError when more
+    /// Says what became of taken events: so many were exported, so many dropped for `cause`. Raises `ValueError` when more
     /// are settled than were taken.
     #[pyo3(signature = (*, exported=0, dropped=0, cause="exporter_failed"))]
     fn settle(&self, exported: u64, dropped: u64, cause: &str) -> PyResult<()> {
         let mut state = self.lock();
-        let Some(left) = exported.checked_add(dropped).and_then(|settled| state.in_flight.checked_sub(settled)) else {
-            let message = format!("{exported} + {dropped} settled of {} taken events", state.in_flight);
+        let Some(left) = exported
+            .checked_add(dropped)
+            .and_then(|settled| state.in_flight.checked_sub(settled))
+        else {
+            let message = format!(
+                "{exported} + {dropped} settled of {} taken events",
+                state.in_flight
+            );
             drop(state);
             return Err(PyValueError::new_err(message));
         };

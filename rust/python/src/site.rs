@@ -7,24 +7,20 @@
 
 use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Arc;
 use std::time::Instant;
 
 use hogtrace_core::bytecode::Input;
-use hogtrace_core::value::Value;
-use hogtrace_core::vm::{self, Fault};
+use hogtrace_core::vm;
 use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
-use pyo3::types::{PyDict, PyString, PyTuple};
+use pyo3::types::{PyString, PyTuple};
 
-use crate::event::{Event, Failure, Origin};
-use crate::host::{PythonHost, Secrecy, World, no_name};
-use crate::number::to_value;
-use crate::place::{Handed, Loads, Place};
+use crate::call_world::{CallWorld, End};
+use crate::host::PythonHost;
+use crate::place::{Handed, Loads};
 use crate::probe::LinkedProbe;
 use crate::queue;
-use crate::snapshot::Packed;
-use crate::store::{self, RequestLocalStore};
+use crate::site_probe::SiteProbe;
 
 thread_local! {
     /// Whether this thread is in a hook: a probed function that is reached from there (a finaliser that an
@@ -52,25 +48,6 @@ impl Drop for InHook {
     }
 }
 
-/// One probe at this site.
-struct SiteProbe {
-    linked: Py<LinkedProbe>,
-    places: Vec<Place>,
-    origin: Arc<Origin>,
-    /// Per capture and field: what the names of the function's parameters make of it.
-    secrecy: Vec<Vec<ByParameter>>,
-}
-
-/// What the names of the function's parameters say about a captured field.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum ByParameter {
-    Open,
-    /// It was read through a parameter whose name is secret.
-    Hidden,
-    /// It was read through `args`, and some parameter's name is secret.
-    Mixed,
-}
-
 /// The hook object of one woven function.
 #[pyclass(frozen, module = "hogtrace._engine")]
 pub(crate) struct Site {
@@ -85,7 +62,7 @@ pub(crate) struct Site {
     /// Whether calls carry a token of their own.
     has_calls: bool,
     /// Which positional parameters have secret names.
-    secret_parameters: Vec<bool>,
+    pub(crate) secret_parameters: Vec<bool>,
 }
 
 /// The token of one call: what must be remembered until it ends.
@@ -94,14 +71,7 @@ pub(crate) struct Call {
     site: Py<Site>,
     started: Option<Instant>,
     kept: Vec<Py<PyAny>>,
-    variables: Vec<(Py<PyString>, Py<PyAny>)>,
-}
-
-/// How a call ended.
-#[derive(Clone, Copy)]
-enum End<'a, 'py> {
-    Returned(&'a Bound<'py, PyAny>),
-    Raised(&'a Bound<'py, PyAny>),
+    pub(crate) variables: Vec<(Py<PyString>, Py<PyAny>)>,
 }
 
 #[pymethods]
@@ -218,81 +188,15 @@ impl Call {
     }
 }
 
-impl SiteProbe {
-    fn new(
-        function: &str,
-        parameters: &[String],
-        linked: Py<LinkedProbe>,
-        places: &[Bound<'_, PyAny>],
-    ) -> PyResult<Self> {
-        let probe = linked.get();
-        let plain = probe.linked.plain();
-        let origin = Origin {
-            program: probe.linked.program_name().into(),
-            probe: plain.id.as_str().into(),
-            target: plain.target.as_str().into(),
-            function: function.into(),
-            point: plain.point,
-        };
-        let is_secret = |name: &String| {
-            probe
-                .linked
-                .redaction()
-                .is_some_and(|redaction| redaction.is_secret(name))
-        };
-        let secrecy = probe
-            .linked
-            .verified()
-            .flows()
-            .iter()
-            .map(|fields| {
-                fields
-                    .iter()
-                    .map(|flow| {
-                        let inputs = || {
-                            flow.inputs
-                                .iter()
-                                .map(|&slot| &plain.inputs[usize::from(slot)])
-                        };
-                        let through_secret = inputs().any(|input| match input {
-                            Input::Arg(position) => parameters
-                                .get(usize::from(*position))
-                                .is_some_and(is_secret),
-                            _ => false,
-                        });
-                        if through_secret {
-                            ByParameter::Hidden
-                        } else if inputs().any(|input| *input == Input::Args)
-                            && parameters.iter().any(is_secret)
-                        {
-                            ByParameter::Mixed
-                        } else {
-                            ByParameter::Open
-                        }
-                    })
-                    .collect()
-            })
-            .collect();
-        let places = places
-            .iter()
-            .map(Place::parse)
-            .collect::<PyResult<Vec<_>>>()?;
-        Ok(Self {
-            linked,
-            places,
-            origin: Arc::new(origin),
-            secrecy,
-        })
-    }
-}
-
 fn enter<'py>(site: &Bound<'py, Site>, values: &Bound<'py, PyAny>) -> Bound<'py, PyAny> {
     let this = site.get();
+    if this.entry.is_empty() && !this.has_calls {
+        return site.clone().into_any();
+    }
     let Some(_in_hook) = InHook::enter() else {
         skip(&this.entry);
         return site.clone().into_any();
     };
-    let py = site.py();
     let loads = Loads::handed(values, this.loads.0);
     let call = if this.has_calls {
         start_call(site, loads)
@@ -305,17 +209,8 @@ fn enter<'py>(site: &Bound<'py, Site>, values: &Bound<'py, PyAny>) -> Bound<'py,
             kept: &[],
             unbound: site.as_any(),
         };
-        let store = store::current(py);
         for probe in &this.entry {
-            run(
-                this,
-                probe,
-                handed,
-                None,
-                None,
-                call.as_ref(),
-                store.as_ref(),
-            );
+            run(this, probe, handed, None, None, call.as_ref());
         }
     }
     match call {
@@ -412,17 +307,8 @@ fn leave<'py>(
         kept: &kept,
         unbound: site.as_any(),
     };
-    let store = store::current(py);
     for probe in &this.exit {
-        run(
-            this,
-            probe,
-            handed,
-            Some(end),
-            duration,
-            call,
-            store.as_ref(),
-        );
+        run(this, probe, handed, Some(end), duration, call);
     }
 }
 
@@ -441,7 +327,6 @@ fn run<'py>(
     end: Option<End<'_, 'py>>,
     duration: Option<f64>,
     call: Option<&Bound<'py, Call>>,
-    store: Option<&Bound<'py, RequestLocalStore>>,
 ) {
     let linked = probe.linked.get();
     if !linked.is_enabled() {
@@ -449,21 +334,14 @@ fn run<'py>(
     }
     let py = handed.unbound.py();
     linked.counters.hits.add(1);
-    let world = CallWorld {
-        py,
-        site,
-        probe,
-        handed,
-        end,
-        duration,
-        call,
-        store,
-        args: None,
-    };
-    let mut host = PythonHost::new(py, &linked.linked, world, store.cloned());
+    let world = CallWorld::new(site, probe, handed, end, duration, call);
+    let mut host = PythonHost::new(py, &linked.linked, world);
     let outcome = catch_unwind(AssertUnwindSafe(|| {
         vm::run(linked.linked.verified(), &mut host)
     }));
+    if host.dropped_writes > 0 {
+        linked.counters.dropped_writes.add(host.dropped_writes);
+    }
     if host.faults > 0 {
         linked.counters.errors.add(host.faults);
         if let Some(fault) = &host.last_fault {
@@ -477,169 +355,4 @@ fn run<'py>(
             linked.give_up("the engine failed on this probe; it was taken out".to_owned());
         }
     }
-}
-
-/// The values of one call of a woven function.
-struct CallWorld<'a, 'py> {
-    py: Python<'py>,
-    site: &'a Site,
-    probe: &'a SiteProbe,
-    handed: Handed<'a, 'py>,
-    end: Option<End<'a, 'py>>,
-    duration: Option<f64>,
-    call: Option<&'a Bound<'py, Call>>,
-    store: Option<&'a Bound<'py, RequestLocalStore>>,
-    /// `args`, once it was asked for.
-    args: Option<Bound<'py, PyTuple>>,
-}
-
-impl<'py> CallWorld<'_, 'py> {
-    fn single(
-        &self,
-        place: &Place,
-        what: impl FnOnce() -> String,
-    ) -> Result<Value<Bound<'py, PyAny>>, Fault> {
-        self.handed
-            .value(self.py, place)
-            .map(to_value)
-            .ok_or_else(|| no_name(what()))
-    }
-}
-
-impl<'py> World<'py> for CallWorld<'_, 'py> {
-    fn input(&mut self, slot: u16) -> Result<Value<Bound<'py, PyAny>>, Fault> {
-        let py = self.py;
-        let slot = usize::from(slot);
-        let place = &self.probe.places[slot];
-        match place {
-            Place::Load(_) | Place::Kept(_) | Place::Item(..) => self.single(place, || {
-                let linked = &self.probe.linked.get().linked;
-                match &linked.inputs()[slot] {
-                    Input::Name(name) => {
-                        format!("the local {:?} has no value now", linked.name_text(*name))
-                    }
-                    Input::Arg(position) => format!("arg{position} was not passed"),
-                    _ => "it has no value now".to_owned(),
-                }
-            }),
-            Place::Args(places, rest) => {
-                let args = match &self.args {
-                    Some(args) => args.clone(),
-                    None => self
-                        .args
-                        .insert(self.handed.args(py, places, rest.as_deref())?)
-                        .clone(),
-                };
-                Ok(Value::Object(args.into_any()))
-            }
-            Place::Kwargs(places, rest) => Ok(Value::Object(
-                self.handed.named(py, places, rest.as_deref())?.into_any(),
-            )),
-            Place::Locals(places) => Ok(Value::Object(
-                self.handed.named(py, places, None)?.into_any(),
-            )),
-            Place::Globals => match running_globals(py) {
-                Some(globals) => Ok(Value::Object(globals.into_any())),
-                None => Err(no_name("the function's globals are not to be had")),
-            },
-            Place::Global(name) => running_globals(py)
-                .and_then(|globals| globals.get_item(name).ok().flatten())
-                .map(to_value)
-                .ok_or_else(|| {
-                    no_name(format!(
-                        "the name {:?} is neither a local nor a global here",
-                        name.bind(py)
-                    ))
-                }),
-            Place::Retval => match self.end {
-                Some(End::Returned(value)) => Ok(to_value(value.clone())),
-                _ => Ok(Value::None),
-            },
-            Place::Exception => match self.end {
-                Some(End::Raised(exception)) => Ok(Value::Object(exception.clone())),
-                _ => Ok(Value::None),
-            },
-            Place::Duration => Ok(self.duration.map_or(Value::None, Value::Float)),
-            Place::Missing(why) => Err(no_name(why.clone())),
-        }
-    }
-
-    fn call_variable(&self, name: &Bound<'py, PyString>) -> Option<Bound<'py, PyAny>> {
-        let call = self.call?.borrow();
-        // Names are interned, so that identity is equality.
-        call.variables
-            .iter()
-            .find(|(known, _)| known.is(name))
-            .map(|(_, value)| value.bind(self.py).clone())
-    }
-
-    fn set_call_variable(
-        &mut self,
-        name: &Bound<'py, PyString>,
-        value: Bound<'py, PyAny>,
-    ) -> Result<(), Fault> {
-        let Some(call) = self.call else {
-            return Ok(());
-        };
-        let mut call = call.borrow_mut();
-        let old =
-            if let Some((_, slot)) = call.variables.iter_mut().find(|(known, _)| known.is(name)) {
-                Some(std::mem::replace(slot, value.unbind()))
-            } else {
-                call.variables.push((name.clone().unbind(), value.unbind()));
-                None
-            };
-        // Dropped after the borrow ends: the last reference to an object may run its finaliser.
-        drop(call);
-        drop(old);
-        Ok(())
-    }
-
-    fn secrecy(
-        &self,
-        capture: usize,
-        field: usize,
-        value: &Value<Bound<'py, PyAny>>,
-    ) -> Secrecy<'py> {
-        match self.probe.secrecy[capture][field] {
-            ByParameter::Open => Secrecy::Open,
-            ByParameter::Hidden => Secrecy::Hidden,
-            ByParameter::Mixed => match (&self.args, value) {
-                // `args` as a whole: hide the secret ones and show the others.
-                (Some(args), Value::Object(object)) if object.is(args) => {
-                    let shown = args.iter().enumerate().map(|(position, value)| {
-                        if self
-                            .site
-                            .secret_parameters
-                            .get(position)
-                            .copied()
-                            .unwrap_or(false)
-                        {
-                            PyString::intern(self.py, crate::redact::REDACTED).into_any()
-                        } else {
-                            value
-                        }
-                    });
-                    PyTuple::new(self.py, shown.collect::<Vec<_>>())
-                        .map_or(Secrecy::Hidden, |shown| Secrecy::Replaced(shown.into_any()))
-                }
-                _ => Secrecy::Hidden,
-            },
-        }
-    }
-
-    fn emit(&mut self, fields: Packed, errors: Vec<Failure>) {
-        let linked = self.probe.linked.get();
-        linked.counters.captured.add(1);
-        let request = self.store.map(|store| store.get().request());
-        let event = Event::new(self.py, &self.probe.origin, request, fields, errors);
-        linked.queue.get().push(self.py, Arc::new(event));
-    }
-}
-
-/// The globals of the frame that runs: a hook adds no frame, so it is the woven function's.
-fn running_globals(py: Python<'_>) -> Option<Bound<'_, PyDict>> {
-    // SAFETY: gives a borrowed reference, or null without a running frame.
-    let globals = unsafe { Bound::from_borrowed_ptr_or_opt(py, pyo3::ffi::PyEval_GetGlobals()) };
-    globals.and_then(|globals| globals.cast_into_exact::<PyDict>().ok())
 }

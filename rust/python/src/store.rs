@@ -43,7 +43,7 @@ impl fmt::Display for StoreFull {
 /// `close()` reads still give what was there; writes are dropped and counted in `dropped_writes`.
 ///
 /// `request_id` names the request in events; `info` is a mapping of names to scalars (None, bool, int, float, str)
-/// that describes it there. Anything else in it raises TypeError.
+/// that describes it there. Anything else in it raises `TypeError`.
 #[pyclass(frozen, mapping, weakref, module = "hogtrace._engine")]
 pub(crate) struct RequestLocalStore {
     request: Arc<RequestInfo>,
@@ -60,7 +60,9 @@ struct Inner {
 
 impl Inner {
     fn position(&self, name: *mut ffi::PyObject) -> Option<usize> {
-        self.variables.iter().position(|(known, _)| ptr::eq(known.as_ptr(), name))
+        self.variables
+            .iter()
+            .position(|(known, _)| ptr::eq(known.as_ptr(), name))
     }
 }
 
@@ -71,23 +73,38 @@ impl RequestLocalStore {
     }
 
     /// The variable of that interned name.
-    pub(crate) fn variable<'py>(&self, py: Python<'py>, name: &Bound<'py, PyString>) -> Option<Bound<'py, PyAny>> {
+    pub(crate) fn variable<'py>(
+        &self,
+        py: Python<'py>,
+        name: &Bound<'py, PyString>,
+    ) -> Option<Bound<'py, PyAny>> {
         let inner = self.lock();
-        inner.position(name.as_ptr()).map(|index| inner.variables[index].1.bind(py).clone())
+        inner
+            .position(name.as_ptr())
+            .map(|index| inner.variables[index].1.bind(py).clone())
     }
 
     /// Sets the variable of that interned name; after `close()` it is dropped and counted.
-    pub(crate) fn assign(&self, name: &Bound<'_, PyString>, value: &Bound<'_, PyAny>) -> Result<(), StoreFull> {
+    pub(crate) fn assign(
+        &self,
+        name: &Bound<'_, PyString>,
+        value: &Bound<'_, PyAny>,
+    ) -> Result<(), StoreFull> {
         let mut inner = self.lock();
         if inner.closed {
             inner.dropped_writes += 1;
             return Ok(());
         }
         let old = match inner.position(name.as_ptr()) {
-            Some(index) => Some(std::mem::replace(&mut inner.variables[index].1, value.clone().unbind())),
+            Some(index) => Some(std::mem::replace(
+                &mut inner.variables[index].1,
+                value.clone().unbind(),
+            )),
             None if inner.variables.len() >= VARIABLES => return Err(StoreFull),
             None => {
-                inner.variables.push((name.clone().unbind(), value.clone().unbind()));
+                inner
+                    .variables
+                    .push((name.clone().unbind(), value.clone().unbind()));
                 None
             }
         };
@@ -105,7 +122,9 @@ impl RequestLocalStore {
     fn remove(&self, name: &Bound<'_, PyString>) -> bool {
         let name = intern(name);
         let mut inner = self.lock();
-        let Some(index) = inner.position(name.as_ptr()) else { return false };
+        let Some(index) = inner.position(name.as_ptr()) else {
+            return false;
+        };
         if inner.closed {
             inner.dropped_writes += 1;
             return true;
@@ -126,8 +145,14 @@ impl RequestLocalStore {
             Some(info) => scalars(info)?,
             None => Packed::empty(),
         };
-        let request = RequestInfo { id: request_id.map(String::into_boxed_str), info };
-        Ok(Self { request: Arc::new(request), inner: Mutex::default() })
+        let request = RequestInfo {
+            id: request_id.map(String::into_boxed_str),
+            info,
+        };
+        Ok(Self {
+            request: Arc::new(request),
+            inner: Mutex::default(),
+        })
     }
 
     /// The request's id, or None.
@@ -165,9 +190,10 @@ impl RequestLocalStore {
         self.variable(py, &intern(name)).or(default)
     }
 
-    /// Sets a variable. Raises ValueError when the request has 256 others.
+    /// Sets a variable. Raises `ValueError` when the request has 256 others.
     fn set(&self, name: &Bound<'_, PyString>, value: &Bound<'_, PyAny>) -> PyResult<()> {
-        self.assign(&intern(name), value).map_err(|full| PyValueError::new_err(full.to_string()))
+        self.assign(&intern(name), value)
+            .map_err(|full| PyValueError::new_err(full.to_string()))
     }
 
     /// Whether the variable was set.
@@ -195,8 +221,12 @@ impl RequestLocalStore {
 
     /// A new dict of all variables, in the order in which they were first set.
     fn all<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
-        let variables: Vec<_> =
-            self.lock().variables.iter().map(|(name, value)| (name.clone_ref(py), value.clone_ref(py))).collect();
+        let variables: Vec<_> = self
+            .lock()
+            .variables
+            .iter()
+            .map(|(name, value)| (name.clone_ref(py), value.clone_ref(py)))
+            .collect();
         let dict = PyDict::new(py);
         for (name, value) in variables {
             dict.set_item(name, value)?;
@@ -209,8 +239,13 @@ impl RequestLocalStore {
         self.lock().closed = true;
     }
 
-    fn __getitem__<'py>(&self, py: Python<'py>, name: &Bound<'py, PyString>) -> PyResult<Bound<'py, PyAny>> {
-        self.variable(py, &intern(name)).ok_or_else(|| PyKeyError::new_err(name.clone().unbind()))
+    fn __getitem__<'py>(
+        &self,
+        py: Python<'py>,
+        name: &Bound<'py, PyString>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        self.variable(py, &intern(name))
+            .ok_or_else(|| PyKeyError::new_err(name.clone().unbind()))
     }
 
     fn __setitem__(&self, name: &Bound<'_, PyString>, value: &Bound<'_, PyAny>) -> PyResult<()> {
@@ -218,7 +253,11 @@ impl RequestLocalStore {
     }
 
     fn __delitem__(&self, name: &Bound<'_, PyString>) -> PyResult<()> {
-        if self.remove(name) { Ok(()) } else { Err(PyKeyError::new_err(name.clone().unbind())) }
+        if self.remove(name) {
+            Ok(())
+        } else {
+            Err(PyKeyError::new_err(name.clone().unbind()))
+        }
     }
 
     fn __contains__(&self, name: &Bound<'_, PyAny>) -> bool {
@@ -230,7 +269,12 @@ impl RequestLocalStore {
     }
 
     fn __iter__<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyIterator>> {
-        let names: Vec<_> = self.lock().variables.iter().map(|(name, _)| name.clone_ref(py)).collect();
+        let names: Vec<_> = self
+            .lock()
+            .variables
+            .iter()
+            .map(|(name, _)| name.clone_ref(py))
+            .collect();
         PyList::new(py, names)?.try_iter()
     }
 
@@ -238,7 +282,10 @@ impl RequestLocalStore {
         let inner = self.lock();
         let state = if inner.closed { ", closed" } else { "" };
         let id = self.request.id.as_deref().unwrap_or("None");
-        format!("<RequestLocalStore {id}, {} variables{state}>", inner.variables.len())
+        format!(
+            "<RequestLocalStore {id}, {} variables{state}>",
+            inner.variables.len()
+        )
     }
 
     fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
@@ -277,7 +324,8 @@ pub(crate) fn variable(py: Python<'_>) -> PyResult<Bound<'_, PyAny>> {
     let variable = CURRENT.get_or_try_init(py, || {
         // SAFETY: the name is a C string; there is no default; the result is a new reference or null with an error.
         unsafe {
-            let variable = ffi::PyContextVar_New(c"hogtrace_current_store".as_ptr(), ffi::Py_None());
+            let variable =
+                ffi::PyContextVar_New(c"hogtrace_current_store".as_ptr(), ffi::Py_None());
             Bound::from_owned_ptr_or_err(py, variable).map(Bound::unbind)
         }
     })?;

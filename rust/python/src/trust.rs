@@ -13,14 +13,17 @@ pub(crate) const ITEMS: &str = "[]";
 
 /// What everybody may read: attributes of the standard library that only show what is stored.
 static STANDARD: LazyLock<Vec<Entry>> = LazyLock::new(|| {
-    [("enum.Enum", "value", "_value_"), ("enum.Enum", "name", "_name_")]
-        .map(|(type_name, attribute, path)| Entry {
-            type_name: type_name.to_owned(),
-            attribute: attribute.to_owned(),
-            reader: Reader::Stored,
-            argument: path.to_owned(),
-        })
-        .into()
+    [
+        ("enum.Enum", "value", "_value_"),
+        ("enum.Enum", "name", "_name_"),
+    ]
+    .map(|(type_name, attribute, path)| Entry {
+        type_name: type_name.to_owned(),
+        attribute: attribute.to_owned(),
+        reader: Reader::Stored,
+        argument: path.to_owned(),
+    })
+    .into()
 });
 
 /// How a trusted attribute is read.
@@ -51,7 +54,10 @@ impl Reader {
     ];
 
     fn name(self) -> &'static str {
-        Self::ALL.iter().find(|(_, reader)| *reader == self).map_or("", |(name, _)| name)
+        Self::ALL
+            .iter()
+            .find(|(_, reader)| *reader == self)
+            .map_or("", |(name, _)| name)
     }
 }
 
@@ -71,7 +77,7 @@ pub(crate) struct Entry {
 /// Entries are tuples of a type's qualified name, an attribute or `"[]"` (items, length and membership of the object
 /// itself), a reader and its argument. Readers: `stored` (the argument is a dotted path of attributes), `wsgi_headers`,
 /// `asgi_headers`, `header_list`, `header_store` (the argument is the dotted path to the data, empty for the object
-/// itself) and `call` (the real access, code and all). An entry holds for subclasses too. Raises ValueError for another
+/// itself) and `call` (the real access, code and all). An entry holds for subclasses too. Raises `ValueError` for another
 /// reader, a type without a module, or an empty attribute.
 #[pyclass(frozen, weakref, module = "hogtrace._engine")]
 pub(crate) struct TrustList {
@@ -88,19 +94,34 @@ impl TrustList {
             .map(|(type_name, attribute, reader, argument)| {
                 let Some(&(_, known)) = Reader::ALL.iter().find(|(name, _)| *name == reader) else {
                     let names = Reader::ALL.map(|(name, _)| name).join(", ");
-                    return Err(PyValueError::new_err(format!("no reader {reader:?}; there are {names}")));
+                    return Err(PyValueError::new_err(format!(
+                        "no reader {reader:?}; there are {names}"
+                    )));
                 };
-                if !type_name.contains('.') || type_name.starts_with('.') || type_name.ends_with('.') {
-                    let message = format!("{type_name:?} is not the name of a module and a type in it");
+                if !type_name.contains('.')
+                    || type_name.starts_with('.')
+                    || type_name.ends_with('.')
+                {
+                    let message =
+                        format!("{type_name:?} is not the name of a module and a type in it");
                     return Err(PyValueError::new_err(message));
                 }
                 if attribute.is_empty() {
-                    return Err(PyValueError::new_err(format!("no attribute of {type_name:?}")));
+                    return Err(PyValueError::new_err(format!(
+                        "no attribute of {type_name:?}"
+                    )));
                 }
                 if known == Reader::Stored && argument.is_empty() {
-                    return Err(PyValueError::new_err("the reader \"stored\" needs a path of attributes"));
+                    return Err(PyValueError::new_err(
+                        "the reader \"stored\" needs a path of attributes",
+                    ));
                 }
-                Ok(Entry { type_name, attribute, reader: known, argument })
+                Ok(Entry {
+                    type_name,
+                    attribute,
+                    reader: known,
+                    argument,
+                })
             })
             .collect::<PyResult<_>>()?;
         Ok(Self { entries })
@@ -111,7 +132,14 @@ impl TrustList {
     fn entries(&self) -> Vec<(&str, &str, &'static str, &str)> {
         self.entries
             .iter()
-            .map(|entry| (&*entry.type_name, &*entry.attribute, entry.reader.name(), &*entry.argument))
+            .map(|entry| {
+                (
+                    &*entry.type_name,
+                    &*entry.attribute,
+                    entry.reader.name(),
+                    &*entry.argument,
+                )
+            })
             .collect()
     }
 }
@@ -119,7 +147,10 @@ impl TrustList {
 impl Entry {
     /// Whether the entry is for the type of that module and qualified name.
     fn is_for(&self, (module, name): &(String, String)) -> bool {
-        let rest = self.type_name.strip_prefix(module.as_str()).and_then(|rest| rest.strip_prefix('.'));
+        let rest = self
+            .type_name
+            .strip_prefix(module.as_str())
+            .and_then(|rest| rest.strip_prefix('.'));
         rest == Some(name.as_str())
     }
 }
@@ -130,14 +161,21 @@ impl TrustList {
     /// The nearest entry to the object's own type wins. A type between the two that defines the attribute anew means
     /// something else by it, so that only `call` holds there.
     pub(crate) fn find(&self, py: Python<'_>, kind: Kind<'_>, name: &str) -> Option<&Entry> {
-        let mut entries = self.entries.iter().chain(STANDARD.iter()).filter(|entry| entry.attribute == name).peekable();
+        let mut entries = self
+            .entries
+            .iter()
+            .chain(STANDARD.iter())
+            .filter(|entry| entry.attribute == name)
+            .peekable();
         entries.peek()?;
         let candidates: Vec<_> = entries.collect();
         let attribute = PyString::intern(py, if name == ITEMS { "__getitem__" } else { name });
         let mut defined_anew = false;
         for ancestor in kind.lineage() {
             let names = names(py, ancestor);
-            let fits = |entry: &&Entry| entry.is_for(&names) && (!defined_anew || entry.reader == Reader::Call);
+            let fits = |entry: &&Entry| {
+                entry.is_for(&names) && (!defined_anew || entry.reader == Reader::Call)
+            };
             if let Some(entry) = candidates.iter().copied().find(fits) {
                 return Some(entry);
             }
@@ -148,6 +186,8 @@ impl TrustList {
 
     /// A list that trusts nothing.
     pub(crate) const fn empty() -> Self {
-        Self { entries: Vec::new() }
+        Self {
+            entries: Vec::new(),
+        }
     }
 }

@@ -42,9 +42,7 @@ def test_events_come_back_as_they_went(tmp_path: Path) -> None:
     path = tmp_path / "events.sqlite"
     errors = [{"field": "none", "kind": "attribute", "message": "no 'x'", "line": 1, "column": 2}]
     events = [
-        make_event(
-            0, timestamp=START + 0.1234567, values=ODD_VALUES, request_id="r1", request=REQUEST, errors=errors
-        ),
+        make_event(0, timestamp=START + 0.1234567, values=ODD_VALUES, request_id="r1", request=REQUEST, errors=errors),
         make_event(200, values={}),
     ]
     store(path, events)
@@ -257,9 +255,7 @@ def test_several_processes_may_make_and_write_one_file(tmp_path: Path) -> None:
     assert [writer.wait(100) for writer in writers] == [0] * 4
     events = read_sqlite(path)
     for number in range(4):
-        assert numbers([event for event in events if event.values["writer"] == str(number)]) == list(
-            range(300)
-        )
+        assert numbers([event for event in events if event.values["writer"] == str(number)]) == list(range(300))
 
 
 def test_killing_a_writer_leaves_a_sound_file(tmp_path: Path) -> None:

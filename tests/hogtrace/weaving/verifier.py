@@ -114,7 +114,7 @@ class _Proof:
         self.matched: list[tuple[Instruction, Instruction]] = []
         self.moved: dict[int, int] = {}  # where a jump to an old instruction must lead now
         self.holes: list[tuple[int, int]] = []  # units in which no token lies on the stack
-        self.guards: dict[int, tuple[int, int]] = {}  # unit of a load that may fail: depth and where to go on
+        self.guards: dict[int, Covering] = {}  # the handler of each unit of a load that may fail
 
     def check(self) -> None:
         """Check everything but stack depths."""
@@ -165,12 +165,14 @@ class _Proof:
             + bool(self.original.co_flags & 4)
             + bool(self.original.co_flags & 8)
         )
-        deleted = any(
-            i.name in ("DELETE_FAST", "LOAD_FAST_AND_CLEAR") and i.argument == slot for i in self.old
-        )
+        deleted = any(i.name in ("DELETE_FAST", "LOAD_FAST_AND_CLEAR") and i.argument == slot for i in self.old)
         if boxed or (at_exit and (not parameter or deleted)):
             assert sys.version_info < (3, 12) or instruction.name != "LOAD_FAST"
-            self.guards[instruction.unit] = (depth, instruction.end)
+            over = self._next("JUMP_FORWARD")
+            self.guards[instruction.unit] = Covering(over.end, depth, False)
+            self._next("POP_TOP")
+            assert self.woven.co_consts[self._next("LOAD_CONST").argument] is self.hook
+            assert over.target == self.new[self.at].start
 
     def _enter(self) -> None:
         start = self._next("LOAD_CONST").start
@@ -219,7 +221,7 @@ class _Proof:
         self.end = self.new[self.at].start
 
     def _tail(self) -> None:
-        """Check the unwind sequence, the StopIteration handler's copy, and what failing loads lead to."""
+        """Check the unwind sequence and the copy of the StopIteration handler."""
         self._next("COPY", 1)
         self._next("COPY", 4)
         for position, slot in enumerate(self.plan.exit):
@@ -237,13 +239,6 @@ class _Proof:
             assert self.original.co_flags & GENERATOR_FLAGS
             self.stop_copy = self._next("CALL_INTRINSIC_1", 3).start
             self._next("RERAISE", 1)
-        self.failed: dict[int, int] = {}
-        for _ in self.guards:
-            start = self._next("POP_TOP").start
-            assert self.woven.co_consts[self._next("LOAD_CONST").argument] is self.hook
-            target = self._next("JUMP_BACKWARD_NO_INTERRUPT").target
-            assert target is not None
-            self.failed[target] = start
         assert self.at == len(self.new)
 
     def _compare(self) -> None:
@@ -285,11 +280,9 @@ class _Proof:
                 expected[slice(*self.entry)] = [moved] * (self.entry[1] - self.entry[0])
         for start, end in self.holes:
             expected[start:end] = [stop] * (end - start)
-        for unit, (depth, following) in self.guards.items():
-            expected[unit] = Covering(self.failed[following], depth, False)
-        assert new == expected, [
-            (u, a, b) for u, (a, b) in enumerate(zip(new, expected, strict=True)) if a != b
-        ]
+        for unit, guard in self.guards.items():
+            expected[unit] = guard
+        assert new == expected, [(u, a, b) for u, (a, b) in enumerate(zip(new, expected, strict=True)) if a != b]
 
 
 def check_depths(code: CodeType) -> dict[int, int]:

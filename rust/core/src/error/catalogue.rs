@@ -34,15 +34,15 @@ pub(super) const fn explanation(code: Code) -> Explanation {
         Code::UnclosedString => page(
             "A string ends in the quote that it began with, on the same line. A backslash at the end of the line \
              goes on in the next.",
-            Some(r##"fn:shop.cart.add:entry { capture(kind="add); }"##),
-            Some(r##"fn:shop.cart.add:entry { capture(kind="add"); }"##),
+            Some(r#"fn:shop.cart.add:entry { capture(kind="add); }"#),
+            Some(r#"fn:shop.cart.add:entry { capture(kind="add"); }"#),
         ),
         Code::BadEscape => page(
             "In strings the escapes of Python stand for characters: `\\\\ \\' \\\" \\a \\b \\f \\n \\r \\t \\v`, octal `\\0`, \
              `\\x41`, `\\u00e9`, `\\U0001f600`. Python lets others pass and keeps the backslash, with a warning; \
              HogTrace refuses them, and names (`\\N{…}`) and halves of surrogate pairs as well.",
-            Some(r##"fn:shop.files.read:entry / arg0 == "C:\data" / { capture(arg0); }"##),
-            Some(r##"fn:shop.files.read:entry / arg0 == "C:\\data" / { capture(arg0); }"##),
+            Some(r#"fn:shop.files.read:entry / arg0 == "C:\data" / { capture(arg0); }"#),
+            Some(r#"fn:shop.files.read:entry / arg0 == "C:\\data" / { capture(arg0); }"#),
         ),
         Code::BadNumber => page(
             "Numbers are written as in Python: `42`, `1_000`, `0xff`, `0o17`, `0b1`, `1.5`, `.5`, `1e9`. An \
@@ -60,7 +60,7 @@ pub(super) const fn explanation(code: Code) -> Explanation {
         Code::StringForm => page(
             "A string stands in one single or double quote on either side, without a prefix. There are no raw \
              strings, no bytes, no formatted strings, and none in triple quotes.",
-            Some(r##"fn:shop.cart.add:entry { capture(text=f"{arg0}"); }"##),
+            Some(r#"fn:shop.cart.add:entry { capture(text=f"{arg0}"); }"#),
             Some("fn:shop.cart.add:entry { capture(text=str(arg0)); }"),
         ),
         Code::Unexpected => page(
@@ -161,10 +161,10 @@ pub(super) const fn explanation(code: Code) -> Explanation {
             "A probe reads; it never runs code of the application. A method call would. Read attributes and items \
              instead, or use a function of the language.",
             Some(
-                r##"fn:shop.pages.show:entry / arg0.path.startswith("/admin") / { capture(arg0.path); }"##,
+                r#"fn:shop.pages.show:entry / arg0.path.startswith("/admin") / { capture(arg0.path); }"#,
             ),
             Some(
-                r##"fn:shop.pages.show:entry / startswith(arg0.path, "/admin") / { capture(arg0.path); }"##,
+                r#"fn:shop.pages.show:entry / startswith(arg0.path, "/admin") / { capture(arg0.path); }"#,
             ),
         ),
         Code::NotAtThisPoint => page(
@@ -203,19 +203,19 @@ pub(super) const fn explanation(code: Code) -> Explanation {
         ),
         Code::ListItem => page(
             "A list literal is made once, when the program is compiled, so it holds literals only.",
-            Some(r##"fn:shop.cart.add:entry / arg0 in [arg1, "x"] / { capture(arg0); }"##),
-            Some(r##"fn:shop.cart.add:entry / arg0 == arg1 or arg0 == "x" / { capture(arg0); }"##),
+            Some(r#"fn:shop.cart.add:entry / arg0 in [arg1, "x"] / { capture(arg0); }"#),
+            Some(r#"fn:shop.cart.add:entry / arg0 == arg1 or arg0 == "x" / { capture(arg0); }"#),
         ),
         Code::IsOperand => page(
             "Whether two names mean the same object is an accident of the implementation for most values; `is` \
              therefore takes `None`, `True` or `False` on its right. `== None` means `is None`.",
-            Some(r##"fn:shop.cart.add:entry / arg0 is "x" / { capture(arg0); }"##),
-            Some(r##"fn:shop.cart.add:entry / arg0 == "x" / { capture(arg0); }"##),
+            Some(r#"fn:shop.cart.add:entry / arg0 is "x" / { capture(arg0); }"#),
+            Some(r#"fn:shop.cart.add:entry / arg0 == "x" / { capture(arg0); }"#),
         ),
         Code::StringModulo => page(
             "`%` is the remainder of a division. It does not format strings: formatting would run code of the \
              objects that are formatted.",
-            Some(r##"fn:shop.cart.add:entry { capture(text="%s" % arg0); }"##),
+            Some(r#"fn:shop.cart.add:entry { capture(text="%s" % arg0); }"#),
             Some("fn:shop.cart.add:entry { capture(text=str(arg0)); }"),
         ),
         Code::PositionalAfterNamed => page(

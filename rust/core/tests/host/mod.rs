@@ -95,6 +95,14 @@ impl World {
         }
     }
 
+    /// Forgets what runs left behind, and keeps the inputs.
+    pub(crate) fn forget(&mut self) {
+        self.variables.clear();
+        self.captures.clear();
+        self.faults.clear();
+        self.asked.clear();
+    }
+
     /// Runs one probe of a program in it.
     pub(crate) fn run(&mut self, program: &VerifiedProgram, probe: usize) -> Outcome {
         let mut host = TestHost {

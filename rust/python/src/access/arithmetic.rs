@@ -18,10 +18,11 @@ use super::work::{BITS, BYTES, ELEMENTS, ITEMS, Work};
 /// `-a` and `+a`
 pub(super) fn unary<'py>(op: UnaryOp, operand: &Bound<'py, PyAny>) -> Safe<'py, Bound<'py, PyAny>> {
     let shape = shape_of(operand);
-    let (slot, method, function): (_, _, unsafe extern "C" fn(*mut PyObject) -> *mut PyObject) = match op {
-        UnaryOp::Negate => (Slot::Negative, "__neg__", ffi::PyNumber_Negative),
-        UnaryOp::Plus => (Slot::Positive, "__pos__", ffi::PyNumber_Positive),
-    };
+    let (slot, method, function): (_, _, unsafe extern "C" fn(*mut PyObject) -> *mut PyObject) =
+        match op {
+            UnaryOp::Negate => (Slot::Negative, "__neg__", ffi::PyNumber_Negative),
+            UnaryOp::Plus => (Slot::Positive, "__pos__", ffi::PyNumber_Positive),
+        };
     check_family(operand, &shape, method)?;
     if !shape.keeps(slot) {
         return Err(Stop::method(operand, method));
@@ -40,7 +41,9 @@ pub(super) fn absolute<'py>(operand: &Bound<'py, PyAny>) -> Safe<'py, Bound<'py,
     }
     check_bits(operand, &shape)?;
     // SAFETY: as in `unary`.
-    new(operand.py(), unsafe { ffi::PyNumber_Absolute(operand.as_ptr()) })
+    new(operand.py(), unsafe {
+        ffi::PyNumber_Absolute(operand.as_ptr())
+    })
 }
 
 /// `left op right`
@@ -50,24 +53,29 @@ pub(super) fn binary<'py>(
     right: &Bound<'py, PyAny>,
 ) -> Safe<'py, Bound<'py, PyAny>> {
     type Function = unsafe extern "C" fn(*mut PyObject, *mut PyObject) -> *mut PyObject;
-    let (slot, method, function): (_, _, Function) = match op {
-        BinaryOp::Add => (Slot::Add, "__add__", ffi::PyNumber_Add),
-        BinaryOp::Subtract => (Slot::Subtract, "__sub__", ffi::PyNumber_Subtract),
-        BinaryOp::Multiply => (Slot::Multiply, "__mul__", ffi::PyNumber_Multiply),
-        BinaryOp::Divide => (Slot::TrueDivide, "__truediv__", ffi::PyNumber_TrueDivide),
-        BinaryOp::FloorDivide => (Slot::FloorDivide, "__floordiv__", ffi::PyNumber_FloorDivide),
-        BinaryOp::Modulo => (Slot::Remainder, "__mod__", ffi::PyNumber_Remainder),
+    let (method, function): (_, Function) = match op {
+        BinaryOp::Add => ("__add__", ffi::PyNumber_Add),
+        BinaryOp::Subtract => ("__sub__", ffi::PyNumber_Subtract),
+        BinaryOp::Multiply => ("__mul__", ffi::PyNumber_Multiply),
+        BinaryOp::Divide => ("__truediv__", ffi::PyNumber_TrueDivide),
+        BinaryOp::FloorDivide => ("__floordiv__", ffi::PyNumber_FloorDivide),
+        BinaryOp::Modulo => ("__mod__", ffi::PyNumber_Remainder),
     };
     let (left_shape, right_shape) = (shape_of(left), shape_of(right));
-    if op == BinaryOp::Modulo && matches!(left_shape.family, Family::Str | Family::Bytes | Family::ByteArray) {
-        return Err(Stop::fault(FaultKind::Type, "% is arithmetic here: it does not format strings"));
+    if op == BinaryOp::Modulo
+        && matches!(
+            left_shape.family,
+            Family::Str | Family::Bytes | Family::ByteArray
+        )
+    {
+        return Err(Stop::fault(
+            FaultKind::Type,
+            "% is arithmetic here: it does not format strings",
+        ));
     }
     for (object, shape) in [(left, &left_shape), (right, &right_shape)] {
         check_family(object, shape, method)?;
-        let kept = shape.keeps(slot)
-            && (op != BinaryOp::Add || shape.keeps(Slot::SequenceConcat))
-            && (op != BinaryOp::Multiply || (shape.keeps(Slot::SequenceRepeat) && shape.keeps(Slot::Index)));
-        if !kept {
+        if !keeps_operator(op, object.py(), shape) {
             return Err(Stop::method(object, method));
         }
     }
@@ -78,9 +86,33 @@ pub(super) fn binary<'py>(
     }
     // SAFETY: two objects that live, whose functions are those of built-in types; the result is a new reference or null
     // with an error.
-    let result = new(left.py(), unsafe { function(left.as_ptr(), right.as_ptr()) })?;
+    let result = new(left.py(), unsafe {
+        function(left.as_ptr(), right.as_ptr())
+    })?;
     check_bits(&result, &shape_of(&result))?;
     Ok(result)
+}
+
+/// Whether an operand's type has the operator of its built-in type.
+///
+/// Where the functions differ the names decide: CPython fills those of a subclass of a sequence with calls by name.
+fn keeps_operator(op: BinaryOp, py: Python<'_>, shape: &Shape<'_>) -> bool {
+    let kept = |slots: &[Slot]| slots.iter().all(|&slot| shape.keeps(slot));
+    match op {
+        BinaryOp::Add => {
+            kept(&[Slot::Add, Slot::SequenceConcat])
+                || shape.keeps_methods(&[intern!(py, "__add__"), intern!(py, "__radd__")])
+        }
+        BinaryOp::Multiply => {
+            shape.keeps(Slot::Index)
+                && (kept(&[Slot::Multiply, Slot::SequenceRepeat])
+                    || shape.keeps_methods(&[intern!(py, "__mul__"), intern!(py, "__rmul__")]))
+        }
+        BinaryOp::Subtract => kept(&[Slot::Subtract]),
+        BinaryOp::Divide => kept(&[Slot::TrueDivide]),
+        BinaryOp::FloorDivide => kept(&[Slot::FloorDivide]),
+        BinaryOp::Modulo => kept(&[Slot::Remainder]),
+    }
 }
 
 /// Takes a new reference, or the exception that is set.
@@ -90,7 +122,11 @@ fn new(py: Python<'_>, result: *mut PyObject) -> Safe<'_, Bound<'_, PyAny>> {
 }
 
 /// Checks that an operand's arithmetic is known.
-fn check_family<'py>(object: &Bound<'py, PyAny>, shape: &Shape<'_>, method: &'static str) -> Safe<'py, ()> {
+fn check_family<'py>(
+    object: &Bound<'py, PyAny>,
+    shape: &Shape<'_>,
+    method: &'static str,
+) -> Safe<'py, ()> {
     match shape.family {
         Family::Decimal => Err(Stop::words(
             object,
@@ -114,7 +150,10 @@ pub(super) fn check_bits<'py>(object: &Bound<'py, PyAny>, shape: &Shape<'_>) -> 
     if bits <= BITS {
         return Ok(());
     }
-    Err(Stop::fault(FaultKind::Limit, format!("an integer of {bits} bits; there are at most {BITS}")))
+    Err(Stop::fault(
+        FaultKind::Limit,
+        format!("an integer of {bits} bits; there are at most {BITS}"),
+    ))
 }
 
 /// Checks the size of the result, before it is made.
@@ -145,8 +184,14 @@ fn check_size<'py>(
     };
     if made.units > made.limit {
         let message = match made.limit {
-            BYTES => format!("a string of {} bytes; there are at most {BYTES}", made.units),
-            _ => format!("a sequence of {} items; there are at most {ITEMS}", made.units),
+            BYTES => format!(
+                "a string of {} bytes; there are at most {BYTES}",
+                made.units
+            ),
+            _ => format!(
+                "a sequence of {} items; there are at most {ITEMS}",
+                made.units
+            ),
         };
         return Err(Stop::fault(FaultKind::Limit, message));
     }
@@ -166,13 +211,26 @@ impl Size {
     fn plus(self, other: Self) -> Self {
         let width = self.width.max(other.width);
         let length = (self.units / self.width).saturating_add(other.units / other.width);
-        Self { units: length.saturating_mul(width), width, limit: self.limit }
+        Self {
+            units: length.saturating_mul(width),
+            width,
+            limit: self.limit,
+        }
     }
 
     fn times(self, factor: &Bound<'_, PyAny>) -> Self {
-        let factor = factor.extract::<i64>().unwrap_or(if shape_of(factor).family == Family::Int { i64::MAX } else { 0 });
+        let factor = factor
+            .extract::<i64>()
+            .unwrap_or(if shape_of(factor).family == Family::Int {
+                i64::MAX
+            } else {
+                0
+            });
         let factor = usize::try_from(factor).unwrap_or(0);
-        Self { units: self.units.saturating_mul(factor), ..self }
+        Self {
+            units: self.units.saturating_mul(factor),
+            ..self
+        }
     }
 }
 
@@ -180,10 +238,22 @@ fn size(object: &Bound<'_, PyAny>, shape: &Shape<'_>) -> Option<Size> {
     match shape.family {
         Family::Str => {
             let (length, width) = string_size(object.cast::<PyString>().ok()?);
-            Some(Size { units: length * width, width, limit: BYTES })
+            Some(Size {
+                units: length * width,
+                width,
+                limit: BYTES,
+            })
         }
-        Family::Bytes | Family::ByteArray => Some(Size { units: stored_length(object), width: 1, limit: BYTES }),
-        Family::List | Family::Tuple => Some(Size { units: stored_length(object), width: 1, limit: ITEMS }),
+        Family::Bytes | Family::ByteArray => Some(Size {
+            units: stored_length(object),
+            width: 1,
+            limit: BYTES,
+        }),
+        Family::List | Family::Tuple => Some(Size {
+            units: stored_length(object),
+            width: 1,
+            limit: ITEMS,
+        }),
         _ => None,
     }
 }
@@ -202,13 +272,18 @@ fn check_moments<'py>(left: &Bound<'py, PyAny>, right: &Bound<'py, PyAny>) -> Sa
             }
             Ok(())
         }
-        (Some(zone), None) | (None, Some(zone)) if !is_plain_zone(&zone) => Err(Stop::method(&zone, "utcoffset")),
+        (Some(zone), None) | (None, Some(zone)) if !is_plain_zone(&zone) => {
+            Err(Stop::method(&zone, "utcoffset"))
+        }
         _ => Ok(()),
     }
 }
 
 /// Checks that the difference of two sets compares members by C code alone.
-fn check_sets<'py>(left: (&Bound<'py, PyAny>, &Shape<'_>), right: (&Bound<'py, PyAny>, &Shape<'_>)) -> Safe<'py, ()> {
+fn check_sets<'py>(
+    left: (&Bound<'py, PyAny>, &Shape<'_>),
+    right: (&Bound<'py, PyAny>, &Shape<'_>),
+) -> Safe<'py, ()> {
     let mut work = Work::new();
     for (object, shape) in [left, right] {
         if matches!(shape.family, Family::Set | Family::FrozenSet) {
@@ -223,7 +298,10 @@ fn check_sets<'py>(left: (&Bound<'py, PyAny>, &Shape<'_>), right: (&Bound<'py, P
 
 /// An int, bool or subclass of int as an exact int, by its stored value.
 pub(super) fn exact_int<'py>(object: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
-    debug_assert!(matches!(shape_of(object).family, Family::Int | Family::Bool));
+    debug_assert!(matches!(
+        shape_of(object).family,
+        Family::Int | Family::Bool
+    ));
     // SAFETY: an int that lives; for one the function only copies. The result is a new reference or null with an error.
     unsafe { Bound::from_owned_ptr_or_err(object.py(), ffi::PyNumber_Index(object.as_ptr())) }
 }
@@ -235,7 +313,9 @@ pub(super) fn decimal_from_float<'py>(
 ) -> Safe<'py, Bound<'py, PyAny>> {
     let py = decimal.py();
     let class = shape_of(decimal).base.object(py);
-    let made = float.extract::<f64>().and_then(|value| class.call_method1("from_float", (value,)));
+    let made = float
+        .extract::<f64>()
+        .and_then(|value| class.call_method1("from_float", (value,)));
     made.map_err(|error| Stop::raised(py, &error))
 }
 
@@ -248,10 +328,15 @@ pub(super) fn round<'py>(
     let shape = shape_of(number);
     let exact = match shape.family {
         Family::Int | Family::Bool => exact_int(number),
-        Family::Float => number.extract::<f64>().map(|value| PyFloat::new(py, value).into_any()),
+        Family::Float => number
+            .extract::<f64>()
+            .map(|value| PyFloat::new(py, value).into_any()),
         Family::Other | Family::Decimal => return Err(Stop::method(number, "__round__")),
         _ => {
-            let message = format!("type {} doesn't define __round__ method", short_name(number));
+            let message = format!(
+                "type {} doesn't define __round__ method",
+                short_name(number)
+            );
             return Err(Stop::fault(FaultKind::Type, message));
         }
     };
@@ -264,14 +349,20 @@ pub(super) fn round<'py>(
         None => exact.call_method0("__round__"),
         Some(digits) => {
             if !matches!(shape_of(digits).family, Family::Int | Family::Bool) {
-                let message = format!("'{}' object cannot be interpreted as an integer", short_name(digits));
+                let message = format!(
+                    "'{}' object cannot be interpreted as an integer",
+                    short_name(digits)
+                );
                 return Err(Stop::fault(FaultKind::Type, message));
             }
             let digits = exact_int(digits).map_err(|error| Stop::raised(py, &error))?;
             // An integer is rounded with a power of ten of so many digits.
             let digits: i64 = digits.extract().unwrap_or(i64::MIN);
             if digits.unsigned_abs() > ELEMENTS as u64 {
-                return Err(Stop::fault(FaultKind::Limit, format!("round(…, n): n is at most {ELEMENTS}")));
+                return Err(Stop::fault(
+                    FaultKind::Limit,
+                    format!("round(…, n): n is at most {ELEMENTS}"),
+                ));
             }
             exact.call_method1("__round__", (digits,))
         }

@@ -9,8 +9,8 @@ use super::names::{short_name, type_name};
 use super::refusal::{Hurdle, Safe, Stop};
 use super::search::find;
 use super::slots::{
-    Instance, Kind, Slot, descriptor_get, descriptor_owner, generic_get, generic_getattro, has_plain_keys, instance,
-    instance_dict, kind_of, member, object_kind, plain_get,
+    Instance, Kind, Slot, descriptor_get, descriptor_owner, generic_get, generic_getattro,
+    has_plain_keys, instance, instance_dict, kind_of, member, object_kind, plain_get,
 };
 
 /// Attributes behind getset descriptors of CPython's own types whose C code was read and runs nothing else.
@@ -20,13 +20,22 @@ const GETTERS: &[(&[u8], &[&str])] = &[
     (b"BaseException", &["args"]),
     (b"OSError", &["characters_written"]),
     (b"datetime.date", &["year", "month", "day"]),
-    (b"datetime.datetime", &["hour", "minute", "second", "microsecond", "tzinfo", "fold"]),
-    (b"datetime.time", &["hour", "minute", "second", "microsecond", "tzinfo", "fold"]),
+    (
+        b"datetime.datetime",
+        &["hour", "minute", "second", "microsecond", "tzinfo", "fold"],
+    ),
+    (
+        b"datetime.time",
+        &["hour", "minute", "second", "microsecond", "tzinfo", "fold"],
+    ),
     (b"decimal.Decimal", &["real", "imag"]),
     (b"collections.deque", &["maxlen"]),
     (b"array.array", &["typecode", "itemsize"]),
     (b"cell", &["cell_contents"]),
-    (b"memoryview", &["nbytes", "itemsize", "format", "ndim", "readonly"]),
+    (
+        b"memoryview",
+        &["nbytes", "itemsize", "format", "ndim", "readonly"],
+    ),
     (b"re.Match", &["lastindex", "lastgroup"]),
 ];
 
@@ -51,9 +60,15 @@ enum Found<'py> {
 }
 
 /// `object.name`; `name` is an exact string.
-pub(super) fn attribute<'py>(object: &Bound<'py, PyAny>, name: &Bound<'py, PyString>) -> Safe<'py, Bound<'py, PyAny>> {
+pub(super) fn attribute<'py>(
+    object: &Bound<'py, PyAny>,
+    name: &Bound<'py, PyString>,
+) -> Safe<'py, Bound<'py, PyAny>> {
     if is_dunder(name) {
-        return Err(Stop::fault(FaultKind::Refused, "names with two underscores at both ends cannot be read"));
+        return Err(Stop::fault(
+            FaultKind::Refused,
+            "names with two underscores at both ends cannot be read",
+        ));
     }
     let kind = kind_of(object);
     if is_closed(kind) {
@@ -62,7 +77,8 @@ pub(super) fn attribute<'py>(object: &Bound<'py, PyAny>, name: &Bound<'py, PyStr
     let getattro = kind.slot(Slot::Getattro);
     let found = if getattro == generic_getattro() {
         stored(object, kind, name)?
-    } else if kind.has(ffi::Py_TPFLAGS_TYPE_SUBCLASS) && getattro == own(&raw mut ffi::PyType_Type) {
+    } else if kind.has(ffi::Py_TPFLAGS_TYPE_SUBCLASS) && getattro == own(&raw mut ffi::PyType_Type)
+    {
         of_type(object, kind, name)?
     } else if getattro == own(&raw mut ffi::PyModule_Type) && kind.derives_from(module_kind()) {
         of_module(object, kind, name)?
@@ -84,7 +100,8 @@ fn module_kind<'a>() -> Kind<'a> {
 }
 
 fn is_dunder(name: &Bound<'_, PyString>) -> bool {
-    name.to_str().is_ok_and(|name| name.len() > 4 && name.starts_with("__") && name.ends_with("__"))
+    name.to_str()
+        .is_ok_and(|name| name.len() > 4 && name.starts_with("__") && name.ends_with("__"))
 }
 
 /// The fault of an attribute that is not there, in CPython's words.
@@ -93,7 +110,10 @@ fn missing<'py>(object: &Bound<'py, PyAny>, name: &Bound<'py, PyString>) -> Stop
     let kind = kind_of(object);
     let subject = if kind.has(ffi::Py_TPFLAGS_TYPE_SUBCLASS) {
         match object.cast() {
-            Ok(class) => format!("type object '{}'", type_name(object.py(), Kind::from_type(class))),
+            Ok(class) => format!(
+                "type object '{}'",
+                type_name(object.py(), Kind::from_type(class))
+            ),
             Err(_) => "type object".to_owned(),
         }
     } else if kind.derives_from(module_kind()) {
@@ -101,11 +121,18 @@ fn missing<'py>(object: &Bound<'py, PyAny>, name: &Bound<'py, PyString>) -> Stop
     } else {
         format!("'{}' object", short_name(object))
     };
-    Stop::fault(FaultKind::Attribute, format!("{subject} has no attribute '{name}'"))
+    Stop::fault(
+        FaultKind::Attribute,
+        format!("{subject} has no attribute '{name}'"),
+    )
 }
 
 /// The rule of `object.__getattribute__`: a data descriptor of the type, then the instance, then the type.
-fn stored<'py>(object: &Bound<'py, PyAny>, kind: Kind<'_>, name: &Bound<'py, PyString>) -> Safe<'py, Found<'py>> {
+fn stored<'py>(
+    object: &Bound<'py, PyAny>,
+    kind: Kind<'_>,
+    name: &Bound<'py, PyString>,
+) -> Safe<'py, Found<'py>> {
     let odd = |_| Stop::attribute(object, name, Hurdle::OddKeys);
     let Some(descriptor) = kind.lookup(name).map_err(odd)? else {
         return in_instance(object, name, false);
@@ -128,7 +155,11 @@ fn stored<'py>(object: &Bound<'py, PyAny>, kind: Kind<'_>, name: &Bound<'py, PyS
 
 /// What the instance itself stores under `name`. `shadowed` says that the type has something there which must not be
 /// asked, so that CPython's own search cannot be used.
-fn in_instance<'py>(object: &Bound<'py, PyAny>, name: &Bound<'py, PyString>, shadowed: bool) -> Safe<'py, Found<'py>> {
+fn in_instance<'py>(
+    object: &Bound<'py, PyAny>,
+    name: &Bound<'py, PyString>,
+    shadowed: bool,
+) -> Safe<'py, Found<'py>> {
     let found = match instance(object) {
         Instance::None => None,
         Instance::Dict(dict) => return in_dict(object, &dict, name),
@@ -173,12 +204,19 @@ fn by_data_descriptor<'py>(
             owner.is_native()
                 && kind_of(object).derives_from(owner)
                 && GETTERS.iter().any(|(type_name, names)| {
-                    owner.c_name().to_bytes() == *type_name && names.iter().any(|known| name.to_str().is_ok_and(|name| name == *known))
+                    owner.c_name().to_bytes() == *type_name
+                        && names
+                            .iter()
+                            .any(|known| name.to_str().is_ok_and(|name| name == *known))
                 })
         })
     } else {
         // What `namedtuple` makes for its fields: takes the item out of the tuple.
-        kind.is_native() && kind.c_name() == c"collections._tuplegetter"
+        kind.is_native()
+            && kind
+                .c_name()
+                .to_bytes()
+                .ends_with(b"collections._tuplegetter")
     };
     if known {
         return match descriptor_get(descriptor, object) {
@@ -196,9 +234,17 @@ fn by_method<'py>(
     name: &Bound<'py, PyString>,
 ) -> Safe<'py, Bound<'py, PyAny>> {
     let kind = kind_of(descriptor);
-    let binds = [&raw mut ffi::PyFunction_Type, &raw mut ffi::PyMethodDescr_Type, &raw mut ffi::PyStaticMethod_Type];
-    if binds.into_iter().any(|known| kind == Kind::of_static(known)) {
-        return descriptor_get(descriptor, object).map_err(|error| Stop::raised(object.py(), &error));
+    let binds = [
+        &raw mut ffi::PyFunction_Type,
+        &raw mut ffi::PyMethodDescr_Type,
+        &raw mut ffi::PyStaticMethod_Type,
+    ];
+    if binds
+        .into_iter()
+        .any(|known| kind == Kind::of_static(known))
+    {
+        return descriptor_get(descriptor, object)
+            .map_err(|error| Stop::raised(object.py(), &error));
     }
     Err(Stop::attribute(object, name, hurdle(descriptor)))
 }
@@ -208,34 +254,64 @@ fn hurdle(descriptor: &Bound<'_, PyAny>) -> Hurdle {
     if kind.derives_from(Kind::of_static(&raw mut ffi::PyProperty_Type)) {
         return Hurdle::Property;
     }
-    let cached = kind.lineage().any(|kind| super::names::names(descriptor.py(), kind).1 == "cached_property");
-    if cached { Hurdle::CachedProperty } else { Hurdle::Descriptor }
+    let cached = kind
+        .lineage()
+        .any(|kind| super::names::names(descriptor.py(), kind).1 == "cached_property");
+    if cached {
+        Hurdle::CachedProperty
+    } else {
+        Hurdle::Descriptor
+    }
 }
 
 /// A type shows what stands in its own dict, plain values and functions alone.
-fn of_type<'py>(object: &Bound<'py, PyAny>, kind: Kind<'_>, name: &Bound<'py, PyString>) -> Safe<'py, Found<'py>> {
+fn of_type<'py>(
+    object: &Bound<'py, PyAny>,
+    kind: Kind<'_>,
+    name: &Bound<'py, PyString>,
+) -> Safe<'py, Found<'py>> {
     let py = object.py();
-    let Ok(class) = object.cast() else { return Ok(Found::Missing) };
+    let Ok(class) = object.cast() else {
+        return Ok(Found::Missing);
+    };
     let odd = |_| Stop::attribute(object, name, Hurdle::OddKeys);
-    if kind.lookup(name).map_err(odd)?.is_some_and(|descriptor| kind_of(&descriptor).slot(Slot::DescrSet) != 0) {
+    if kind
+        .lookup(name)
+        .map_err(odd)?
+        .is_some_and(|descriptor| kind_of(&descriptor).slot(Slot::DescrSet) != 0)
+    {
         return Err(Stop::attribute(object, name, Hurdle::Descriptor));
     }
-    let Some(dict) = Kind::from_type(class).dict(py) else { return Ok(Found::Missing) };
+    let Some(dict) = Kind::from_type(class).dict(py) else {
+        return Ok(Found::Missing);
+    };
     if !has_plain_keys(&dict) {
         return Err(Stop::attribute(object, name, Hurdle::OddKeys));
     }
-    let Some(value) = plain_get(&dict, name) else { return Ok(Found::Missing) };
+    let Some(value) = plain_get(&dict, name) else {
+        return Ok(Found::Missing);
+    };
     let value_kind = kind_of(&value);
-    if value_kind.slot(Slot::DescrGet) == 0 || value_kind == Kind::of_static(&raw mut ffi::PyFunction_Type) {
+    if value_kind.slot(Slot::DescrGet) == 0
+        || value_kind == Kind::of_static(&raw mut ffi::PyFunction_Type)
+    {
         return Ok(Found::Value(value));
     }
     Err(Stop::attribute(object, name, hurdle(&value)))
 }
 
 /// A module shows what stands in its dict.
-fn of_module<'py>(object: &Bound<'py, PyAny>, kind: Kind<'_>, name: &Bound<'py, PyString>) -> Safe<'py, Found<'py>> {
+fn of_module<'py>(
+    object: &Bound<'py, PyAny>,
+    kind: Kind<'_>,
+    name: &Bound<'py, PyString>,
+) -> Safe<'py, Found<'py>> {
     let odd = |_| Stop::attribute(object, name, Hurdle::OddKeys);
-    if kind.lookup(name).map_err(odd)?.is_some_and(|descriptor| kind_of(&descriptor).slot(Slot::DescrSet) != 0) {
+    if kind
+        .lookup(name)
+        .map_err(odd)?
+        .is_some_and(|descriptor| kind_of(&descriptor).slot(Slot::DescrSet) != 0)
+    {
         return Err(Stop::attribute(object, name, Hurdle::Descriptor));
     }
     match instance_dict(object) {
@@ -262,7 +338,9 @@ fn behind_methods<'py>(
         return Err(Stop::attribute(object, name, Hurdle::GetAttribute));
     } else if is_that_of(object_kind()) {
         stored(object, kind, name)?
-    } else if kind.has(ffi::Py_TPFLAGS_TYPE_SUBCLASS) && is_that_of(Kind::of_static(&raw mut ffi::PyType_Type)) {
+    } else if kind.has(ffi::Py_TPFLAGS_TYPE_SUBCLASS)
+        && is_that_of(Kind::of_static(&raw mut ffi::PyType_Type))
+    {
         of_type(object, kind, name)?
     } else {
         return Err(Stop::attribute(object, name, Hurdle::GetAttribute));

@@ -4,6 +4,7 @@
 use hogtrace_core::bytecode::CompareOp;
 use hogtrace_core::vm::FaultKind;
 use pyo3::ffi;
+use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyString};
 
@@ -13,12 +14,18 @@ use super::names::short_name;
 use super::refusal::{Safe, Stop};
 use super::search::{Searched, check_key, find, is_member, members};
 use super::shape::{Family, Shape, shape_of};
-use super::slots::{Slot, bits, entries, iterate, stored_item, stored_length, string_size};
+use super::slots::{
+    Slot, base_length, bits, entries, iterate, stored_item, stored_length, string_size,
+};
 use super::time::check_zone;
 use super::work::{BYTES, Work, check_bytes};
 
 /// A comparison of two values.
-pub(super) fn compare<'py>(op: CompareOp, left: &Bound<'py, PyAny>, right: &Bound<'py, PyAny>) -> Safe<'py, bool> {
+pub(super) fn compare<'py>(
+    op: CompareOp,
+    left: &Bound<'py, PyAny>,
+    right: &Bound<'py, PyAny>,
+) -> Safe<'py, bool> {
     match op {
         CompareOp::In => contains(right, left),
         CompareOp::NotIn => contains(right, left).map(|found| !found),
@@ -34,7 +41,11 @@ pub(super) fn same_or_equal<'py>(
     right: &Bound<'py, PyAny>,
     work: &mut Work,
 ) -> Safe<'py, bool> {
-    if left.is(right) { Ok(true) } else { equal(left, right, work) }
+    if left.is(right) {
+        Ok(true)
+    } else {
+        equal(left, right, work)
+    }
 }
 
 /// Checks that neither side has a comparison of its own.
@@ -52,19 +63,26 @@ fn check_methods<'py>(
 }
 
 /// `left == right`
-fn equal<'py>(left: &Bound<'py, PyAny>, right: &Bound<'py, PyAny>, work: &mut Work) -> Safe<'py, bool> {
+fn equal<'py>(
+    left: &Bound<'py, PyAny>,
+    right: &Bound<'py, PyAny>,
+    work: &mut Work,
+) -> Safe<'py, bool> {
     let shapes @ (left_shape, right_shape) = (&shape_of(left), &shape_of(right));
     check_methods((left, right), shapes, "__eq__")?;
     match (left_shape.family, right_shape.family) {
-        (Family::List, Family::List) | (Family::Tuple, Family::Tuple) => {
-            let length = stored_length(left);
-            Ok(length == stored_length(right) && first_difference(left, right, work)?.is_none())
+        (Family::List, Family::List)
+        | (Family::Tuple, Family::Tuple)
+        | (Family::Deque, Family::Deque) => {
+            let same_length =
+                sequence_length(left, left_shape) == sequence_length(right, right_shape);
+            let (left, right) = ((left, left_shape), (right, right_shape));
+            Ok(same_length && first_difference(left, right, work)?.is_none())
         }
-        (Family::Deque, Family::Deque) => equal_deques(left, right, left_shape, work),
         (Family::Dict, Family::Dict) => equal_dicts(left, right, work),
-        (Family::Set | Family::FrozenSet, Family::Set | Family::FrozenSet) => {
-            Ok(set_length(left) == set_length(right) && is_subset((left, left_shape), (right, right_shape))?)
-        }
+        (Family::Set | Family::FrozenSet, Family::Set | Family::FrozenSet) => Ok(set_length(left)
+            == set_length(right)
+            && is_subset((left, left_shape), (right, right_shape))?),
         _ if by_c(left_shape) && by_c(right_shape) => {
             plain(CompareOp::Equal, (left, left_shape), (right, right_shape))
         }
@@ -83,22 +101,31 @@ fn order<'py>(
     let shapes @ (left_shape, right_shape) = (&shape_of(left), &shape_of(right));
     check_methods((left, right), shapes, method(op))?;
     match (left_shape.family, right_shape.family) {
-        (Family::List, Family::List) | (Family::Tuple, Family::Tuple) => {
-            match first_difference(left, right, work)? {
+        (Family::List, Family::List)
+        | (Family::Tuple, Family::Tuple)
+        | (Family::Deque, Family::Deque) => {
+            match first_difference((left, left_shape), (right, right_shape), work)? {
                 Some((left, right)) => work.inside(|work| order(op, &left, &right, work)),
-                None => Ok(holds(op, stored_length(left).cmp(&stored_length(right)))),
+                None => {
+                    let length = sequence_length(left, left_shape);
+                    Ok(holds(op, length.cmp(&sequence_length(right, right_shape))))
+                }
             }
         }
         (Family::Set | Family::FrozenSet, Family::Set | Family::FrozenSet) => {
             let (small, large) = match op {
-                CompareOp::Less | CompareOp::LessEqual => ((left, left_shape), (right, right_shape)),
+                CompareOp::Less | CompareOp::LessEqual => {
+                    ((left, left_shape), (right, right_shape))
+                }
                 _ => ((right, right_shape), (left, left_shape)),
             };
             let proper = matches!(op, CompareOp::Less | CompareOp::Greater);
             let (inner, outer) = (set_length(small.0), set_length(large.0));
             Ok(inner <= outer && !(proper && inner == outer) && is_subset(small, large)?)
         }
-        _ if by_c(left_shape) && by_c(right_shape) => plain(op, (left, left_shape), (right, right_shape)),
+        _ if by_c(left_shape) && by_c(right_shape) => {
+            plain(op, (left, left_shape), (right, right_shape))
+        }
         _ => Err(not_supported(op, left, right)),
     }
 }
@@ -123,7 +150,11 @@ fn holds(op: CompareOp, ordering: std::cmp::Ordering) -> bool {
     }
 }
 
-fn not_supported<'py>(op: CompareOp, left: &Bound<'py, PyAny>, right: &Bound<'py, PyAny>) -> Stop<'py> {
+fn not_supported<'py>(
+    op: CompareOp,
+    left: &Bound<'py, PyAny>,
+    right: &Bound<'py, PyAny>,
+) -> Stop<'py> {
     let sign = match op {
         CompareOp::Less => "<",
         CompareOp::LessEqual => "<=",
@@ -140,7 +171,11 @@ fn not_supported<'py>(op: CompareOp, left: &Bound<'py, PyAny>, right: &Bound<'py
 
 /// Whether C code that runs nothing else compares values of this family with each other.
 fn by_c(shape: &Shape<'_>) -> bool {
-    shape.is_scalar() || matches!(shape.family, Family::ByteArray | Family::Range | Family::Zone)
+    shape.is_scalar()
+        || matches!(
+            shape.family,
+            Family::ByteArray | Family::Range | Family::Zone
+        )
 }
 
 /// A comparison that C code of built-in types decides.
@@ -159,7 +194,11 @@ fn plain<'py>(
             Family::Int if bits(object) > 8 * BYTES => check_bytes(object, bits(object) / 8)?,
             Family::Str | Family::Bytes | Family::ByteArray => {
                 let (length, other) = (byte_length(left), byte_length(right));
-                let touched = if op == CompareOp::Equal && length != other { 0 } else { length.min(other) };
+                let touched = if op == CompareOp::Equal && length != other {
+                    0
+                } else {
+                    length.min(other)
+                };
                 check_bytes(object, touched)?;
             }
             _ => {}
@@ -207,17 +246,29 @@ fn decimals<'py>(
     let number = |object: &Bound<'py, PyAny>, family| match family {
         Family::Decimal | Family::Int | Family::Bool => Ok(Some(object.clone())),
         Family::Float => {
-            let decimal = if left_family == Family::Decimal { left } else { right };
+            let decimal = if left_family == Family::Decimal {
+                left
+            } else {
+                right
+            };
             decimal_from_float(decimal, object).map(Some)
         }
         _ => Ok(None),
     };
-    let (Some(left_number), Some(right_number)) = (number(left, left_family)?, number(right, right_family)?) else {
-        return if op == CompareOp::Equal { Ok(false) } else { Err(not_supported(op, left, right)) };
+    let (Some(left_number), Some(right_number)) =
+        (number(left, left_family)?, number(right, right_family)?)
+    else {
+        return if op == CompareOp::Equal {
+            Ok(false)
+        } else {
+            Err(not_supported(op, left, right))
+        };
     };
     for (object, family) in [(&left_number, left_family), (&right_number, right_family)] {
         if matches!(family, Family::Decimal | Family::Float) {
-            let nan = object.call_method0("is_nan").and_then(|nan| nan.is_truthy());
+            let nan = object
+                .call_method0("is_nan")
+                .and_then(|nan| nan.is_truthy());
             if nan.map_err(|error| Stop::raised(py, &error))? {
                 return Ok(false);
             }
@@ -226,47 +277,53 @@ fn decimals<'py>(
     run(op, &left_number, &right_number).map_err(|error| Stop::raised(py, &error))
 }
 
-/// The first pair of elements that differ.
+/// How many elements a list, tuple or deque stores.
+fn sequence_length(object: &Bound<'_, PyAny>, shape: &Shape<'_>) -> usize {
+    match shape.family {
+        Family::Deque => base_length(shape.base, object),
+        _ => stored_length(object),
+    }
+}
+
+/// The first pair of elements of two lists, tuples or deques that differ.
 fn first_difference<'py>(
-    left: &Bound<'py, PyAny>,
-    right: &Bound<'py, PyAny>,
+    (left, left_shape): (&Bound<'py, PyAny>, &Shape<'_>),
+    (right, right_shape): (&Bound<'py, PyAny>, &Shape<'_>),
     work: &mut Work,
 ) -> Safe<'py, Option<(Bound<'py, PyAny>, Bound<'py, PyAny>)>> {
-    for index in 0.. {
-        let (Some(one), Some(other)) = (stored_item(left, index), stored_item(right, index)) else { break };
+    let mut differs = |one: &Bound<'py, PyAny>, other: &Bound<'py, PyAny>| {
         work.touch()?;
-        if !work.inside(|work| same_or_equal(&one, &other, work))? {
+        work.inside(|work| same_or_equal(one, other, work))
+            .map(|equal| !equal)
+    };
+    if left_shape.family == Family::Deque {
+        let left = iterate(left_shape.base, left).into_iter().flatten();
+        for (one, other) in left.zip(iterate(right_shape.base, right).into_iter().flatten()) {
+            if differs(&one, &other)? {
+                return Ok(Some((one, other)));
+            }
+        }
+        return Ok(None);
+    }
+    for index in 0.. {
+        let (Some(one), Some(other)) = (stored_item(left, index), stored_item(right, index)) else {
+            break;
+        };
+        if differs(&one, &other)? {
             return Ok(Some((one, other)));
         }
     }
     Ok(None)
 }
 
-fn equal_deques<'py>(
+fn equal_dicts<'py>(
     left: &Bound<'py, PyAny>,
     right: &Bound<'py, PyAny>,
-    shape: &Shape<'_>,
     work: &mut Work,
 ) -> Safe<'py, bool> {
-    let (Some(mut left), Some(mut right)) = (iterate(shape.base, left), iterate(shape.base, right)) else {
+    let (Ok(left), Ok(right)) = (left.cast::<PyDict>(), right.cast::<PyDict>()) else {
         return Ok(false);
     };
-    loop {
-        match (left.next(), right.next()) {
-            (None, None) => return Ok(true),
-            (Some(one), Some(other)) => {
-                work.touch()?;
-                if !work.inside(|work| same_or_equal(&one, &other, work))? {
-                    return Ok(false);
-                }
-            }
-            _ => return Ok(false),
-        }
-    }
-}
-
-fn equal_dicts<'py>(left: &Bound<'py, PyAny>, right: &Bound<'py, PyAny>, work: &mut Work) -> Safe<'py, bool> {
-    let (Ok(left), Ok(right)) = (left.cast::<PyDict>(), right.cast::<PyDict>()) else { return Ok(false) };
     if left.len() != right.len() {
         return Ok(false);
     }
@@ -314,8 +371,12 @@ fn is_subset<'py>(
 
 /// `item in container`
 fn contains<'py>(container: &Bound<'py, PyAny>, item: &Bound<'py, PyAny>) -> Safe<'py, bool> {
+    let py = container.py();
     let shape = shape_of(container);
-    if !shape.keeps(Slot::SequenceContains) {
+    // That of dicts and sets is a method too, see `keeps_items`.
+    let kept =
+        shape.keeps(Slot::SequenceContains) || shape.keeps_method(intern!(py, "__contains__"));
+    if !kept {
         return Err(Stop::item(container, "__contains__"));
     }
     match shape.family {
@@ -325,7 +386,9 @@ fn contains<'py>(container: &Bound<'py, PyAny>, item: &Bound<'py, PyAny>) -> Saf
         Family::List | Family::Tuple => {
             let mut work = Work::new();
             for index in 0.. {
-                let Some(element) = stored_item(container, index) else { break };
+                let Some(element) = stored_item(container, index) else {
+                    break;
+                };
                 work.touch()?;
                 if work.inside(|work| same_or_equal(&element, item, work))? {
                     return Ok(true);
@@ -367,17 +430,28 @@ fn contains<'py>(container: &Bound<'py, PyAny>, item: &Bound<'py, PyAny>) -> Saf
 }
 
 fn not_iterable<'py>(container: &Bound<'py, PyAny>) -> Stop<'py> {
-    Stop::fault(FaultKind::Type, format!("argument of type '{}' is not iterable", short_name(container)))
+    Stop::fault(
+        FaultKind::Type,
+        format!(
+            "argument of type '{}' is not iterable",
+            short_name(container)
+        ),
+    )
 }
 
 fn contains_text<'py>(container: &Bound<'py, PyAny>, item: &Bound<'py, PyAny>) -> Safe<'py, bool> {
     if shape_of(item).family != Family::Str {
-        let message = format!("'in <string>' requires string as left operand, not {}", short_name(item));
+        let message = format!(
+            "'in <string>' requires string as left operand, not {}",
+            short_name(item)
+        );
         return Err(Stop::fault(FaultKind::Type, message));
     }
     check_bytes(container, byte_length(container))?;
     check_bytes(item, byte_length(item))?;
-    container.contains(item).map_err(|error| Stop::raised(container.py(), &error))
+    container
+        .contains(item)
+        .map_err(|error| Stop::raised(container.py(), &error))
 }
 
 fn contains_bytes<'py>(container: &Bound<'py, PyAny>, item: &Bound<'py, PyAny>) -> Safe<'py, bool> {
@@ -390,10 +464,16 @@ fn contains_bytes<'py>(container: &Bound<'py, PyAny>, item: &Bound<'py, PyAny>) 
             container.contains(item)
         }
         Family::Other | Family::Int | Family::Bool | Family::Bytes | Family::ByteArray => {
-            return Err(Stop::words(item, "what it is as bytes only code of the application knows"));
+            return Err(Stop::words(
+                item,
+                "what it is as bytes only code of the application knows",
+            ));
         }
         _ => {
-            let message = format!("a bytes-like object is required, not '{}'", short_name(item));
+            let message = format!(
+                "a bytes-like object is required, not '{}'",
+                short_name(item)
+            );
             return Err(Stop::fault(FaultKind::Type, message));
         }
     };
@@ -418,5 +498,7 @@ fn contains_number<'py>(range: &Bound<'py, PyAny>, item: &Bound<'py, PyAny>) -> 
         }
         _ => return Ok(false),
     };
-    number.and_then(|number| range.contains(number)).map_err(|error| Stop::raised(py, &error))
+    number
+        .and_then(|number| range.contains(number))
+        .map_err(|error| Stop::raised(py, &error))
 }

@@ -18,6 +18,9 @@ use super::slots::{Slot, string_size};
 use super::text::{decimal_fits, str_of};
 use super::work::{BITS, check_bytes};
 
+/// Digits before the point of a decimal that becomes an integer: three for ten bits.
+const DIGITS: i64 = 1228;
+
 /// A call of a function whose number of arguments was checked when the program was.
 pub(super) fn call<'py>(
     py: Python<'py>,
@@ -25,9 +28,9 @@ pub(super) fn call<'py>(
     arguments: &[Bound<'py, PyAny>],
 ) -> Safe<'py, Bound<'py, PyAny>> {
     match (function, arguments) {
-        (Function::Len, [object]) => {
-            length(object)?.into_bound_py_any(py).map_err(|error| Stop::raised(py, &error))
-        }
+        (Function::Len, [object]) => length(object)?
+            .into_bound_py_any(py)
+            .map_err(|error| Stop::raised(py, &error)),
         (Function::Str, [object]) => str_of(object),
         (Function::Int, [object]) => int(object),
         (Function::Float, [object]) => float(object),
@@ -41,7 +44,10 @@ pub(super) fn call<'py>(
         (Function::Max, [first, rest @ ..]) => extreme(CompareOp::Greater, first, rest),
         (Function::Round, [number]) => round(number, None),
         (Function::Round, [number, digits]) => round(number, Some(digits)),
-        _ => Err(Stop::fault(FaultKind::Internal, format!("{function:?} with {} arguments", arguments.len()))),
+        _ => Err(Stop::fault(
+            FaultKind::Internal,
+            format!("{function:?} with {} arguments", arguments.len()),
+        )),
     }
 }
 
@@ -54,12 +60,16 @@ pub(super) fn truth<'py>(object: &Bound<'py, PyAny>) -> Safe<'py, bool> {
     if !shape.keeps(Slot::Bool) {
         return Err(Stop::method(object, "__bool__"));
     }
-    if !shape.keeps(Slot::MappingLength) || !shape.keeps(Slot::SequenceLength) {
+    if !shape.keeps_first([Slot::MappingLength, Slot::SequenceLength]) {
         return Err(Stop::item(object, "__len__"));
     }
     match shape.family {
-        Family::Headers => Ok(object.cast::<Headers>().is_ok_and(|headers| headers.get().count(object.py()) > 0)),
-        _ => object.is_truthy().map_err(|error| Stop::raised(object.py(), &error)),
+        Family::Headers => Ok(object
+            .cast::<Headers>()
+            .is_ok_and(|headers| headers.get().count(object.py()) > 0)),
+        _ => object
+            .is_truthy()
+            .map_err(|error| Stop::raised(object.py(), &error)),
     }
 }
 
@@ -75,19 +85,30 @@ pub(super) fn exact_str<'py>(text: &Bound<'py, PyAny>) -> Safe<'py, Bound<'py, P
 }
 
 fn check_text<'py>(text: &Bound<'py, PyAny>) -> Safe<'py, ()> {
-    let (length, width) = text.cast::<PyString>().map_or((0, 1), |text| string_size(text));
+    let (length, width) = text
+        .cast::<PyString>()
+        .map_or((0, 1), |text| string_size(text));
     check_bytes(text, length * width)
 }
 
 /// Checks that none of the methods is the type's own by which a conversion would ask it.
 fn check_conversion<'py>(object: &Bound<'py, PyAny>, shape: &Shape<'_>) -> Safe<'py, ()> {
-    for (slot, method) in [(Slot::Int, "__int__"), (Slot::Float, "__float__"), (Slot::Index, "__index__")] {
+    for (slot, method) in [
+        (Slot::Int, "__int__"),
+        (Slot::Float, "__float__"),
+        (Slot::Index, "__index__"),
+    ] {
         if !shape.keeps(slot) {
             return Err(Stop::method(object, method));
         }
     }
     // Looked for by `int` where there is none of the above, until Python 3.14.
-    if shape.family == Family::Other && !matches!(shape.kind.lookup(intern!(object.py(), "__trunc__")), Ok(None)) {
+    if shape.family == Family::Other
+        && !matches!(
+            shape.kind.lookup(intern!(object.py(), "__trunc__")),
+            Ok(None)
+        )
+    {
         return Err(Stop::method(object, "__trunc__"));
     }
     Ok(())
@@ -116,9 +137,11 @@ fn int<'py>(object: &Bound<'py, PyAny>) -> Safe<'py, Bound<'py, PyAny>> {
                 .call_method0(intern!(py, "adjusted"))
                 .and_then(|digits| digits.extract())
                 .map_err(|error| Stop::raised(py, &error))?;
-            // Ten bits are three digits.
-            if digits > BITS as i64 * 3 / 10 || !decimal_fits(object) {
-                return Err(Stop::fault(FaultKind::Limit, format!("an integer of more than {BITS} bits")));
+            if digits > DIGITS || !decimal_fits(object) {
+                return Err(Stop::fault(
+                    FaultKind::Limit,
+                    format!("an integer of more than {BITS} bits"),
+                ));
             }
             // SAFETY: a decimal of C's own type, by its slots; the result is a new reference or null with an error.
             unsafe { Bound::from_owned_ptr_or_err(py, ffi::PyNumber_Long(object.as_ptr())) }
@@ -142,10 +165,12 @@ fn float<'py>(object: &Bound<'py, PyAny>) -> Safe<'py, Bound<'py, PyAny>> {
     let shape = shape_of(object);
     check_conversion(object, &shape)?;
     let number = match shape.family {
-        Family::Float => object.extract::<f64>().map(|value| PyFloat::new(py, value).into_any()),
-        Family::Int | Family::Bool => {
-            exact_int(object).and_then(|exact| exact.extract::<f64>()).map(|value| PyFloat::new(py, value).into_any())
-        }
+        Family::Float => object
+            .extract::<f64>()
+            .map(|value| PyFloat::new(py, value).into_any()),
+        Family::Int | Family::Bool => exact_int(object)
+            .and_then(|exact| exact.extract::<f64>())
+            .map(|value| PyFloat::new(py, value).into_any()),
         Family::Str => {
             check_text(object)?;
             let text = exact_str(object)?;
@@ -158,7 +183,10 @@ fn float<'py>(object: &Bound<'py, PyAny>) -> Safe<'py, Bound<'py, PyAny>> {
         }
         Family::Decimal => return Err(Stop::words(object, "too many digits")),
         _ => {
-            let message = format!("float() argument must be a string or a real number, not '{}'", short_name(object));
+            let message = format!(
+                "float() argument must be a string or a real number, not '{}'",
+                short_name(object)
+            );
             return Err(Stop::fault(FaultKind::Type, message));
         }
     };
@@ -182,7 +210,13 @@ fn tail_match<'py>(
     check_text(part)?;
     // SAFETY: two strings that live; -1 comes with an error.
     match unsafe {
-        ffi::PyUnicode_Tailmatch(text.as_ptr(), part.as_ptr(), 0, ffi::Py_ssize_t::MAX, direction)
+        ffi::PyUnicode_Tailmatch(
+            text.as_ptr(),
+            part.as_ptr(),
+            0,
+            ffi::Py_ssize_t::MAX,
+            direction,
+        )
     } {
         -1 => Err(Stop::raised(py, &PyErr::fetch(py))),
         found => Ok(PyBool::new(py, found == 1).to_owned().into_any()),
@@ -193,10 +227,15 @@ fn lower<'py>(text: &Bound<'py, PyAny>) -> Safe<'py, Bound<'py, PyAny>> {
     let py = text.py();
     let shape = shape_of(text);
     if shape.family != Family::Str {
-        return Err(Stop::fault(FaultKind::Type, format!("lower() takes a string, not '{}'", short_name(text))));
+        return Err(Stop::fault(
+            FaultKind::Type,
+            format!("lower() takes a string, not '{}'", short_name(text)),
+        ));
     }
     check_text(text)?;
-    exact_str(text)?.call_method0(intern!(py, "lower")).map_err(|error| Stop::raised(py, &error))
+    exact_str(text)?
+        .call_method0(intern!(py, "lower"))
+        .map_err(|error| Stop::raised(py, &error))
 }
 
 /// The first of the arguments that none other surpasses.

@@ -34,7 +34,7 @@ pub(crate) struct Headers {
 
 impl Headers {
     /// The headers in `source`, a dict, list or tuple, subclasses included.
-    pub(super) fn new<'py>(kept: Kept, source: Bound<'py, PyAny>) -> Safe<'py, Bound<'py, PyAny>> {
+    pub(super) fn view(kept: Kept, source: Bound<'_, PyAny>) -> Safe<'_, Bound<'_, PyAny>> {
         let py = source.py();
         let fits = match (kept, shape_of(&source).family) {
             (Kept::Environ | Kept::Store, family) => family == Family::Dict,
@@ -43,14 +43,23 @@ impl Headers {
         if !fits {
             return Err(Stop::words(&source, "not where headers are expected to be"));
         }
-        match Bound::new(py, Self { kept, source: source.unbind() }) {
+        match Bound::new(
+            py,
+            Self {
+                kept,
+                source: source.unbind(),
+            },
+        ) {
             Ok(headers) => Ok(headers.into_any()),
             Err(error) => Err(Stop::raised(py, &error)),
         }
     }
 
     /// The header of that name.
-    pub(super) fn find<'py>(&self, name: &Bound<'py, PyAny>) -> Safe<'py, Option<Bound<'py, PyAny>>> {
+    pub(super) fn find<'py>(
+        &self,
+        name: &Bound<'py, PyAny>,
+    ) -> Safe<'py, Option<Bound<'py, PyAny>>> {
         let py = name.py();
         if shape_of(name).family != Family::Str {
             return Ok(None);
@@ -59,9 +68,17 @@ impl Headers {
         match self.kept {
             Kept::Environ => {
                 let upper = name.to_ascii_uppercase().replace('-', "_");
-                let key = if is_bare(&upper) { upper } else { format!("HTTP_{upper}") };
+                let key = if is_bare(&upper) {
+                    upper
+                } else {
+                    format!("HTTP_{upper}")
+                };
                 // Only the hyphen is a hyphen: `x_real_ip` is no header.
-                if name.contains('_') { Ok(None) } else { self.look_up(py, &key) }
+                if name.contains('_') {
+                    Ok(None)
+                } else {
+                    self.look_up(py, &key)
+                }
             }
             Kept::Store => {
                 let pair = self.look_up(py, &name.to_lowercase())?;
@@ -88,9 +105,14 @@ impl Headers {
     }
 
     /// The pairs of a list or tuple of them.
-    fn pairs<'py>(&self, py: Python<'py>) -> impl Iterator<Item = (Bound<'py, PyAny>, Bound<'py, PyAny>)> {
+    fn pairs<'py>(
+        &self,
+        py: Python<'py>,
+    ) -> impl Iterator<Item = (Bound<'py, PyAny>, Bound<'py, PyAny>)> {
         let source = self.source.bind(py).clone();
-        (0..).map_while(move |index| stored_item(&source, index)).filter_map(|pair| Some((first(&pair)?, second(&pair)?)))
+        (0..)
+            .map_while(move |index| stored_item(&source, index))
+            .filter_map(|pair| Some((first(&pair)?, second(&pair)?)))
     }
 
     /// All headers, in the order in which they are kept.
@@ -98,14 +120,23 @@ impl Headers {
         let mut all = Vec::new();
         match self.kept {
             Kept::Pairs => {
-                all.extend(self.pairs(py).filter_map(|(name, value)| Some((text(&name)?, decoded(value)))));
+                all.extend(
+                    self.pairs(py)
+                        .filter_map(|(name, value)| Some((text(&name)?, decoded(value)))),
+                );
             }
             Kept::Environ | Kept::Store => {
-                let Ok(dict) = self.source.bind(py).cast::<PyDict>() else { return all };
+                let Ok(dict) = self.source.bind(py).cast::<PyDict>() else {
+                    return all;
+                };
                 for (key, value) in entries(dict) {
                     let header = match self.kept {
-                        Kept::Environ => text(&key).and_then(|key| titled(&key)).map(|name| (name, value)),
-                        _ => first(&value).and_then(|name| text(&name)).zip(second(&value)),
+                        Kept::Environ => text(&key)
+                            .and_then(|key| titled(&key))
+                            .map(|name| (name, value)),
+                        _ => first(&value)
+                            .and_then(|name| text(&name))
+                            .zip(second(&value)),
                     };
                     all.extend(header);
                 }
@@ -127,10 +158,14 @@ fn is_bare(upper: &str) -> bool {
 
 /// The header's name for a key of a WSGI environment: `HTTP_X_ID` is `X-Id`.
 fn titled(key: &str) -> Option<String> {
-    let name = key.strip_prefix("HTTP_").or_else(|| is_bare(key).then_some(key))?;
+    let name = key
+        .strip_prefix("HTTP_")
+        .or_else(|| is_bare(key).then_some(key))?;
     let words = name.split('_').map(|word| {
         let mut chars = word.chars();
-        chars.next().map_or_else(String::new, |first| first.to_string() + &chars.as_str().to_ascii_lowercase())
+        chars.next().map_or_else(String::new, |first| {
+            first.to_string() + &chars.as_str().to_ascii_lowercase()
+        })
     });
     Some(words.collect::<Vec<_>>().join("-"))
 }
@@ -151,7 +186,15 @@ fn is_pair(pair: &Bound<'_, PyAny>) -> bool {
 fn text(name: &Bound<'_, PyAny>) -> Option<String> {
     match shape_of(name).family {
         Family::Str => Some(name.cast::<PyString>().ok()?.to_string_lossy().into_owned()),
-        Family::Bytes => Some(name.cast::<PyBytes>().ok()?.as_bytes().iter().copied().map(char::from).collect()),
+        Family::Bytes => Some(
+            name.cast::<PyBytes>()
+                .ok()?
+                .as_bytes()
+                .iter()
+                .copied()
+                .map(char::from)
+                .collect(),
+        ),
         _ => None,
     }
 }
@@ -182,7 +225,9 @@ fn raise(stop: Stop<'_>) -> PyErr {
 #[pymethods]
 impl Headers {
     fn __getitem__<'py>(&self, name: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
-        self.find(name).map_err(raise)?.ok_or_else(|| PyKeyError::new_err(name.clone().unbind()))
+        self.find(name)
+            .map_err(raise)?
+            .ok_or_else(|| PyKeyError::new_err(name.clone().unbind()))
     }
 
     fn __contains__(&self, name: &Bound<'_, PyAny>) -> PyResult<bool> {
@@ -230,7 +275,7 @@ pub(super) fn of_scope<'py>(scope: &Bound<'py, PyAny>) -> Safe<'py, Bound<'py, P
         Err(_) => None,
     };
     match found {
-        Some(pairs) => Headers::new(Kept::Pairs, pairs),
+        Some(pairs) => Headers::view(Kept::Pairs, pairs),
         None => Err(Stop::words(scope, "no ASGI scope with headers")),
     }
 }

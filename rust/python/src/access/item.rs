@@ -16,9 +16,12 @@ use super::slots::{Slot, stored_length, string_size};
 use super::work::{BYTES, ITEMS};
 
 /// `object[key]`
-pub(super) fn item<'py>(object: &Bound<'py, PyAny>, key: &Bound<'py, PyAny>) -> Safe<'py, Bound<'py, PyAny>> {
+pub(super) fn item<'py>(
+    object: &Bound<'py, PyAny>,
+    key: &Bound<'py, PyAny>,
+) -> Safe<'py, Bound<'py, PyAny>> {
     let shape = shape_of(object);
-    if !shape.keeps(Slot::MappingSubscript) || !shape.keeps(Slot::SequenceItem) {
+    if !keeps_items(object.py(), &shape) {
         return Err(Stop::item(object, "__getitem__"));
     }
     match shape.family {
@@ -49,11 +52,16 @@ pub(super) fn item<'py>(object: &Bound<'py, PyAny>, key: &Bound<'py, PyAny>) -> 
                     return Err(Stop::method(key, "__index__"));
                 }
                 let (what, name) = (indexed(&shape), short_name(key));
-                return Err(Stop::fault(FaultKind::Type, format!("{what} must be integers or slices, not {name}")));
+                return Err(Stop::fault(
+                    FaultKind::Type,
+                    format!("{what} must be integers or slices, not {name}"),
+                ));
             }
             let py = object.py();
             let index = exact_int(key).map_err(|error| Stop::raised(py, &error))?;
-            object.get_item(index).map_err(|error| Stop::raised(py, &error))
+            object
+                .get_item(index)
+                .map_err(|error| Stop::raised(py, &error))
         }
         Family::Type => Err(Stop::item(object, "__class_getitem__")),
         _ => {
@@ -61,6 +69,13 @@ pub(super) fn item<'py>(object: &Bound<'py, PyAny>, key: &Bound<'py, PyAny>) -> 
             Err(Stop::fault(FaultKind::Type, message))
         }
     }
+}
+
+/// Whether items are read by the built-in type's own code. That of lists and dicts is a method too, and then CPython
+/// fills the functions of every subclass with calls by name, so that the name decides.
+fn keeps_items(py: Python<'_>, shape: &Shape<'_>) -> bool {
+    shape.keeps_first([Slot::MappingSubscript, Slot::SequenceItem])
+        || shape.keeps_method(intern!(py, "__getitem__"))
 }
 
 /// What CPython calls the indices of a sequence.
@@ -77,7 +92,11 @@ fn indexed(shape: &Shape<'_>) -> &'static str {
 }
 
 /// The fault of a key that a dict does not have; a subclass may have a method for that.
-fn no_key<'py>(object: &Bound<'py, PyAny>, shape: &Shape<'_>, key: &Bound<'py, PyAny>) -> Stop<'py> {
+fn no_key<'py>(
+    object: &Bound<'py, PyAny>,
+    shape: &Shape<'_>,
+    key: &Bound<'py, PyAny>,
+) -> Stop<'py> {
     let missing = intern!(object.py(), "__missing__");
     if !shape.is_exact() && !matches!(shape.kind.lookup(missing), Ok(None)) {
         return Stop::item(object, "__missing__");
@@ -93,7 +112,7 @@ pub(super) fn slice<'py>(
 ) -> Safe<'py, Bound<'py, PyAny>> {
     let py = object.py();
     let shape = shape_of(object);
-    if !shape.keeps(Slot::MappingSubscript) {
+    if !keeps_items(py, &shape) {
         return Err(Stop::item(object, "__getitem__"));
     }
     let (length, limit) = match shape.family {
@@ -102,11 +121,16 @@ pub(super) fn slice<'py>(
         // A slice of a range is a range: nothing is copied.
         Family::Range => (0, ITEMS),
         Family::Str => {
-            let (length, width) = object.cast::<PyString>().map_or((0, 1), |text| string_size(text));
+            let (length, width) = object
+                .cast::<PyString>()
+                .map_or((0, 1), |text| string_size(text));
             (length, BYTES / width)
         }
         Family::Other | Family::Headers | Family::Dict | Family::Deque => {
-            return Err(Stop::fault(FaultKind::Type, format!("'{}' object cannot be sliced", short_name(object))));
+            return Err(Stop::fault(
+                FaultKind::Type,
+                format!("'{}' object cannot be sliced", short_name(object)),
+            ));
         }
         _ => {
             let message = format!("'{}' object is not subscriptable", short_name(object));
@@ -114,7 +138,9 @@ pub(super) fn slice<'py>(
         }
     };
     let (from, to) = (bound(start)?, bound(stop)?);
-    let taken = to.map_or(length, |to| place(to, length)).saturating_sub(from.map_or(0, |from| place(from, length)));
+    let taken = to
+        .map_or(length, |to| place(to, length))
+        .saturating_sub(from.map_or(0, |from| place(from, length)));
     if taken > limit {
         let message = format!("a slice of {taken} items; there are at most {limit}");
         return Err(Stop::fault(FaultKind::Limit, message));
@@ -140,7 +166,13 @@ fn bound<'py>(end: &Bound<'py, PyAny>) -> Safe<'py, Option<i64>> {
         Family::Int | Family::Bool => {
             let exact = exact_int(end).map_err(|error| Stop::raised(end.py(), &error))?;
             // Beyond 64 bits it is beyond every sequence, on the side of its sign.
-            let beyond = || if exact.lt(0).unwrap_or(false) { i64::MIN } else { i64::MAX };
+            let beyond = || {
+                if exact.lt(0).unwrap_or(false) {
+                    i64::MIN
+                } else {
+                    i64::MAX
+                }
+            };
             Ok(Some(exact.extract().unwrap_or_else(|_| beyond())))
         }
         Family::Other if !shape.keeps(Slot::Index) => Err(Stop::method(end, "__index__")),
@@ -154,13 +186,17 @@ fn bound<'py>(end: &Bound<'py, PyAny>) -> Safe<'py, Option<i64>> {
 /// Where one end of a slice lies in a sequence.
 fn place(end: i64, length: usize) -> usize {
     let distance = usize::try_from(end.unsigned_abs()).unwrap_or(usize::MAX);
-    if end < 0 { length.saturating_sub(distance) } else { length.min(distance) }
+    if end < 0 {
+        length.saturating_sub(distance)
+    } else {
+        length.min(distance)
+    }
 }
 
 /// `len(object)`
 pub(super) fn length<'py>(object: &Bound<'py, PyAny>) -> Safe<'py, usize> {
     let shape = shape_of(object);
-    if !shape.keeps(Slot::SequenceLength) || !shape.keeps(Slot::MappingLength) {
+    if !shape.keeps_first([Slot::MappingLength, Slot::SequenceLength]) {
         return Err(Stop::item(object, "__len__"));
     }
     if shape.family == Family::Headers
@@ -172,5 +208,7 @@ pub(super) fn length<'py>(object: &Bound<'py, PyAny>) -> Safe<'py, usize> {
         let message = format!("object of type '{}' has no len()", short_name(object));
         return Err(Stop::fault(FaultKind::Type, message));
     }
-    object.len().map_err(|error| Stop::raised(object.py(), &error))
+    object
+        .len()
+        .map_err(|error| Stop::raised(object.py(), &error))
 }

@@ -26,14 +26,17 @@ use pyo3::types::{PyBool, PySlice, PyString, PyTuple};
 
 pub(crate) use headers::Headers;
 pub(crate) use names::{name_of, names, type_name};
-pub(crate) use part::{byte_head, complex_text, head as string_head, int_digits, surrogates_passed};
+pub(crate) use part::{
+    byte_head, complex_text, head as string_head, int_digits, surrogates_passed,
+};
 pub(crate) use shape::{Family, Shape, shape_of};
 pub(crate) use slots::{
-    Kind, base_length, bits, entries, exception_arguments, generic_get, instance_dict, iterate, kind_of, member,
-    stored_item, stored_length, string_size,
+    Kind, base_length, bits, entries, exception_arguments, generic_get, instance_dict, iterate,
+    kind_of, member, stored_item, stored_length, string_size,
 };
 pub(crate) use text::{
-    Known, decimal_text, enum_name, exception_message, known_class, moment_text, path_text, span_text, stored, uuid_text,
+    Known, decimal_text, enum_name, exception_message, known_class, moment_text, path_text,
+    span_text, stored, uuid_text,
 };
 
 use crate::trust::TrustList;
@@ -115,7 +118,12 @@ pub(crate) fn item<'py>(
     object: &Bound<'py, PyAny>,
     key: &Bound<'py, PyAny>,
 ) -> Result<Bound<'py, PyAny>, Fault> {
-    with_items(policy, object, |object| item::item(object, key), || object.get_item(key))
+    with_items(
+        policy,
+        object,
+        |object| item::item(object, key),
+        || object.get_item(key),
+    )
 }
 
 /// `object[start:stop]`; `None` is an open end.
@@ -129,7 +137,12 @@ pub(crate) fn slice<'py>(
     stop: &Bound<'py, PyAny>,
 ) -> Result<Bound<'py, PyAny>, Fault> {
     let real = || object.get_item(object.py().get_type::<PySlice>().call1((start, stop))?);
-    with_items(policy, object, |object| item::slice(object, start, stop), real)
+    with_items(
+        policy,
+        object,
+        |object| item::slice(object, start, stop),
+        real,
+    )
 }
 
 /// The truth of a value.
@@ -149,10 +162,15 @@ pub(crate) fn unary<'py>(
     op: UnaryOp,
     operand: &Bound<'py, PyAny>,
 ) -> Result<Bound<'py, PyAny>, Fault> {
-    settle(policy.mode, operand.py(), arithmetic::unary(op, operand), || match op {
-        UnaryOp::Negate => operand.neg(),
-        UnaryOp::Plus => operand.pos(),
-    })
+    settle(
+        policy.mode,
+        operand.py(),
+        arithmetic::unary(op, operand),
+        || match op {
+            UnaryOp::Negate => operand.neg(),
+            UnaryOp::Plus => operand.pos(),
+        },
+    )
 }
 
 /// A binary operator.
@@ -165,14 +183,19 @@ pub(crate) fn binary<'py>(
     left: &Bound<'py, PyAny>,
     right: &Bound<'py, PyAny>,
 ) -> Result<Bound<'py, PyAny>, Fault> {
-    settle(policy.mode, left.py(), arithmetic::binary(op, left, right), || match op {
-        BinaryOp::Add => left.add(right),
-        BinaryOp::Subtract => left.sub(right),
-        BinaryOp::Multiply => left.mul(right),
-        BinaryOp::Divide => left.div(right),
-        BinaryOp::FloorDivide => left.floor_div(right),
-        BinaryOp::Modulo => left.rem(right),
-    })
+    settle(
+        policy.mode,
+        left.py(),
+        arithmetic::binary(op, left, right),
+        || match op {
+            BinaryOp::Add => left.add(right),
+            BinaryOp::Subtract => left.sub(right),
+            BinaryOp::Multiply => left.mul(right),
+            BinaryOp::Divide => left.div(right),
+            BinaryOp::FloorDivide => left.floor_div(right),
+            BinaryOp::Modulo => left.rem(right),
+        },
+    )
 }
 
 /// A comparison or membership test.
@@ -197,10 +220,18 @@ pub(crate) fn compare<'py>(
         CompareOp::NotIn => right.contains(left).map(|found| !found),
     };
     match op {
-        CompareOp::In | CompareOp::NotIn => {
-            with_items(policy, right, |container| compare::compare(op, left, container), real)
-        }
-        _ => settle(policy.mode, left.py(), compare::compare(op, left, right), real),
+        CompareOp::In | CompareOp::NotIn => with_items(
+            policy,
+            right,
+            |container| compare::compare(op, left, container),
+            real,
+        ),
+        _ => settle(
+            policy.mode,
+            left.py(),
+            compare::compare(op, left, right),
+            real,
+        ),
     }
 }
 
@@ -216,12 +247,21 @@ pub(crate) fn call<'py>(
 ) -> Result<Bound<'py, PyAny>, Fault> {
     if let (Function::Len, [object]) = (function, arguments) {
         let length = with_items(policy, object, item::length, || object.len())?;
-        return length.into_bound_py_any(py).map_err(|error| refusal::fault_of(py, &error));
+        return length
+            .into_bound_py_any(py)
+            .map_err(|error| refusal::fault_of(py, &error));
     }
     if let (Function::Bool, [object]) = (function, arguments) {
-        return Ok(PyBool::new(py, truth(policy, object)?).to_owned().into_any());
+        return Ok(PyBool::new(py, truth(policy, object)?)
+            .to_owned()
+            .into_any());
     }
-    settle(policy.mode, py, functions::call(py, function, arguments), || real_call(py, function, arguments))
+    settle(
+        policy.mode,
+        py,
+        functions::call(py, function, arguments),
+        || real_call(py, function, arguments),
+    )
 }
 
 /// The built-in function of Python that does the same.
@@ -238,7 +278,13 @@ fn real_call<'py>(
         Function::Min => "min",
         Function::Max => "max",
         Function::Round => "round",
-        _ => return Err(PyTypeError::new_err(format!("{function:?} takes none of these"))),
+        _ => {
+            return Err(PyTypeError::new_err(format!(
+                "{function:?} takes none of these"
+            )));
+        }
     };
-    py.import("builtins")?.getattr(name)?.call1(PyTuple::new(py, arguments)?)
+    py.import("builtins")?
+        .getattr(name)?
+        .call1(PyTuple::new(py, arguments)?)
 }

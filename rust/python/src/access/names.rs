@@ -9,7 +9,11 @@ use super::slots::{Kind, has_plain_keys, kind_of, plain_get};
 /// A type's module and qualified name.
 pub(crate) fn names(py: Python<'_>, kind: Kind<'_>) -> (String, String) {
     let c_name = kind.c_name().to_string_lossy();
-    let text = |name: Bound<'_, PyAny>| name.cast_into::<PyString>().ok().map(|name| name.to_string_lossy().into_owned());
+    let text = |name: Bound<'_, PyAny>| {
+        name.cast_into::<PyString>()
+            .ok()
+            .map(|name| name.to_string_lossy().into_owned())
+    };
     if let Some(name) = kind.heap_name(py).and_then(text) {
         let module = kind
             .dict(py)
@@ -27,7 +31,11 @@ pub(crate) fn names(py: Python<'_>, kind: Kind<'_>) -> (String, String) {
 /// A type's qualified name with its module, which built-in types go without: `app.models.User`, `int`.
 pub(crate) fn type_name(py: Python<'_>, kind: Kind<'_>) -> String {
     let (module, name) = names(py, kind);
-    if module.is_empty() || module == "builtins" { name } else { format!("{module}.{name}") }
+    if module.is_empty() || module == "builtins" {
+        name
+    } else {
+        format!("{module}.{name}")
+    }
 }
 
 /// The qualified name of an object's type.
@@ -43,5 +51,7 @@ pub(crate) fn short_name(object: &Bound<'_, PyAny>) -> String {
 
 /// The first of a type's lineage whose own dict has `name`; the type itself when none shows it.
 pub(crate) fn definer<'a>(kind: Kind<'a>, name: &Bound<'_, PyString>) -> Kind<'a> {
-    kind.lineage().find(|kind| kind.defines(name)).unwrap_or(kind)
+    kind.lineage()
+        .find(|kind| kind.defines(name))
+        .unwrap_or(kind)
 }

@@ -7,7 +7,10 @@ use pyo3::types::PyString;
 use super::slots::{Kind, Slot, call_unary, kind_of};
 
 /// The first `length` characters of a string.
-pub(crate) fn head<'py>(text: &Bound<'py, PyString>, length: usize) -> Option<Bound<'py, PyString>> {
+pub(crate) fn head<'py>(
+    text: &Bound<'py, PyString>,
+    length: usize,
+) -> Option<Bound<'py, PyString>> {
     let length = ffi::Py_ssize_t::try_from(length).ok()?;
     // SAFETY: a string that lives; the result is a new exact string, or null with an error, which is cleared.
     unsafe {
@@ -24,12 +27,17 @@ pub(crate) fn surrogates_passed(text: &Bound<'_, PyString>) -> Option<Vec<u8>> {
     // SAFETY: a string that lives; encoding and handler are built in, and found without a look at any registry; the
     // result is a new byte string, or null with an error, which is cleared.
     unsafe {
-        let bytes =
-            ffi::PyUnicode_AsEncodedString(text.as_ptr(), c"utf-8".as_ptr(), c"surrogatepass".as_ptr());
+        let bytes = ffi::PyUnicode_AsEncodedString(
+            text.as_ptr(),
+            c"utf-8".as_ptr(),
+            c"surrogatepass".as_ptr(),
+        );
         if bytes.is_null() {
             ffi::PyErr_Clear();
         }
-        Bound::from_owned_ptr_or_opt(text.py(), bytes)?.extract().ok()
+        Bound::from_owned_ptr_or_opt(text.py(), bytes)?
+            .extract()
+            .ok()
     }
 }
 
@@ -39,16 +47,25 @@ pub(crate) fn byte_head(bytes: &Bound<'_, PyAny>, length: usize) -> (Vec<u8>, us
     // SAFETY: a byte string or byte array that lives; its data are read before anything could change them.
     unsafe {
         let (data, total) = if array {
-            (ffi::PyByteArray_AsString(bytes.as_ptr()), ffi::PyByteArray_Size(bytes.as_ptr()))
+            (
+                ffi::PyByteArray_AsString(bytes.as_ptr()),
+                ffi::PyByteArray_Size(bytes.as_ptr()),
+            )
         } else {
-            (ffi::PyBytes_AsString(bytes.as_ptr()), ffi::PyBytes_Size(bytes.as_ptr()))
+            (
+                ffi::PyBytes_AsString(bytes.as_ptr()),
+                ffi::PyBytes_Size(bytes.as_ptr()),
+            )
         };
         let total = usize::try_from(total).unwrap_or(0);
         if data.is_null() {
             ffi::PyErr_Clear();
             return (Vec::new(), total);
         }
-        (std::slice::from_raw_parts(data.cast(), total.min(length)).to_vec(), total)
+        (
+            std::slice::from_raw_parts(data.cast(), total.min(length)).to_vec(),
+            total,
+        )
     }
 }
 
@@ -64,5 +81,10 @@ pub(crate) fn complex_text(number: &Bound<'_, PyAny>) -> Option<String> {
 
 fn native_text(base: Kind<'_>, object: &Bound<'_, PyAny>) -> Option<String> {
     let text = call_unary(base, Slot::Repr, object)?.ok()?;
-    Some(text.cast_into::<PyString>().ok()?.to_string_lossy().into_owned())
+    Some(
+        text.cast_into::<PyString>()
+            .ok()?
+            .to_string_lossy()
+            .into_owned(),
+    )
 }

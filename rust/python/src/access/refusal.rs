@@ -2,8 +2,8 @@
 
 use hogtrace_core::vm::{Fault, FaultKind};
 use pyo3::exceptions::{
-    PyArithmeticError, PyAttributeError, PyLookupError, PyMemoryError, PyOverflowError, PyRecursionError, PyTypeError,
-    PyValueError,
+    PyArithmeticError, PyAttributeError, PyLookupError, PyMemoryError, PyOverflowError,
+    PyRecursionError, PyTypeError, PyValueError,
 };
 use pyo3::prelude::*;
 use pyo3::types::{PyString, PyType};
@@ -62,7 +62,10 @@ pub(super) enum Hurdle {
 
 impl<'py> Stop<'py> {
     /// A failure.
-    pub(super) fn fault(kind: FaultKind, message: impl Into<std::borrow::Cow<'static, str>>) -> Self {
+    pub(super) fn fault(
+        kind: FaultKind,
+        message: impl Into<std::borrow::Cow<'static, str>>,
+    ) -> Self {
         Self::Fault(Fault::new(kind, message))
     }
 
@@ -82,12 +85,19 @@ impl<'py> Stop<'py> {
     }
 
     /// An attribute that is not just stored.
-    pub(super) fn attribute(object: &Bound<'py, PyAny>, name: &Bound<'py, PyString>, hurdle: Hurdle) -> Self {
+    pub(super) fn attribute(
+        object: &Bound<'py, PyAny>,
+        name: &Bound<'py, PyString>,
+        hurdle: Hurdle,
+    ) -> Self {
         Self::refused(object, Why::Attribute(name.clone(), hurdle))
     }
 
     fn refused(object: &Bound<'py, PyAny>, why: Why<'py>) -> Self {
-        Self::Refused(Refusal { class: kind_of(object).object(object.py()), why })
+        Self::Refused(Refusal {
+            class: kind_of(object).object(object.py()),
+            why,
+        })
     }
 
     /// The fault of an exception that C code of a built-in type raised.
@@ -111,7 +121,9 @@ impl Refusal<'_> {
             }
             Why::Method(method) => {
                 let (class, _) = owner(kind, &PyString::new(py, method));
-                format!("`{class}.{method}` may run code of the application; only access=\"python\" allows it")
+                format!(
+                    "`{class}.{method}` may run code of the application; only access=\"python\" allows it"
+                )
             }
             Why::Words(words) => format!("{}: {words}", type_name(py, kind)),
             Why::Attribute(name, hurdle) => attribute_words(kind, &name, hurdle),
@@ -140,18 +152,35 @@ fn attribute_words(kind: Kind<'_>, name: &Bound<'_, PyString>, hurdle: Hurdle) -
         None => owner(kind, name),
     };
     let reason = match hurdle {
-        Hurdle::Closed => return format!("objects of type {} have no readable attributes", type_name(py, kind)),
-        Hurdle::Property => "is a property: reading it would run code of the application".to_owned(),
+        Hurdle::Closed => {
+            return format!(
+                "objects of type {} have no readable attributes",
+                type_name(py, kind)
+            );
+        }
+        Hurdle::Property => {
+            "is a property: reading it would run code of the application".to_owned()
+        }
         Hurdle::CachedProperty => {
-            "is a cached property without a value yet: reading it would run code of the application".to_owned()
+            "is a cached property without a value yet: reading it would run code of the application"
+                .to_owned()
         }
-        Hurdle::Descriptor => "is a descriptor: reading it may run code of the application".to_owned(),
+        Hurdle::Descriptor => {
+            "is a descriptor: reading it may run code of the application".to_owned()
+        }
         Hurdle::GetAttr | Hurdle::GetAttribute => {
-            format!("is not just stored: `{class}.{}` would run for it", method.unwrap_or_default())
+            format!(
+                "is not just stored: `{class}.{}` would run for it",
+                method.unwrap_or_default()
+            )
         }
-        Hurdle::OddKeys => "may run code of the application: not all names there are plain strings".to_owned(),
+        Hurdle::OddKeys => {
+            "may run code of the application: not all names there are plain strings".to_owned()
+        }
     };
-    format!("`{class}.{text}` {reason}; to allow it add (\"{full}\", \"{text}\", \"call\") to TRUST")
+    format!(
+        "`{class}.{text}` {reason}; to allow it add (\"{full}\", \"{text}\", \"call\") to TRUST"
+    )
 }
 
 /// A key as messages show it: numbers and short strings in full, of others the type.
@@ -160,14 +189,21 @@ pub(super) fn key_text(key: &Bound<'_, PyAny>) -> String {
     let shape = shape_of(key);
     match shape.family {
         Family::Str => {
-            let text = key.cast::<PyString>().map(|text| text.to_string_lossy().into_owned()).unwrap_or_default();
-            let cut = text.char_indices().nth(LONGEST).map_or(text.len(), |(index, _)| index);
+            let text = key
+                .cast::<PyString>()
+                .map(|text| text.to_string_lossy().into_owned())
+                .unwrap_or_default();
+            let cut = text
+                .char_indices()
+                .nth(LONGEST)
+                .map_or(text.len(), |(index, _)| index);
             let more = if cut < text.len() { "…" } else { "" };
             format!("'{}{more}'", &text[..cut])
         }
-        Family::Int | Family::Bool if shape.is_exact() && bits(key) <= i64::BITS as usize => {
-            key.str().map(|text| text.to_string_lossy().into_owned()).unwrap_or_default()
-        }
+        Family::Int | Family::Bool if shape.is_exact() && bits(key) <= i64::BITS as usize => key
+            .str()
+            .map(|text| text.to_string_lossy().into_owned())
+            .unwrap_or_default(),
         Family::None => "None".to_owned(),
         _ => format!("of type {}", type_name(key.py(), shape.kind)),
     }
@@ -183,7 +219,9 @@ pub(super) fn settle<'py, T>(
     match outcome {
         Ok(value) => Ok(value),
         Err(Stop::Fault(fault)) => Err(fault),
-        Err(Stop::Refused(_)) if mode == Mode::Python => fallback().map_err(|error| fault_of(py, &error)),
+        Err(Stop::Refused(_)) if mode == Mode::Python => {
+            fallback().map_err(|error| fault_of(py, &error))
+        }
         Err(Stop::Refused(refusal)) => Err(refusal.into_fault()),
     }
 }
@@ -212,7 +250,11 @@ pub(super) fn fault_of(py: Python<'_>, error: &PyErr) -> Fault {
         .map(|message| message.to_string_lossy().into_owned());
     let name = short_name(value);
     let message = match message {
-        Some(message) if kind != FaultKind::Value || value.is_exact_instance_of::<PyValueError>() => message,
+        Some(message)
+            if kind != FaultKind::Value || value.is_exact_instance_of::<PyValueError>() =>
+        {
+            message
+        }
         Some(message) => format!("{name}: {message}"),
         None => name,
     };

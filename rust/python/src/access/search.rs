@@ -23,9 +23,15 @@ pub(super) fn check_key<'py>(key: &Bound<'py, PyAny>, work: &mut Work) -> Safe<'
         return Err(Stop::method(key, "__eq__"));
     }
     match shape.family {
-        Family::List | Family::Dict | Family::Set | Family::ByteArray | Family::Deque | Family::DictView => {
-            Err(Stop::fault(FaultKind::Type, format!("unhashable type: '{}'", short_name(key))))
-        }
+        Family::List
+        | Family::Dict
+        | Family::Set
+        | Family::ByteArray
+        | Family::Deque
+        | Family::DictView => Err(Stop::fault(
+            FaultKind::Type,
+            format!("unhashable type: '{}'", short_name(key)),
+        )),
         Family::Date | Family::DateTime | Family::Time => check_zone(key),
         Family::Tuple => work.inside(|work| {
             for index in 0..stored_length(key) {
@@ -81,7 +87,11 @@ impl<'a, 'py> Searched<'a, 'py> {
     }
 
     /// The value of `key`, by what is stored there: methods of a subclass are not asked.
-    pub(super) fn get(&self, key: &Bound<'py, PyAny>, work: &mut Work) -> Safe<'py, Option<Bound<'py, PyAny>>> {
+    pub(super) fn get(
+        &self,
+        key: &Bound<'py, PyAny>,
+        work: &mut Work,
+    ) -> Safe<'py, Option<Bound<'py, PyAny>>> {
         check_key(key, work)?;
         if !self.plain {
             return self.get_among(key, work);
@@ -101,7 +111,11 @@ impl<'a, 'py> Searched<'a, 'py> {
     }
 
     /// Looks through all keys, of which some are of the application's own types.
-    fn get_among(&self, key: &Bound<'py, PyAny>, work: &mut Work) -> Safe<'py, Option<Bound<'py, PyAny>>> {
+    fn get_among(
+        &self,
+        key: &Bound<'py, PyAny>,
+        work: &mut Work,
+    ) -> Safe<'py, Option<Bound<'py, PyAny>>> {
         let mut unknown = None;
         for (known, value) in entries(self.dict) {
             work.touch()?;
@@ -122,13 +136,20 @@ impl<'a, 'py> Searched<'a, 'py> {
 }
 
 /// The value of `key` in a dict, by what is stored there.
-pub(super) fn find<'py>(dict: &Bound<'py, PyDict>, key: &Bound<'py, PyAny>) -> Safe<'py, Option<Bound<'py, PyAny>>> {
+pub(super) fn find<'py>(
+    dict: &Bound<'py, PyDict>,
+    key: &Bound<'py, PyAny>,
+) -> Safe<'py, Option<Bound<'py, PyAny>>> {
     let mut work = Work::new();
     Searched::new(dict, &mut work)?.get(key, &mut work)
 }
 
 /// Whether `item` is in a set or frozenset, by what is stored there.
-pub(super) fn is_member<'py>(set: &Bound<'py, PyAny>, shape: &Shape<'_>, item: &Bound<'py, PyAny>) -> Safe<'py, bool> {
+pub(super) fn is_member<'py>(
+    set: &Bound<'py, PyAny>,
+    shape: &Shape<'_>,
+    item: &Bound<'py, PyAny>,
+) -> Safe<'py, bool> {
     let mut work = Work::new();
     if shape_of(item).family == Family::Set {
         // CPython looks for the frozen copy of a set.
@@ -144,7 +165,11 @@ pub(super) fn is_member<'py>(set: &Bound<'py, PyAny>, shape: &Shape<'_>, item: &
     for known in members(set, shape.base) {
         work.touch()?;
         if check_key(&known, &mut Work::new()).is_err() {
-            return if known.is(item) { Ok(true) } else { Err(Stop::method(&known, "__eq__")) };
+            return if known.is(item) {
+                Ok(true)
+            } else {
+                Err(Stop::method(&known, "__eq__"))
+            };
         }
     }
     // SAFETY: a set and a key that live. All elements that could be compared run C code alone.
@@ -156,7 +181,10 @@ pub(super) fn is_member<'py>(set: &Bound<'py, PyAny>, shape: &Shape<'_>, item: &
 }
 
 /// The elements of a set or frozenset.
-pub(super) fn members<'py>(set: &Bound<'py, PyAny>, base: Kind<'_>) -> impl Iterator<Item = Bound<'py, PyAny>> {
+pub(super) fn members<'py>(
+    set: &Bound<'py, PyAny>,
+    base: Kind<'_>,
+) -> impl Iterator<Item = Bound<'py, PyAny>> {
     debug_assert!(base == Kind::of::<PySet>(set.py()) || base == Kind::of::<PyFrozenSet>(set.py()));
     iterate(base, set).into_iter().flatten()
 }

@@ -77,30 +77,78 @@ pub(crate) fn shape_of<'a>(object: &'a Bound<'_, PyAny>) -> Shape<'a> {
         Tuple = PyTuple_Type,
     );
     if object.is_none() {
-        return Shape { family: Family::None, kind, base: kind };
+        return Shape {
+            family: Family::None,
+            kind,
+            base: kind,
+        };
     }
     let flags = kind.flags();
     for (flag, family, base) in [
-        (ffi::Py_TPFLAGS_UNICODE_SUBCLASS, Family::Str, &raw mut ffi::PyUnicode_Type),
-        (ffi::Py_TPFLAGS_LONG_SUBCLASS, Family::Int, &raw mut ffi::PyLong_Type),
-        (ffi::Py_TPFLAGS_DICT_SUBCLASS, Family::Dict, &raw mut ffi::PyDict_Type),
-        (ffi::Py_TPFLAGS_LIST_SUBCLASS, Family::List, &raw mut ffi::PyList_Type),
-        (ffi::Py_TPFLAGS_TUPLE_SUBCLASS, Family::Tuple, &raw mut ffi::PyTuple_Type),
-        (ffi::Py_TPFLAGS_BYTES_SUBCLASS, Family::Bytes, &raw mut ffi::PyBytes_Type),
-        (ffi::Py_TPFLAGS_TYPE_SUBCLASS, Family::Type, &raw mut ffi::PyType_Type),
+        (
+            ffi::Py_TPFLAGS_UNICODE_SUBCLASS,
+            Family::Str,
+            &raw mut ffi::PyUnicode_Type,
+        ),
+        (
+            ffi::Py_TPFLAGS_LONG_SUBCLASS,
+            Family::Int,
+            &raw mut ffi::PyLong_Type,
+        ),
+        (
+            ffi::Py_TPFLAGS_DICT_SUBCLASS,
+            Family::Dict,
+            &raw mut ffi::PyDict_Type,
+        ),
+        (
+            ffi::Py_TPFLAGS_LIST_SUBCLASS,
+            Family::List,
+            &raw mut ffi::PyList_Type,
+        ),
+        (
+            ffi::Py_TPFLAGS_TUPLE_SUBCLASS,
+            Family::Tuple,
+            &raw mut ffi::PyTuple_Type,
+        ),
+        (
+            ffi::Py_TPFLAGS_BYTES_SUBCLASS,
+            Family::Bytes,
+            &raw mut ffi::PyBytes_Type,
+        ),
+        (
+            ffi::Py_TPFLAGS_TYPE_SUBCLASS,
+            Family::Type,
+            &raw mut ffi::PyType_Type,
+        ),
     ] {
         if flags & flag != 0 {
-            return Shape { family, kind, base: Kind::of_static(base) };
+            return Shape {
+                family,
+                kind,
+                base: Kind::of_static(base),
+            };
         }
     }
     if flags & ffi::Py_TPFLAGS_BASE_EXC_SUBCLASS != 0 {
-        return Shape { family: Family::Exception, kind, base: object_kind() };
+        return Shape {
+            family: Family::Exception,
+            kind,
+            base: object_kind(),
+        };
     }
     let base = kind.native();
     match by_address(base).or_else(|| by_name(base)) {
         Some(family) => Shape { family, kind, base },
-        None if kind == Kind::of::<Headers>(object.py()) => Shape { family: Family::Headers, kind, base: kind },
-        None => Shape { family: Family::Other, kind, base: object_kind() },
+        None if kind == Kind::of::<Headers>(object.py()) => Shape {
+            family: Family::Headers,
+            kind,
+            base: kind,
+        },
+        None => Shape {
+            family: Family::Other,
+            kind,
+            base: object_kind(),
+        },
     }
 }
 
@@ -143,9 +191,30 @@ impl Shape<'_> {
         self.kind == self.base || self.kind.shares(slot, self.base)
     }
 
+    /// Whether the first of those functions that the built-in type has, the one that CPython uses, is still its own. Where
+    /// it has none, the object's type must have none either.
+    ///
+    /// Only the one in use is looked at: CPython fills the others of a subclass with calls by name.
+    pub(crate) fn keeps_first(&self, slots: [Slot; 2]) -> bool {
+        match slots.into_iter().find(|&slot| self.base.slot(slot) != 0) {
+            Some(slot) => self.keeps(slot),
+            None => slots.into_iter().all(|slot| self.keeps(slot)),
+        }
+    }
+
+    /// Whether the object's type has the built-in type's own methods of those names.
+    pub(crate) fn keeps_methods(&self, names: &[&Bound<'_, PyString>]) -> bool {
+        names.iter().all(|name| self.keeps_method(name))
+    }
+
     /// Whether the object's type has the built-in type's own method of that name.
     pub(crate) fn keeps_method(&self, name: &Bound<'_, PyString>) -> bool {
-        let method = |kind: Kind<'_>| kind.lookup(name).ok().flatten().map(|method| method.as_ptr());
+        let method = |kind: Kind<'_>| {
+            kind.lookup(name)
+                .ok()
+                .flatten()
+                .map(|method| method.as_ptr())
+        };
         self.kind == self.base || method(self.kind) == method(self.base)
     }
 

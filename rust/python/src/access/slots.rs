@@ -7,10 +7,10 @@ use std::ffi::CStr;
 use std::marker::PhantomData;
 use std::ptr;
 
+use pyo3::PyTypeInfo;
 use pyo3::ffi::{self, PyObject, PyTypeObject};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyString, PyType};
-use pyo3::PyTypeInfo;
 
 unsafe extern "C" {
     /// What the attribute of that name is in the type or its bases; borrowed, and no error set when there is none.
@@ -68,27 +68,39 @@ impl PartialEq for Kind<'_> {
 /// The type of `object`.
 pub(crate) fn kind_of<'a>(object: &'a Bound<'_, PyAny>) -> Kind<'a> {
     // SAFETY: the object lives, and it keeps its type alive while no Python code runs that could change it.
-    Kind { raw: unsafe { ffi::Py_TYPE(object.as_ptr()) }, lives: PhantomData }
+    Kind {
+        raw: unsafe { ffi::Py_TYPE(object.as_ptr()) },
+        lives: PhantomData,
+    }
 }
 
 impl<'a> Kind<'a> {
     /// One of the interpreter's own static types.
     pub(crate) const fn of_static(raw: *mut PyTypeObject) -> Self {
-        Self { raw, lives: PhantomData }
+        Self {
+            raw,
+            lives: PhantomData,
+        }
     }
 
     /// The type that PyO3 knows by that Rust type.
     pub(crate) fn of<T: PyTypeInfo>(py: Python<'a>) -> Self {
-        Self { raw: T::type_object_raw(py), lives: PhantomData }
+        Self {
+            raw: T::type_object_raw(py),
+            lives: PhantomData,
+        }
     }
 
     /// A type that is given as an object.
     pub(crate) fn from_type(class: &'a Bound<'_, PyType>) -> Self {
-        Self { raw: class.as_type_ptr(), lives: PhantomData }
+        Self {
+            raw: class.as_type_ptr(),
+            lives: PhantomData,
+        }
     }
 
     /// The type as an object.
-    pub(crate) fn object<'py>(self, py: Python<'py>) -> Bound<'py, PyType> {
+    pub(crate) fn object(self, py: Python<'_>) -> Bound<'_, PyType> {
         // SAFETY: a type that lives is an object that lives, and a type.
         unsafe { Bound::from_borrowed_ptr(py, self.raw.cast()).cast_into_unchecked() }
     }
@@ -114,7 +126,11 @@ impl<'a> Kind<'a> {
     pub(crate) fn base(self) -> Option<Self> {
         // SAFETY: a type that lives keeps its base alive.
         let raw = unsafe { (*self.raw).tp_base };
-        if raw.is_null() { None } else { Some(Self { raw, ..self }) }
+        if raw.is_null() {
+            None
+        } else {
+            Some(Self { raw, ..self })
+        }
     }
 
     /// The nearest of itself and its bases that C made.
@@ -142,7 +158,7 @@ impl<'a> Kind<'a> {
     }
 
     /// The qualified name of a type that a `class` statement or `PyType_FromSpec` made.
-    pub(crate) fn heap_name<'py>(self, py: Python<'py>) -> Option<Bound<'py, PyAny>> {
+    pub(crate) fn heap_name(self, py: Python<'_>) -> Option<Bound<'_, PyAny>> {
         if !self.has(ffi::Py_TPFLAGS_HEAPTYPE) {
             return None;
         }
@@ -154,7 +170,7 @@ impl<'a> Kind<'a> {
     }
 
     /// Its own attributes; `None` for static types that keep them elsewhere.
-    pub(crate) fn dict<'py>(self, py: Python<'py>) -> Option<Bound<'py, PyDict>> {
+    pub(crate) fn dict(self, py: Python<'_>) -> Option<Bound<'_, PyDict>> {
         // SAFETY: `tp_dict` is null or a dict, which the type keeps alive.
         unsafe {
             let dict = Bound::from_borrowed_ptr_or_opt(py, (*self.raw).tp_dict)?;
@@ -168,18 +184,29 @@ impl<'a> Kind<'a> {
         // Python code would have to run.
         let (mro, length) = unsafe {
             let mro = (*self.raw).tp_mro;
-            (mro, if mro.is_null() { 0 } else { ffi::PyTuple_GET_SIZE(mro) })
+            (
+                mro,
+                if mro.is_null() {
+                    0
+                } else {
+                    ffi::PyTuple_GET_SIZE(mro)
+                },
+            )
         };
         (0..length).map(move |index| {
             // SAFETY: the index is in range, see above.
             let raw = unsafe { ffi::PyTuple_GET_ITEM(mro, index) };
-            Kind { raw: raw.cast(), lives: PhantomData }
+            Kind {
+                raw: raw.cast(),
+                lives: PhantomData,
+            }
         })
     }
 
     /// Whether its own dict has that name.
     pub(crate) fn defines(self, name: &Bound<'_, PyString>) -> bool {
-        self.dict(name.py()).is_some_and(|dict| has_plain_keys(&dict) && plain_get(&dict, name).is_some())
+        self.dict(name.py())
+            .is_some_and(|dict| has_plain_keys(&dict) && plain_get(&dict, name).is_some())
     }
 
     /// The address of a C function of it; 0 where it has none.
@@ -238,7 +265,10 @@ impl<'a> Kind<'a> {
     /// What `name`, an exact string, is in the type or its bases.
     ///
     /// `Err` when one of them has keys that are not plain strings, which could run code as they are compared.
-    pub(crate) fn lookup<'py>(self, name: &Bound<'py, PyString>) -> Result<Option<Bound<'py, PyAny>>, OddKeys> {
+    pub(crate) fn lookup<'py>(
+        self,
+        name: &Bound<'py, PyString>,
+    ) -> Result<Option<Bound<'py, PyAny>>, OddKeys> {
         let py = name.py();
         for kind in self.lineage() {
             if !kind.is_native() && !kind.dict(py).is_some_and(|dict| has_plain_keys(&dict)) {
@@ -285,7 +315,10 @@ pub(crate) fn has_plain_keys(dict: &Bound<'_, PyDict>) -> bool {
 }
 
 /// The value of an exact string in a dict whose keys are all exact strings.
-pub(crate) fn plain_get<'py>(dict: &Bound<'py, PyDict>, name: &Bound<'py, PyString>) -> Option<Bound<'py, PyAny>> {
+pub(crate) fn plain_get<'py>(
+    dict: &Bound<'py, PyDict>,
+    name: &Bound<'py, PyString>,
+) -> Option<Bound<'py, PyAny>> {
     debug_assert!(has_plain_keys(dict));
     // SAFETY: a dict and a string that live; the result is borrowed, or null, perhaps with an error.
     unsafe {
@@ -328,14 +361,15 @@ pub(crate) fn instance<'py>(object: &Bound<'py, PyAny>) -> Instance<'py> {
     // an object of variable size, for which CPython's own function knows the way. That makes no dict here.
     unsafe {
         let offset = (*kind.raw).tp_dictoffset;
-        let place = if offset == 0 {
-            return Instance::None;
-        } else if offset > 0 {
-            object.as_ptr().byte_offset(offset).cast::<*mut PyObject>()
-        } else {
-            dict_place(object)
+        let place = match offset {
+            0 => return Instance::None,
+            1.. => object.as_ptr().byte_offset(offset).cast::<*mut PyObject>(),
+            _ => dict_place(object),
         };
-        match place.as_ref().and_then(|&dict| Bound::from_borrowed_ptr_or_opt(py, dict)) {
+        match place
+            .as_ref()
+            .and_then(|&dict| Bound::from_borrowed_ptr_or_opt(py, dict))
+        {
             Some(dict) => dict.cast_into().map_or(Instance::None, Instance::Dict),
             None => Instance::None,
         }
@@ -360,7 +394,9 @@ pub(crate) fn instance_dict<'py>(object: &Bound<'py, PyAny>) -> Option<Bound<'py
             // SAFETY: the place is null or holds null or a dict that lives.
             let dict = unsafe {
                 let place = dict_place(object);
-                let dict = place.as_ref().and_then(|&dict| Bound::from_borrowed_ptr_or_opt(object.py(), dict));
+                let dict = place
+                    .as_ref()
+                    .and_then(|&dict| Bound::from_borrowed_ptr_or_opt(object.py(), dict));
                 if dict.is_none() && !ffi::PyErr_Occurred().is_null() {
                     ffi::PyErr_Clear();
                 }
@@ -390,11 +426,19 @@ impl<'py> Iterator for Entries<'_, 'py> {
         let (mut key, mut value) = (ptr::null_mut(), ptr::null_mut());
         // SAFETY: a dict that lives; the position is checked by the callee; key and value are borrowed and taken at once.
         unsafe {
-            let more = ffi::PyDict_Next(self.dict.as_ptr(), &raw mut self.position, &raw mut key, &raw mut value);
+            let more = ffi::PyDict_Next(
+                self.dict.as_ptr(),
+                &raw mut self.position,
+                &raw mut key,
+                &raw mut value,
+            );
             if more == 0 {
                 return None;
             }
-            Some((Bound::from_borrowed_ptr(py, key), Bound::from_borrowed_ptr(py, value)))
+            Some((
+                Bound::from_borrowed_ptr(py, key),
+                Bound::from_borrowed_ptr(py, value),
+            ))
         }
     }
 }
@@ -406,13 +450,10 @@ pub(crate) fn iterate<'py>(base: Kind<'_>, object: &Bound<'py, PyAny>) -> Option
     // SAFETY: the object is of the type to which the function belongs; the result is a new reference or null.
     unsafe {
         let iterator = (*base.raw).tp_iter?(object.as_ptr());
-        match Bound::from_owned_ptr_or_opt(object.py(), iterator) {
-            Some(iterator) => Some(Iterated(iterator)),
-            None => {
-                ffi::PyErr_Clear();
-                None
-            }
+        if iterator.is_null() {
+            ffi::PyErr_Clear();
         }
+        Bound::from_owned_ptr_or_opt(object.py(), iterator).map(Iterated)
     }
 }
 
@@ -435,7 +476,10 @@ impl<'py> Iterator for Iterated<'py> {
 }
 
 /// Item `index` of a list or tuple, subclasses included, by what is stored there.
-pub(crate) fn stored_item<'py>(sequence: &Bound<'py, PyAny>, index: usize) -> Option<Bound<'py, PyAny>> {
+pub(crate) fn stored_item<'py>(
+    sequence: &Bound<'py, PyAny>,
+    index: usize,
+) -> Option<Bound<'py, PyAny>> {
     let index = ffi::Py_ssize_t::try_from(index).ok()?;
     let list = kind_of(sequence).has(ffi::Py_TPFLAGS_LIST_SUBCLASS);
     // SAFETY: a list or tuple that lives; the index is checked; the item is borrowed and taken at once.
@@ -482,7 +526,10 @@ pub(crate) fn base_length(base: Kind<'_>, object: &Bound<'_, PyAny>) -> usize {
 
 /// Reads a member descriptor of `object`'s type; `None` where the descriptor is not for such objects, where reading it
 /// would raise an audit event, and where nothing is stored.
-pub(crate) fn member<'py>(descriptor: &Bound<'py, PyAny>, object: &Bound<'py, PyAny>) -> Option<Bound<'py, PyAny>> {
+pub(crate) fn member<'py>(
+    descriptor: &Bound<'py, PyAny>,
+    object: &Bound<'py, PyAny>,
+) -> Option<Bound<'py, PyAny>> {
     let py = object.py();
     if kind_of(descriptor) != Kind::of_static(&raw mut ffi::PyMemberDescr_Type) {
         return None;
@@ -510,7 +557,9 @@ pub(crate) fn descriptor_owner<'a>(descriptor: &'a Bound<'_, PyAny>) -> Option<K
     let known = kind == Kind::of_static(&raw mut ffi::PyMemberDescr_Type)
         || kind == Kind::of_static(&raw mut ffi::PyGetSetDescr_Type);
     // SAFETY: both kinds of descriptor begin with the common part, which keeps its type alive.
-    known.then(|| Kind::of_static(unsafe { (*descriptor.as_ptr().cast::<ffi::PyDescrObject>()).d_type }))
+    known.then(|| {
+        Kind::of_static(unsafe { (*descriptor.as_ptr().cast::<ffi::PyDescrObject>()).d_type })
+    })
 }
 
 /// Calls a descriptor's own `__get__`, which the caller knows to be C code that runs nothing of the application.
@@ -524,7 +573,11 @@ pub(crate) fn descriptor_get<'py>(
     unsafe {
         match (*kind.raw).tp_descr_get {
             Some(get) => {
-                let value = get(descriptor.as_ptr(), object.as_ptr(), kind_of(object).raw.cast());
+                let value = get(
+                    descriptor.as_ptr(),
+                    object.as_ptr(),
+                    kind_of(object).raw.cast(),
+                );
                 Bound::from_owned_ptr_or_err(py, value)
             }
             None => Ok(descriptor.clone()),
@@ -534,7 +587,10 @@ pub(crate) fn descriptor_get<'py>(
 
 /// `object.__getattribute__(object, name)` itself, for a name whose descriptor the caller knows to be harmless, or to be
 /// none; `None` when there is no such attribute.
-pub(crate) fn generic_get<'py>(object: &Bound<'py, PyAny>, name: &Bound<'py, PyString>) -> Option<Bound<'py, PyAny>> {
+pub(crate) fn generic_get<'py>(
+    object: &Bound<'py, PyAny>,
+    name: &Bound<'py, PyString>,
+) -> Option<Bound<'py, PyAny>> {
     // SAFETY: an object and a string that live; the result is a new reference or null with an error, which is cleared.
     unsafe {
         let value = ffi::PyObject_GenericGetAttr(object.as_ptr(), name.as_ptr());
@@ -546,7 +602,11 @@ pub(crate) fn generic_get<'py>(object: &Bound<'py, PyAny>, name: &Bound<'py, PyS
 }
 
 /// Calls the function of `base` for `slot`, one of those that take one object and give an object.
-pub(crate) fn call_unary<'py>(base: Kind<'_>, slot: Slot, object: &Bound<'py, PyAny>) -> Option<PyResult<Bound<'py, PyAny>>> {
+pub(crate) fn call_unary<'py>(
+    base: Kind<'_>,
+    slot: Slot,
+    object: &Bound<'py, PyAny>,
+) -> Option<PyResult<Bound<'py, PyAny>>> {
     // SAFETY: the object is of the type to which the function belongs; the result is a new reference or null with an
     // error.
     unsafe {
@@ -555,7 +615,10 @@ pub(crate) fn call_unary<'py>(base: Kind<'_>, slot: Slot, object: &Bound<'py, Py
             Slot::Repr => (*base.raw).tp_repr,
             _ => None,
         }?;
-        Some(Bound::from_owned_ptr_or_err(object.py(), function(object.as_ptr())))
+        Some(Bound::from_owned_ptr_or_err(
+            object.py(),
+            function(object.as_ptr()),
+        ))
     }
 }
 
@@ -581,7 +644,11 @@ pub(crate) fn bits(number: &Bound<'_, PyAny>) -> usize {
 /// The length of a string in characters, and how many bytes each takes.
 pub(crate) fn string_size(text: &Bound<'_, PyString>) -> (usize, usize) {
     // SAFETY: a string that lives.
-    let (length, width) = unsafe { (ffi::PyUnicode_GET_LENGTH(text.as_ptr()), ffi::PyUnicode_KIND(text.as_ptr())) };
+    let (length, width) = unsafe {
+        (
+            ffi::PyUnicode_GET_LENGTH(text.as_ptr()),
+            ffi::PyUnicode_KIND(text.as_ptr()),
+        )
+    };
     (usize::try_from(length).unwrap_or(0), width as usize)
 }
-

@@ -15,7 +15,8 @@ use super::names::{definer, name_of, names, short_name};
 use super::refusal::{Safe, Stop};
 use super::shape::{Family, Shape, shape_of};
 use super::slots::{
-    Kind, Slot, bits, call_unary, exception_arguments, kind_of, member, stored_item, stored_length, string_size,
+    Kind, Slot, bits, call_unary, exception_arguments, kind_of, member, stored_item, stored_length,
+    string_size,
 };
 use super::time::{is_plain_zone, zone_of};
 use super::work::{BITS, BYTES};
@@ -39,7 +40,9 @@ pub(crate) fn known_class(py: Python<'_>, kind: Kind<'_>) -> Option<Known> {
             name.is_ok_and(|name| matches!(&*name, "UUID" | "PurePath" | "Enum"))
         })
     };
-    kind.lineage().filter(is_candidate).find_map(|kind| known_name(&names(py, kind)))
+    kind.lineage()
+        .filter(is_candidate)
+        .find_map(|kind| known_name(&names(py, kind)))
 }
 
 fn known_name((module, name): &(String, String)) -> Option<Known> {
@@ -66,15 +69,24 @@ pub(super) fn str_of<'py>(object: &Bound<'py, PyAny>) -> Safe<'py, Bound<'py, Py
         }
         Family::Str => return exact_str(object).map(Bound::into_any),
         Family::Int if bits(object) > BITS => {
-            let message = format!("an integer of {} bits; there are at most {BITS}", bits(object));
+            let message = format!(
+                "an integer of {} bits; there are at most {BITS}",
+                bits(object)
+            );
             return Err(Stop::fault(FaultKind::Limit, message));
         }
         Family::None | Family::Bool | Family::Int | Family::Float | Family::Complex => {
-            return object.str().map(Bound::into_any).map_err(|error| Stop::raised(py, &error));
+            return object
+                .str()
+                .map(Bound::into_any)
+                .map_err(|error| Stop::raised(py, &error));
         }
         Family::Bytes if stored_length(object) <= BYTES / 4 => {
             // `str` of bytes is their `repr`, but warns where the interpreter was told to.
-            return object.repr().map(Bound::into_any).map_err(|error| Stop::raised(py, &error));
+            return object
+                .repr()
+                .map(Bound::into_any)
+                .map_err(|error| Stop::raised(py, &error));
         }
         Family::Date | Family::DateTime | Family::Time => match moment_text(object, ' ') {
             Some(text) => text,
@@ -91,7 +103,10 @@ pub(super) fn str_of<'py>(object: &Bound<'py, PyAny>) -> Safe<'py, Bound<'py, Py
 }
 
 fn no_text<'py>(object: &Bound<'py, PyAny>) -> Stop<'py> {
-    let message = format!("str() takes None, booleans, numbers, strings, dates and the like, not '{}'", short_name(object));
+    let message = format!(
+        "str() takes None, booleans, numbers, strings, dates and the like, not '{}'",
+        short_name(object)
+    );
     Stop::fault(FaultKind::Type, message)
 }
 
@@ -121,8 +136,13 @@ pub(crate) fn moment_text(moment: &Bound<'_, PyAny>, separator: char) -> Option<
     let family = shape_of(moment).family;
     // SAFETY: by its shape `moment` is a date, datetime or time in C, whose fields these are.
     let (day, hour) = unsafe {
-        let day = matches!(family, Family::Date | Family::DateTime)
-            .then(|| (ffi::PyDateTime_GET_YEAR(raw), ffi::PyDateTime_GET_MONTH(raw), ffi::PyDateTime_GET_DAY(raw)));
+        let day = matches!(family, Family::Date | Family::DateTime).then(|| {
+            (
+                ffi::PyDateTime_GET_YEAR(raw),
+                ffi::PyDateTime_GET_MONTH(raw),
+                ffi::PyDateTime_GET_DAY(raw),
+            )
+        });
         let hour = match family {
             Family::DateTime => Some((
                 ffi::PyDateTime_DATE_GET_HOUR(raw),
@@ -168,8 +188,14 @@ fn offset(moment: &Bound<'_, PyAny>, zone: &Bound<'_, PyAny>) -> Option<String> 
     if !is_plain_zone(zone) || !shape.is_exact() {
         return None;
     }
-    let asked = if shape.family == Family::DateTime { moment.clone() } else { moment.py().None().into_bound(moment.py()) };
-    let offset = zone.call_method1(intern!(moment.py(), "utcoffset"), (asked,)).ok()?;
+    let asked = if shape.family == Family::DateTime {
+        moment.clone()
+    } else {
+        moment.py().None().into_bound(moment.py())
+    };
+    let offset = zone
+        .call_method1(intern!(moment.py(), "utcoffset"), (asked,))
+        .ok()?;
     if shape_of(&offset).family != Family::TimeDelta {
         return Some(String::new());
     }
@@ -205,7 +231,13 @@ pub(crate) fn span_text(object: &Bound<'_, PyAny>) -> String {
         1 | -1 => format!("{days} day, "),
         _ => format!("{days} days, "),
     };
-    let _ = write!(text, "{}:{:02}:{:02}", seconds / 3600, seconds / 60 % 60, seconds % 60);
+    let _ = write!(
+        text,
+        "{}:{:02}:{:02}",
+        seconds / 3600,
+        seconds / 60 % 60,
+        seconds % 60
+    );
     if microseconds != 0 {
         let _ = write!(text, ".{microseconds:06}");
     }
@@ -231,7 +263,12 @@ pub(crate) fn decimal_text(decimal: &Bound<'_, PyAny>) -> Option<String> {
         return None;
     }
     let text = call_unary(shape_of(decimal).base, Slot::Str, decimal)?.ok()?;
-    Some(text.cast_into::<PyString>().ok()?.to_string_lossy().into_owned())
+    Some(
+        text.cast_into::<PyString>()
+            .ok()?
+            .to_string_lossy()
+            .into_owned(),
+    )
 }
 
 /// What an object stores under `name`.
@@ -247,21 +284,39 @@ pub(crate) fn uuid_text(uuid: &Bound<'_, PyAny>) -> Option<String> {
     }
     let number: u128 = exact_int(&number).ok()?.extract().ok()?;
     let digits = format!("{number:032x}");
-    Some([&digits[..8], &digits[8..12], &digits[12..16], &digits[16..20], &digits[20..]].join("-"))
+    Some(
+        [
+            &digits[..8],
+            &digits[8..12],
+            &digits[12..16],
+            &digits[16..20],
+            &digits[20..],
+        ]
+        .join("-"),
+    )
 }
 
 /// A path as `str` shows it.
 pub(crate) fn path_text(path: &Bound<'_, PyAny>) -> Option<String> {
     let text = |value: Bound<'_, PyAny>| {
         (shape_of(&value).family == Family::Str)
-            .then(|| value.cast::<PyString>().ok().map(|text| text.to_string_lossy().into_owned()))
+            .then(|| {
+                value
+                    .cast::<PyString>()
+                    .ok()
+                    .map(|text| text.to_string_lossy().into_owned())
+            })
             .flatten()
     };
     // Made at the first `str()`.
     if let Some(known) = stored(path, "_str").and_then(text) {
         return Some(known);
     }
-    let separator = if short_name(path).contains("Windows") { "\\" } else { "/" };
+    let separator = if short_name(path).contains("Windows") {
+        "\\"
+    } else {
+        "/"
+    };
     // Python 3.11 parses at once, later ones keep what they were given.
     let (parts, parsed) = match stored(path, "_parts") {
         Some(parts) => (parts, true),
@@ -270,11 +325,15 @@ pub(crate) fn path_text(path: &Bound<'_, PyAny>) -> Option<String> {
     if !matches!(shape_of(&parts).family, Family::List | Family::Tuple) {
         return None;
     }
-    let parts: Vec<String> =
-        (0..stored_length(&parts).min(1000)).filter_map(|index| stored_item(&parts, index)).filter_map(text).collect();
+    let parts: Vec<String> = (0..stored_length(&parts).min(1000))
+        .filter_map(|index| stored_item(&parts, index))
+        .filter_map(text)
+        .collect();
     if parsed {
         // The first part is the anchor, which ends in a separator already.
-        let anchored = parts.first().is_some_and(|first| first.ends_with(separator));
+        let anchored = parts
+            .first()
+            .is_some_and(|first| first.ends_with(separator));
         return Some(match parts.split_first() {
             Some((anchor, rest)) if anchored => anchor.clone() + &rest.join(separator),
             Some(_) => parts.join(separator),
@@ -289,7 +348,10 @@ pub(crate) fn path_text(path: &Bound<'_, PyAny>) -> Option<String> {
 
 /// The POSIX path that pieces make: the last absolute one begins it, and single dots and double separators are nothing.
 fn joined(pieces: &[String]) -> String {
-    let begin = pieces.iter().rposition(|piece| piece.starts_with('/')).unwrap_or(0);
+    let begin = pieces
+        .iter()
+        .rposition(|piece| piece.starts_with('/'))
+        .unwrap_or(0);
     let whole = pieces[begin..].join("/");
     // Exactly two slashes at the beginning mean something of their own.
     let root = match whole.bytes().take_while(|&byte| byte == b'/').count() {
@@ -297,8 +359,15 @@ fn joined(pieces: &[String]) -> String {
         2 => "//",
         _ => "/",
     };
-    let names: Vec<_> = whole.split('/').filter(|name| !name.is_empty() && *name != ".").collect();
-    if root.is_empty() && names.is_empty() { ".".to_owned() } else { root.to_owned() + &names.join("/") }
+    let names: Vec<_> = whole
+        .split('/')
+        .filter(|name| !name.is_empty() && *name != ".")
+        .collect();
+    if root.is_empty() && names.is_empty() {
+        ".".to_owned()
+    } else {
+        root.to_owned() + &names.join("/")
+    }
 }
 
 /// The name of a member of an enumeration.
@@ -312,29 +381,50 @@ pub(crate) fn enum_name(member: &Bound<'_, PyAny>) -> Option<String> {
 
 /// `str` of an exception whose text C code makes of plain values.
 pub(crate) fn exception_text(exception: &Bound<'_, PyAny>) -> Option<String> {
-    const FIELDS: [&str; 10] =
-        ["errno", "strerror", "filename", "filename2", "msg", "name", "path", "object", "reason", "encoding"];
+    const FIELDS: [&str; 10] = [
+        "errno",
+        "strerror",
+        "filename",
+        "filename2",
+        "msg",
+        "name",
+        "path",
+        "object",
+        "reason",
+        "encoding",
+    ];
     let kind = kind_of(exception);
     let native = kind.native();
     let built_in = !native.c_name().to_bytes().contains(&b'.') && native.c_name() != c"SyntaxError";
     if !built_in || !kind.shares(Slot::Str, native) {
         return None;
     }
-    let fields = FIELDS.iter().filter_map(|name| native_field(exception, native, name));
-    if !arguments(exception)?.iter().chain(&fields.collect::<Vec<_>>()).all(is_plain) {
+    let fields = FIELDS
+        .iter()
+        .filter_map(|name| native_field(exception, native, name));
+    if !arguments(exception)?
+        .iter()
+        .chain(&fields.collect::<Vec<_>>())
+        .all(is_plain)
+    {
         return None;
     }
     let text = call_unary(native, Slot::Str, exception)?.ok()?;
-    Some(text.cast_into::<PyString>().ok()?.to_string_lossy().into_owned())
+    Some(
+        text.cast_into::<PyString>()
+            .ok()?
+            .to_string_lossy()
+            .into_owned(),
+    )
 }
 
 /// The message of an exception: its text, or where only code of the application makes that, its one argument if that is
 /// a string.
 pub(crate) fn exception_message(exception: &Bound<'_, PyAny>) -> Option<String> {
     exception_text(exception).or_else(|| match arguments(exception)?.as_slice() {
-        [only] if shape_of(only).family == Family::Str => {
-            exact_str(only).ok().map(|text| text.to_string_lossy().into_owned())
-        }
+        [only] if shape_of(only).family == Family::Str => exact_str(only)
+            .ok()
+            .map(|text| text.to_string_lossy().into_owned()),
         _ => None,
     })
 }
@@ -342,7 +432,11 @@ pub(crate) fn exception_message(exception: &Bound<'_, PyAny>) -> Option<String> 
 /// The arguments of an exception, unless they are many.
 fn arguments<'py>(exception: &Bound<'py, PyAny>) -> Option<Vec<Bound<'py, PyAny>>> {
     let arguments = exception_arguments(exception)?;
-    (stored_length(&arguments) <= 10).then(|| (0..10).map_while(|index| stored_item(&arguments, index)).collect())
+    (stored_length(&arguments) <= 10).then(|| {
+        (0..10)
+            .map_while(|index| stored_item(&arguments, index))
+            .collect()
+    })
 }
 
 /// Whether `str` and `repr` of a value run no code of the application and stay small.
@@ -351,7 +445,9 @@ fn is_plain(value: &Bound<'_, PyAny>) -> bool {
     let small = match shape.family {
         Family::None | Family::Bool | Family::Float => true,
         Family::Int => bits(value) <= BITS,
-        Family::Str => value.cast::<PyString>().is_ok_and(|text| string_size(text).0 <= BYTES),
+        Family::Str => value
+            .cast::<PyString>()
+            .is_ok_and(|text| string_size(text).0 <= BYTES),
         Family::Bytes => stored_length(value) <= BYTES / 4,
         _ => false,
     };
@@ -359,7 +455,14 @@ fn is_plain(value: &Bound<'_, PyAny>) -> bool {
 }
 
 /// What a native exception type keeps in the object itself under that name.
-fn native_field<'py>(exception: &Bound<'py, PyAny>, native: Kind<'_>, name: &str) -> Option<Bound<'py, PyAny>> {
-    let descriptor = native.lookup(&PyString::intern(exception.py(), name)).ok().flatten()?;
+fn native_field<'py>(
+    exception: &Bound<'py, PyAny>,
+    native: Kind<'_>,
+    name: &str,
+) -> Option<Bound<'py, PyAny>> {
+    let descriptor = native
+        .lookup(&PyString::intern(exception.py(), name))
+        .ok()
+        .flatten()?;
     member(&descriptor, exception)
 }

@@ -25,22 +25,29 @@ pub(super) fn trusted_attribute<'py>(
     object: &Bound<'py, PyAny>,
     name: &Bound<'py, PyString>,
 ) -> Option<Safe<'py, Bound<'py, PyAny>>> {
-    let entry = policy.trust.find(object.py(), kind_of(object), name.to_str().ok()?)?;
+    let entry = policy
+        .trust
+        .find(object.py(), kind_of(object), name.to_str().ok()?)?;
     Some(match read(entry, object) {
         Ok(Trusted::StandIn(value)) => Ok(value),
-        Ok(Trusted::Real) => object.getattr(name).map_err(|error| Stop::raised(object.py(), &error)),
+        Ok(Trusted::Real) => object
+            .getattr(name)
+            .map_err(|error| Stop::raised(object.py(), &error)),
         Err(stop) => Err(stop),
     })
 }
 
 /// What stands in for an object whose items, length or membership were refused, if the trust list has it.
-pub(super) fn trusted_items<'py>(policy: Policy<'_>, object: &Bound<'py, PyAny>) -> Option<Safe<'py, Trusted<'py>>> {
+pub(super) fn trusted_items<'py>(
+    policy: Policy<'_>,
+    object: &Bound<'py, PyAny>,
+) -> Option<Safe<'py, Trusted<'py>>> {
     let entry = policy.trust.find(object.py(), kind_of(object), ITEMS)?;
     Some(read(entry, object))
 }
 
 fn read<'py>(entry: &Entry, object: &Bound<'py, PyAny>) -> Safe<'py, Trusted<'py>> {
-    let headers = |kept| Headers::new(kept, follow(object, &entry.argument)?);
+    let headers = |kept| Headers::view(kept, follow(object, &entry.argument)?);
     Ok(Trusted::StandIn(match entry.reader {
         Reader::Call => return Ok(Trusted::Real),
         Reader::Stored => follow(object, &entry.argument)?,
@@ -55,13 +62,16 @@ fn read<'py>(entry: &Entry, object: &Bound<'py, PyAny>) -> Safe<'py, Trusted<'py
 fn follow<'py>(object: &Bound<'py, PyAny>, path: &str) -> Safe<'py, Bound<'py, PyAny>> {
     let mut current = object.clone();
     for name in path.split('.').filter(|name| !name.is_empty()) {
-        current = attribute(&current, &PyString::intern(object.py(), name)).map_err(|stop| match stop {
-            Stop::Fault(mut fault) if fault.kind == FaultKind::Attribute => {
-                fault.message = format!("{}, which TRUST names", fault.message).into();
-                Stop::Fault(fault)
-            }
-            stop => stop,
-        })?;
+        current =
+            attribute(&current, &PyString::intern(object.py(), name)).map_err(
+                |stop| match stop {
+                    Stop::Fault(mut fault) if fault.kind == FaultKind::Attribute => {
+                        fault.message = format!("{}, which TRUST names", fault.message).into();
+                        Stop::Fault(fault)
+                    }
+                    stop => stop,
+                },
+            )?;
     }
     Ok(current)
 }

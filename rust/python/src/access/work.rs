@@ -25,21 +25,33 @@ pub(super) struct Work {
 impl Work {
     /// All of it.
     pub(super) const fn new() -> Self {
-        Self { elements: ELEMENTS, depth: DEPTH }
+        Self {
+            elements: ELEMENTS,
+            depth: DEPTH,
+        }
     }
 
     /// Touches one element.
     pub(super) fn touch<'py>(&mut self) -> Safe<'py, ()> {
         self.elements = self.elements.checked_sub(1).ok_or_else(|| {
-            Stop::fault(FaultKind::Limit, format!("one operation touches at most {ELEMENTS} elements"))
+            Stop::fault(
+                FaultKind::Limit,
+                format!("one operation touches at most {ELEMENTS} elements"),
+            )
         })?;
         Ok(())
     }
 
     /// Does something inside a container.
-    pub(super) fn inside<'py, T>(&mut self, inner: impl FnOnce(&mut Self) -> Safe<'py, T>) -> Safe<'py, T> {
+    pub(super) fn inside<'py, T>(
+        &mut self,
+        inner: impl FnOnce(&mut Self) -> Safe<'py, T>,
+    ) -> Safe<'py, T> {
         self.depth = self.depth.checked_sub(1).ok_or_else(|| {
-            Stop::fault(FaultKind::Limit, format!("one operation follows containers at most {DEPTH} deep"))
+            Stop::fault(
+                FaultKind::Limit,
+                format!("one operation follows containers at most {DEPTH} deep"),
+            )
         })?;
         let outcome = inner(self);
         self.depth += 1;
@@ -53,5 +65,8 @@ pub(super) fn check_bytes<'py>(object: &Bound<'py, PyAny>, length: usize) -> Saf
         return Ok(());
     }
     let name = super::names::name_of(object);
-    Err(Stop::fault(FaultKind::Limit, format!("a {name} of {length} bytes; one operation takes at most {BYTES}")))
+    Err(Stop::fault(
+        FaultKind::Limit,
+        format!("a {name} of {length} bytes; one operation takes at most {BYTES}"),
+    ))
 }

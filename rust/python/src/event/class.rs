@@ -20,7 +20,7 @@ use crate::store::RequestInfo;
 /// `kind`, `message`, `line` and `column`. `timestamp` is Unix time in seconds.
 ///
 /// Made by hand it takes a bounded copy of `values`; `id`, `process` and `thread` default to new and current ones,
-/// `function` to `target`. Raises ValueError for a `point` that is neither "entry" nor "exit".
+/// `function` to `target`. Raises `ValueError` for a `point` that is neither "entry" nor "exit".
 #[pyclass(frozen, weakref, module = "hogtrace._engine")]
 pub(crate) struct CaptureEvent {
     event: Arc<Event>,
@@ -45,7 +45,10 @@ impl CaptureEvent {
         *, timestamp, program, probe, target, point, function=None, id=None, request_id=None, request=None,
         process=None, thread=None, values=None, errors=None
     ))]
-    #[allow(clippy::too_many_arguments, reason = "one for each field; they are keyword-only in Python")]
+    #[allow(
+        clippy::too_many_arguments,
+        reason = "one for each field; they are keyword-only in Python"
+    )]
     fn make(
         timestamp: f64,
         program: String,
@@ -72,7 +75,10 @@ impl CaptureEvent {
                     Some(request) => pack_scalars(&to_dict(request)?)?,
                     None => Packed::empty(),
                 };
-                Some(Arc::new(RequestInfo { id: id.map(String::into_boxed_str), info }))
+                Some(Arc::new(RequestInfo {
+                    id: id.map(String::into_boxed_str),
+                    info,
+                }))
             }
         };
         let function = function.unwrap_or_else(|| target.clone());
@@ -84,7 +90,10 @@ impl CaptureEvent {
             point: parse_point(point)?,
         };
         let event = Event {
-            id: id.map_or_else(|| Id::Made(ids::new_id(timestamp)), |id| Id::Given(id.into())),
+            id: id.map_or_else(
+                || Id::Made(ids::new_id(timestamp)),
+                |id| Id::Given(id.into()),
+            ),
             timestamp,
             origin: Arc::new(origin),
             request,
@@ -141,7 +150,10 @@ impl CaptureEvent {
     /// The id of the request in which it happened, or None.
     #[getter]
     fn request_id(&self) -> Option<&str> {
-        self.event.request.as_ref().and_then(|request| request.id.as_deref())
+        self.event
+            .request
+            .as_ref()
+            .and_then(|request| request.id.as_deref())
     }
 
     /// What describes that request: a new dict of scalars, empty outside any request.
@@ -226,21 +238,30 @@ impl CaptureEvent {
         py.detach(|| self.event.to_json())
     }
 
-    /// The event that `to_dict` gave. Tuples come back as lists. Raises TypeError or ValueError for anything else.
+    /// The event that `to_dict` gave. Tuples come back as lists. Raises `TypeError` or `ValueError` for anything else.
     #[staticmethod]
     fn from_dict(data: &Bound<'_, PyMapping>) -> PyResult<Self> {
         let data = to_dict(data)?;
-        let schema = data.get_item("schema")?.map_or(Ok(SCHEMA), |schema| schema.extract())?;
+        let schema = data
+            .get_item("schema")?
+            .map_or(Ok(SCHEMA), |schema| schema.extract())?;
         if schema != SCHEMA {
-            return Err(PyValueError::new_err(format!("an event of schema {schema}; this version reads {SCHEMA}")));
+            return Err(PyValueError::new_err(format!(
+                "an event of schema {schema}; this version reads {SCHEMA}"
+            )));
         }
         let request = match data.get_item("request")? {
             Some(request) => pack_json(&request.cast_into()?)?,
             None => Packed::empty(),
         };
-        let request_id: Option<String> = data.get_item("request_id")?.map_or(Ok(None), |id| id.extract())?;
+        let request_id: Option<String> = data
+            .get_item("request_id")?
+            .map_or(Ok(None), |id| id.extract())?;
         let request = if request_id.is_some() || request != Packed::empty() {
-            Some(Arc::new(RequestInfo { id: request_id.map(String::into_boxed_str), info: request }))
+            Some(Arc::new(RequestInfo {
+                id: request_id.map(String::into_boxed_str),
+                info: request,
+            }))
         } else {
             None
         };
@@ -275,7 +296,9 @@ impl CaptureEvent {
         let data = text.py().import("json")?.call_method1("loads", (text,))?;
         match data.cast::<PyMapping>() {
             Ok(data) => Self::from_dict(data),
-            Err(_) => Err(PyTypeError::new_err("the text of an event is one JSON object")),
+            Err(_) => Err(PyTypeError::new_err(
+                "the text of an event is one JSON object",
+            )),
         }
     }
 
@@ -290,7 +313,11 @@ impl CaptureEvent {
     }
 
     fn __repr__(&self) -> String {
-        format!("<CaptureEvent {} {}>", self.event.id(), self.event.origin.probe)
+        format!(
+            "<CaptureEvent {} {}>",
+            self.event.id(),
+            self.event.origin.probe
+        )
     }
 }
 
@@ -298,7 +325,9 @@ fn parse_point(point: &str) -> PyResult<Point> {
     match point {
         "entry" => Ok(Point::Entry),
         "exit" => Ok(Point::Exit),
-        other => Err(PyValueError::new_err(format!("point: \"entry\" or \"exit\", not {other:?}"))),
+        other => Err(PyValueError::new_err(format!(
+            "point: \"entry\" or \"exit\", not {other:?}"
+        ))),
     }
 }
 
@@ -315,11 +344,14 @@ fn copy(values: &Bound<'_, PyMapping>) -> PyResult<Packed> {
         writer.field(&name.extract::<String>()?, false);
         writer.object(&value);
     }
-    writer.finish().map_err(|fault| PyValueError::new_err(fault.to_string()))
+    writer
+        .finish()
+        .map_err(|fault| PyValueError::new_err(fault.to_string()))
 }
 
 fn required<'py>(data: &Bound<'py, PyDict>, name: &str) -> PyResult<Bound<'py, PyAny>> {
-    data.get_item(name)?.ok_or_else(|| PyValueError::new_err(format!("an event without {name:?}")))
+    data.get_item(name)?
+        .ok_or_else(|| PyValueError::new_err(format!("an event without {name:?}")))
 }
 
 fn text(data: &Bound<'_, PyDict>, name: &str) -> PyResult<Box<str>> {
@@ -331,13 +363,21 @@ fn failures(errors: &Bound<'_, PyAny>) -> PyResult<Box<[Failure]>> {
     let mut failures = Vec::new();
     for error in errors.try_iter()? {
         let error = to_dict(error?.cast()?)?;
-        let optional = |name: &str| error.get_item(name).map(|found| found.filter(|value| !value.is_none()));
+        let optional = |name: &str| {
+            error
+                .get_item(name)
+                .map(|found| found.filter(|value| !value.is_none()))
+        };
         failures.push(Failure {
-            field: optional("field")?.map(|field| field.extract::<String>().map(String::into_boxed_str)).transpose()?,
+            field: optional("field")?
+                .map(|field| field.extract::<String>().map(String::into_boxed_str))
+                .transpose()?,
             kind: text(&error, "kind")?.into_string().into(),
             message: text(&error, "message")?.into_string().into(),
             line: optional("line")?.map(|line| line.extract()).transpose()?,
-            column: optional("column")?.map(|column| column.extract()).transpose()?,
+            column: optional("column")?
+                .map(|column| column.extract())
+                .transpose()?,
         });
     }
     Ok(failures.into_boxed_slice())

@@ -28,13 +28,17 @@ pub(super) fn new_id(timestamp: f64) -> u128 {
     let milliseconds = (timestamp * 1000.0) as u64;
     let count = COUNT.fetch_add(1, Relaxed);
     // 80 bits hold the low 16 of the counter and the process's 64; the rest of the counter is spread over those.
-    let process = PROCESS.load(Relaxed).wrapping_add((count >> 16).wrapping_mul(0x9e37_79b9_7f4a_7c15));
+    let process = PROCESS
+        .load(Relaxed)
+        .wrapping_add((count >> 16).wrapping_mul(0x9e37_79b9_7f4a_7c15));
     u128::from(milliseconds) << 80 | u128::from(process) << 16 | u128::from(count & 0xffff)
 }
 
 /// Unix time in seconds.
 pub(crate) fn now() -> f64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0.0, |elapsed| elapsed.as_secs_f64())
+    SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .map_or(0.0, |elapsed| elapsed.as_secs_f64())
 }
 
 /// This process's number.

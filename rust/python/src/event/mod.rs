@@ -112,7 +112,11 @@ impl Event {
 
     /// About how many bytes of memory it takes.
     pub(crate) fn size(&self) -> usize {
-        let errors: usize = self.errors.iter().map(|error| size_of::<Failure>() + error.message.len()).sum();
+        let errors: usize = self
+            .errors
+            .iter()
+            .map(|error| size_of::<Failure>() + error.message.len())
+            .sum();
         OVERHEAD + self.values.len() + errors
     }
 
@@ -148,17 +152,30 @@ impl Event {
             write_json_string(&mut out, text);
         }
         out.push_str(",\"request_id\":");
-        write_optional(&mut out, self.request.as_ref().and_then(|request| request.id.as_deref()));
+        write_optional(
+            &mut out,
+            self.request
+                .as_ref()
+                .and_then(|request| request.id.as_deref()),
+        );
         out.push_str(",\"request\":");
         match &self.request {
             Some(request) => request.info.write_json(&mut out),
             None => out.push_str("{}"),
         }
-        let _ = write!(out, ",\"process\":{},\"thread\":{},\"values\":", self.process, self.thread);
+        let _ = write!(
+            out,
+            ",\"process\":{},\"thread\":{},\"values\":",
+            self.process, self.thread
+        );
         self.values.write_json(&mut out);
         out.push_str(",\"errors\":[");
         for (index, error) in self.errors.iter().enumerate() {
-            out.push_str(if index == 0 { "{\"field\":" } else { ",{\"field\":" });
+            out.push_str(if index == 0 {
+                "{\"field\":"
+            } else {
+                ",{\"field\":"
+            });
             write_optional(&mut out, error.field.as_deref());
             out.push_str(",\"kind\":");
             write_json_string(&mut out, &error.kind);
@@ -180,7 +197,12 @@ impl Event {
 
 impl PartialEq for Event {
     fn eq(&self, other: &Self) -> bool {
-        let request = |event: &Self| event.request.as_ref().map(|request| (request.id.clone(), request.info.clone()));
+        let request = |event: &Self| {
+            event
+                .request
+                .as_ref()
+                .map(|request| (request.id.clone(), request.info.clone()))
+        };
         self.id() == other.id()
             && self.timestamp.to_bits() == other.timestamp.to_bits()
             && self.origin == other.origin

@@ -25,7 +25,11 @@ impl Buffer {
 
     /// The finished copy; `None` when memory ran out.
     pub(super) fn finish(self) -> Option<Packed> {
-        if self.failed { None } else { Some(Packed::from_bytes(self.bytes)) }
+        if self.failed {
+            None
+        } else {
+            Some(Packed::from_bytes(self.bytes))
+        }
     }
 
     fn put(&mut self, bytes: &[u8]) {

@@ -29,7 +29,11 @@ pub(crate) fn write_json_float(out: &mut String, value: f64) {
     let _ = if value.is_nan() {
         out.write_str(r#"{"$float":"nan"}"#)
     } else if value.is_infinite() {
-        out.write_str(if value > 0.0 { r#"{"$float":"inf"}"# } else { r#"{"$float":"-inf"}"# })
+        out.write_str(if value > 0.0 {
+            r#"{"$float":"inf"}"#
+        } else {
+            r#"{"$float":"-inf"}"#
+        })
     } else if size != 0.0 && !(1e-4..1e16).contains(&size) {
         write!(out, "{value:e}")
     } else {
@@ -107,7 +111,10 @@ fn write_fields(out: &mut String, reader: &mut Reader<'_>, count: usize, type_na
 
 fn write_base64(out: &mut String, bytes: &[u8]) {
     for chunk in bytes.chunks(3) {
-        let word = chunk.iter().fold(0u32, |word, &byte| word << 8 | u32::from(byte)) << (8 * (3 - chunk.len()));
+        let word = chunk
+            .iter()
+            .fold(0u32, |word, &byte| word << 8 | u32::from(byte))
+            << (8 * (3 - chunk.len()));
         for place in 0..4 {
             if place > chunk.len() {
                 out.push('=');

@@ -19,6 +19,13 @@ pub(crate) struct Limits {
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { depth: 3, items: 100, characters: 1024, fields: 50, nodes: 1000, bytes: 65_536 }
+        Self {
+            depth: 3,
+            items: 100,
+            characters: 1024,
+            fields: 50,
+            nodes: 1000,
+            bytes: 65_536,
+        }
     }
 }

@@ -7,9 +7,10 @@ use pyo3::types::{PyString, PyTuple};
 
 use super::write::Writer;
 use crate::access::{
-    Family, Kind, Known, Shape, byte_head, complex_text, decimal_text, entries, enum_name, exception_arguments, exception_message,
-    generic_get, instance_dict, kind_of, known_class, member, moment_text, name_of, path_text, shape_of,
-    span_text, stored, stored_item, stored_length, string_size, type_name, uuid_text,
+    Family, Kind, Known, Shape, byte_head, complex_text, decimal_text, entries, enum_name,
+    exception_arguments, exception_message, generic_get, instance_dict, kind_of, known_class,
+    member, moment_text, name_of, path_text, shape_of, span_text, stored, stored_item,
+    stored_length, string_size, type_name, uuid_text,
 };
 
 /// Names of more characters are not looked at for secrets.
@@ -63,7 +64,11 @@ impl Writer<'_> {
         self.fields(value, &class, |writer| {
             let mut count = 0;
             for index in 0..length.min(writer.limits.fields) {
-                let (Some(name), Some(item)) = (stored_item(names, index), stored_item(value, index)) else { break };
+                let (Some(name), Some(item)) =
+                    (stored_item(names, index), stored_item(value, index))
+                else {
+                    break;
+                };
                 if writer.is_full() {
                     break;
                 }
@@ -83,7 +88,10 @@ impl Writer<'_> {
             Family::Decimal => decimal_text(value),
             Family::Complex => complex_text(value),
             Family::Zone => stored(value, "key").and_then(|key| plain_text(&key)),
-            Family::Type => value.cast().ok().map(|class| type_name(py, Kind::from_type(class))),
+            Family::Type => value
+                .cast()
+                .ok()
+                .map(|class| type_name(py, Kind::from_type(class))),
             Family::Module => instance_dict(value)
                 .and_then(|dict| dict.get_item(intern!(py, "__name__")).ok().flatten())
                 .and_then(|name| plain_text(&name)),
@@ -94,7 +102,8 @@ impl Writer<'_> {
                 Some(Known::Path) => path_text(value),
                 Some(Known::Enum) => return self.enumeration(value),
                 None if shape.kind == Kind::of_static(&raw mut ffi::PyFunction_Type) => {
-                    generic_get(value, intern!(py, "__qualname__")).and_then(|name| plain_text(&name))
+                    generic_get(value, intern!(py, "__qualname__"))
+                        .and_then(|name| plain_text(&name))
                 }
                 None => return self.plain_object(value, &class),
             },
@@ -164,7 +173,9 @@ impl Writer<'_> {
 
     /// Writes one field; gives how many it wrote.
     fn field_of(&mut self, name: &Bound<'_, PyAny>, item: &Bound<'_, PyAny>) -> usize {
-        let Some(text) = plain_text(name) else { return 0 };
+        let Some(text) = plain_text(name) else {
+            return 0;
+        };
         self.buffer.string(&text);
         self.named(&text, item);
         1
@@ -182,14 +193,20 @@ fn slots<'py>(value: &Bound<'py, PyAny>) -> Vec<(Bound<'py, PyAny>, Bound<'py, P
         }
         let Some(dict) = kind.dict(py) else { continue };
         let members = entries(&dict).filter(|(name, _)| is_field_name(name));
-        found.extend(members.filter_map(|(name, descriptor)| Some((name, member(&descriptor, value)?))));
+        found.extend(
+            members.filter_map(|(name, descriptor)| Some((name, member(&descriptor, value)?))),
+        );
     }
     found
 }
 
 fn is_field_name(name: &Bound<'_, PyAny>) -> bool {
-    let Ok(name) = name.cast::<PyString>() else { return false };
-    !name.to_str().is_ok_and(|name| name.starts_with("__") && name.ends_with("__"))
+    let Ok(name) = name.cast::<PyString>() else {
+        return false;
+    };
+    !name
+        .to_str()
+        .is_ok_and(|name| name.starts_with("__") && name.ends_with("__"))
 }
 
 /// The text of a string that is not too long.
@@ -218,7 +235,13 @@ pub(super) fn key_name(key: &Bound<'_, PyAny>) -> Option<String> {
         }
         Family::Other if known_class(key.py(), shape.kind) == Some(Known::Enum) => {
             let value = stored(key, "_value_").and_then(|value| plain_text(&value));
-            Some([enum_name(key).unwrap_or_default(), value.unwrap_or_default()].join(" "))
+            Some(
+                [
+                    enum_name(key).unwrap_or_default(),
+                    value.unwrap_or_default(),
+                ]
+                .join(" "),
+            )
         }
         _ => None,
     }

@@ -17,13 +17,19 @@ pub(crate) fn pack_scalars(dict: &Bound<'_, PyDict>) -> PyResult<Packed> {
     let mut plain = true;
     for (name, value) in dict {
         let Ok(name) = name.cast::<PyString>() else {
-            return Err(PyTypeError::new_err(format!("names are strings, not {}", name.get_type().name()?)));
+            return Err(PyTypeError::new_err(format!(
+                "names are strings, not {}",
+                name.get_type().name()?
+            )));
         };
         plain &= !name.to_cow()?.starts_with('$');
         write_string(&mut buffer, name)?;
         if !write_scalar(&mut buffer, &value)? {
             let (name, kind) = (name.repr()?, value.get_type());
-            let message = format!("{name}: None, bool, int, float or str, not {}", kind.name()?);
+            let message = format!(
+                "{name}: None, bool, int, float or str, not {}",
+                kind.name()?
+            );
             return Err(PyTypeError::new_err(message));
         }
     }
@@ -40,12 +46,16 @@ pub(crate) fn pack_json(dict: &Bound<'_, PyDict>) -> PyResult<Packed> {
 }
 
 fn finish(buffer: Buffer) -> PyResult<Packed> {
-    buffer.finish().ok_or_else(|| PyValueError::new_err("too large"))
+    buffer
+        .finish()
+        .ok_or_else(|| PyValueError::new_err("too large"))
 }
 
 fn write_value(buffer: &mut Buffer, value: &Bound<'_, PyAny>, depth: usize) -> PyResult<()> {
     if depth > DEPTH {
-        return Err(PyValueError::new_err(format!("nested more than {DEPTH} deep")));
+        return Err(PyValueError::new_err(format!(
+            "nested more than {DEPTH} deep"
+        )));
     }
     if write_scalar(buffer, value)? {
         Ok(())
@@ -56,11 +66,19 @@ fn write_value(buffer: &mut Buffer, value: &Bound<'_, PyAny>, depth: usize) -> P
     } else if let Ok(dict) = value.cast::<PyDict>() {
         write_dict(buffer, dict, depth)
     } else {
-        Err(PyTypeError::new_err(format!("a value of JSON, not {}", value.get_type().name()?)))
+        Err(PyTypeError::new_err(format!(
+            "a value of JSON, not {}",
+            value.get_type().name()?
+        )))
     }
 }
 
-fn write_items(buffer: &mut Buffer, tag: Tag, items: &[Bound<'_, PyAny>], depth: usize) -> PyResult<()> {
+fn write_items(
+    buffer: &mut Buffer,
+    tag: Tag,
+    items: &[Bound<'_, PyAny>],
+    depth: usize,
+) -> PyResult<()> {
     let open = buffer.open(tag);
     for item in items {
         write_value(buffer, item, depth + 1)?;
@@ -86,15 +104,24 @@ fn write_dict(buffer: &mut Buffer, dict: &Bound<'_, PyDict>, depth: usize) -> Py
         return Ok(());
     }
     let mut only = dict.iter();
-    let (Some((tag, content)), None) = (only.next(), only.next()) else { return write_record(buffer, dict, depth) };
+    let (Some((tag, content)), None) = (only.next(), only.next()) else {
+        return write_record(buffer, dict, depth);
+    };
     let tag = tag.cast_into::<PyString>()?;
     match &*tag.to_cow()? {
-        "$set" => write_items(buffer, Tag::Set, &content.cast::<PyList>()?.iter().collect::<Vec<_>>(), depth),
+        "$set" => write_items(
+            buffer,
+            Tag::Set,
+            &content.cast::<PyList>()?.iter().collect::<Vec<_>>(),
+            depth,
+        ),
         "$int" => {
             let digits = content.cast::<PyString>()?.to_cow()?.into_owned();
             let number = digits.strip_prefix('-').unwrap_or(&digits);
             if number.is_empty() || !number.bytes().all(|byte| byte.is_ascii_digit()) {
-                return Err(PyValueError::new_err("\"$int\": not an integer in decimal digits"));
+                return Err(PyValueError::new_err(
+                    "\"$int\": not an integer in decimal digits",
+                ));
             }
             buffer.big_integer(&digits);
             Ok(())

@@ -38,7 +38,9 @@ fn value<'py>(py: Python<'py>, reader: &mut Reader<'_>, form: Form) -> PyResult<
         Some(Token::Int(value)) => value.into_pyobject(py)?.into_any(),
         Some(Token::BigInt(digits)) if typed => integer(py, digits)?,
         Some(Token::BigInt(digits)) => tagged(py, "$int", digits)?,
-        Some(Token::Float(value)) if typed || value.is_finite() => PyFloat::new(py, value).into_any(),
+        Some(Token::Float(value)) if typed || value.is_finite() => {
+            PyFloat::new(py, value).into_any()
+        }
         Some(Token::Float(value)) => {
             let mut text = String::new();
             write_json_float(&mut text, value);
@@ -49,13 +51,19 @@ fn value<'py>(py: Python<'py>, reader: &mut Reader<'_>, form: Form) -> PyResult<
         Some(Token::Surrogates(bytes)) => surrogates(py, bytes)?,
         Some(Token::Bytes(bytes)) if typed => PyBytes::new(py, bytes).into_any(),
         Some(Token::Bytes(bytes)) => {
-            let encoded = py.import("base64")?.call_method1("b64encode", (PyBytes::new(py, bytes),))?;
+            let encoded = py
+                .import("base64")?
+                .call_method1("b64encode", (PyBytes::new(py, bytes),))?;
             tagged(py, "$bytes", encoded.call_method1("decode", ("ascii",))?)?
         }
         Some(Token::List(count)) => list(py, reader, count, form)?.into_any(),
         Some(Token::Tuple(count)) => {
             let items = list(py, reader, count, form)?;
-            if typed { PyTuple::new(py, items)?.into_any() } else { items.into_any() }
+            if typed {
+                PyTuple::new(py, items)?.into_any()
+            } else {
+                items.into_any()
+            }
         }
         Some(token @ (Token::Set(count) | Token::FrozenSet(count))) => {
             let items = list(py, reader, count, form)?;
@@ -86,7 +94,12 @@ fn value<'py>(py: Python<'py>, reader: &mut Reader<'_>, form: Form) -> PyResult<
     })
 }
 
-fn list<'py>(py: Python<'py>, reader: &mut Reader<'_>, count: usize, form: Form) -> PyResult<Bound<'py, PyList>> {
+fn list<'py>(
+    py: Python<'py>,
+    reader: &mut Reader<'_>,
+    count: usize,
+    form: Form,
+) -> PyResult<Bound<'py, PyList>> {
     let items = PyList::empty(py);
     for _ in 0..count {
         items.append(value(py, reader, form)?)?;
@@ -95,7 +108,7 @@ fn list<'py>(py: Python<'py>, reader: &mut Reader<'_>, count: usize, form: Form)
 }
 
 /// A set of the items; a list where one of them, once copied, cannot be in a set.
-fn unordered<'py>(items: Bound<'py, PyList>, frozen: bool) -> PyResult<Bound<'py, PyAny>> {
+fn unordered(items: Bound<'_, PyList>, frozen: bool) -> PyResult<Bound<'_, PyAny>> {
     let py = items.py();
     let made = if frozen {
         PyFrozenSet::new(py, &items).map(Bound::into_any)
@@ -127,8 +140,16 @@ fn fields<'py>(
 }
 
 /// Sets a key that, once copied, may not be hashable or may be there already.
-fn set_distinct<'py>(dict: &Bound<'py, PyDict>, key: Bound<'py, PyAny>, item: &Bound<'py, PyAny>) -> PyResult<()> {
-    let key = if key.hash().is_ok() { key } else { key.repr()?.into_any() };
+fn set_distinct<'py>(
+    dict: &Bound<'py, PyDict>,
+    key: Bound<'py, PyAny>,
+    item: &Bound<'py, PyAny>,
+) -> PyResult<()> {
+    let key = if key.hash().is_ok() {
+        key
+    } else {
+        key.repr()?.into_any()
+    };
     if !dict.contains(&key)? {
         return dict.set_item(key, item);
     }
@@ -142,7 +163,11 @@ fn set_distinct<'py>(dict: &Bound<'py, PyDict>, key: Bound<'py, PyAny>, item: &B
     }
 }
 
-fn tagged<'py>(py: Python<'py>, tag: &str, content: impl IntoPyObject<'py>) -> PyResult<Bound<'py, PyAny>> {
+fn tagged<'py>(
+    py: Python<'py>,
+    tag: &str,
+    content: impl IntoPyObject<'py>,
+) -> PyResult<Bound<'py, PyAny>> {
     let dict = PyDict::new(py);
     dict.set_item(tag, content)?;
     Ok(dict.into_any())
@@ -157,7 +182,8 @@ fn surrogates<'py>(py: Python<'py>, bytes: &[u8]) -> PyResult<Bound<'py, PyAny>>
     let length = ffi::Py_ssize_t::try_from(bytes.len())?;
     // SAFETY: pointer and length are those of `bytes`; the handler's name is a C string; the result is a new reference.
     unsafe {
-        let text = ffi::PyUnicode_DecodeUTF8(bytes.as_ptr().cast(), length, c"surrogatepass".as_ptr());
+        let text =
+            ffi::PyUnicode_DecodeUTF8(bytes.as_ptr().cast(), length, c"surrogatepass".as_ptr());
         Bound::from_owned_ptr_or_err(py, text)
     }
 }

@@ -11,9 +11,15 @@ pub(super) fn write_str(out: &mut String, text: &str) {
 pub(super) fn write_surrogates(out: &mut String, bytes: &[u8]) {
     out.push('"');
     let mut rest = bytes;
-    while let Some(at) = rest.windows(3).position(|run| run[0] == 0xed && run[1] >= 0xa0) {
+    while let Some(at) = rest
+        .windows(3)
+        .position(|run| run[0] == 0xed && run[1] >= 0xa0)
+    {
         write_escaped(out, &String::from_utf8_lossy(&rest[..at]));
-        push_hex(out, 0xd000 | u16::from(rest[at + 1] & 0x3f) << 6 | u16::from(rest[at + 2] & 0x3f));
+        push_hex(
+            out,
+            0xd000 | u16::from(rest[at + 1] & 0x3f) << 6 | u16::from(rest[at + 2] & 0x3f),
+        );
         rest = &rest[at + 3..];
     }
     write_escaped(out, &String::from_utf8_lossy(rest));

@@ -9,8 +9,9 @@ use super::limits::Limits;
 use super::objects::key_name;
 use super::packed::{Packed, Tag};
 use crate::access::{
-    Family, Headers, Shape, base_length, bits, byte_head, entries, int_digits, iterate, kind_of, name_of, shape_of,
-    stored_item, stored_length, string_head, string_size, surrogates_passed, type_name,
+    Family, Headers, Shape, base_length, bits, byte_head, entries, int_digits, iterate, kind_of,
+    name_of, shape_of, stored_item, stored_length, string_head, string_size, surrogates_passed,
+    type_name,
 };
 use crate::redact::{REDACTED, Redaction};
 
@@ -46,7 +47,17 @@ impl<'r> Writer<'r> {
         let mut buffer = Buffer::default();
         let record = buffer.open(Tag::Record);
         let redaction = redaction.filter(|redaction| redaction.enabled());
-        Self { buffer, limits, redaction, record, fields: 0, plain: true, secret: false, nodes: 0, path: Vec::new() }
+        Self {
+            buffer,
+            limits,
+            redaction,
+            record,
+            fields: 0,
+            plain: true,
+            secret: false,
+            nodes: 0,
+            path: Vec::new(),
+        }
     }
 
     /// Begins a field; exactly one value follows. It becomes `[redacted]` if it is `secret` or its name is, unless
@@ -55,7 +66,9 @@ impl<'r> Writer<'r> {
         self.fields += 1;
         self.plain &= !name.starts_with('$');
         self.buffer.string(name);
-        self.secret = self.redaction.is_some_and(|redaction| secret || redaction.is_secret(name));
+        self.secret = self
+            .redaction
+            .is_some_and(|redaction| secret || redaction.is_secret(name));
     }
 
     /// Whether the field's value may be shown; writes the substitute if not.
@@ -110,7 +123,9 @@ impl<'r> Writer<'r> {
     /// When memory ran out.
     pub(crate) fn finish(mut self) -> Result<Packed, Fault> {
         self.buffer.close_dict(self.record, self.fields, self.plain);
-        self.buffer.finish().ok_or_else(|| Fault::new(FaultKind::Limit, "out of memory"))
+        self.buffer
+            .finish()
+            .ok_or_else(|| Fault::new(FaultKind::Limit, "out of memory"))
     }
 
     /// Whether no more values may be written.
@@ -120,13 +135,18 @@ impl<'r> Writer<'r> {
 
     /// Whether a value of that name is secret.
     pub(super) fn is_secret(&self, name: &str) -> bool {
-        self.redaction.is_some_and(|redaction| redaction.is_secret(name))
+        self.redaction
+            .is_some_and(|redaction| redaction.is_secret(name))
     }
 
     /// Writes a value under a name, or what stands in its place.
     pub(super) fn named(&mut self, name: &str, value: &Bound<'_, PyAny>) {
         self.nodes += 1;
-        if self.is_secret(name) { self.buffer.string(REDACTED) } else { self.value(value) }
+        if self.is_secret(name) {
+            self.buffer.string(REDACTED);
+        } else {
+            self.value(value);
+        }
     }
 
     /// Copies any value.
@@ -190,12 +210,24 @@ impl<'r> Writer<'r> {
 
     /// Copies the first characters of a string.
     pub(super) fn text(&mut self, value: &Bound<'_, PyAny>) {
-        let Ok(text) = value.cast::<PyString>() else { return self.buffer.none() };
+        let Ok(text) = value.cast::<PyString>() else {
+            return self.buffer.none();
+        };
         let (length, _) = string_size(text);
         let limit = self.limits.characters;
-        let seen = if self.redaction.is_some() { limit.saturating_mul(SEARCHED) } else { limit };
-        let head = if length > seen { string_head(text, seen) } else { Some(text.clone()) };
-        let Some(head) = head else { return self.cut(&format!("{length} characters")) };
+        let seen = if self.redaction.is_some() {
+            limit.saturating_mul(SEARCHED)
+        } else {
+            limit
+        };
+        let head = if length > seen {
+            string_head(text, seen)
+        } else {
+            Some(text.clone())
+        };
+        let Some(head) = head else {
+            return self.cut(&format!("{length} characters"));
+        };
         match head.to_str() {
             Ok(utf8) => self.utf8(utf8, length),
             Err(_) => self.broken(&head, length),
@@ -211,14 +243,22 @@ impl<'r> Writer<'r> {
         if length <= self.limits.characters {
             return self.buffer.string(&scrubbed);
         }
-        let end = scrubbed.char_indices().nth(self.limits.characters).map_or(scrubbed.len(), |(index, _)| index);
-        self.buffer.string(&format!("{}{CUT} ({length} characters)", &scrubbed[..end]));
+        let end = scrubbed
+            .char_indices()
+            .nth(self.limits.characters)
+            .map_or(scrubbed.len(), |(index, _)| index);
+        self.buffer
+            .string(&format!("{}{CUT} ({length} characters)", &scrubbed[..end]));
     }
 
     /// Writes a string with lone surrogates.
     fn broken(&mut self, head: &Bound<'_, PyString>, length: usize) {
         let limit = self.limits.characters;
-        let kept = if length > limit { string_head(head, limit) } else { Some(head.clone()) };
+        let kept = if length > limit {
+            string_head(head, limit)
+        } else {
+            Some(head.clone())
+        };
         let Some(mut bytes) = kept.and_then(|kept| surrogates_passed(&kept)) else {
             return self.cut(&format!("{length} characters"));
         };
@@ -250,7 +290,12 @@ impl<'r> Writer<'r> {
     }
 
     /// Does something inside a container, unless it is inside itself or too deep.
-    pub(super) fn inside(&mut self, value: &Bound<'_, PyAny>, what: impl Fn() -> String, inner: impl FnOnce(&mut Self)) {
+    pub(super) fn inside(
+        &mut self,
+        value: &Bound<'_, PyAny>,
+        what: impl Fn() -> String,
+        inner: impl FnOnce(&mut Self),
+    ) {
         let address = value.as_ptr() as usize;
         if self.path.contains(&address) {
             return self.buffer.string(CYCLE);
@@ -272,7 +317,12 @@ impl<'r> Writer<'r> {
     fn iterated(&mut self, value: &Bound<'_, PyAny>, shape: &Shape<'_>, tag: Tag) {
         let length = base_length(shape.base, value);
         let name = name_of(value);
-        self.items(value, (tag, &name), length, iterate(shape.base, value).into_iter().flatten());
+        self.items(
+            value,
+            (tag, &name),
+            length,
+            iterate(shape.base, value).into_iter().flatten(),
+        );
     }
 
     fn items<'py>(
@@ -286,31 +336,36 @@ impl<'r> Writer<'r> {
             let open = self.buffer.open(tag);
             return self.buffer.close(open, 0);
         }
-        self.inside(value, || format!("{name} of {length} items"), |writer| {
-            // Of a pair that has a secret's name the other one is the secret.
-            let pair = length == 2 && matches!(tag, Tag::List | Tag::Tuple);
-            let open = writer.buffer.open(tag);
-            let mut count = 0;
-            let mut secret = false;
-            for item in items.take(writer.limits.items) {
-                if writer.is_full() {
-                    break;
+        self.inside(
+            value,
+            || format!("{name} of {length} items"),
+            |writer| {
+                // Of a pair that has a secret's name the other one is the secret.
+                let pair = length == 2 && matches!(tag, Tag::List | Tag::Tuple);
+                let open = writer.buffer.open(tag);
+                let mut count = 0;
+                let mut secret = false;
+                for item in items.take(writer.limits.items) {
+                    if writer.is_full() {
+                        break;
+                    }
+                    writer.nodes += 1;
+                    if pair && count == 1 && secret {
+                        writer.buffer.string(REDACTED);
+                    } else {
+                        writer.value(&item);
+                    }
+                    let named = matches!(shape_of(&item).family, Family::Str | Family::Bytes);
+                    secret = pair && count == 0 && named && writer.is_secret_key(&item);
+                    count += 1;
                 }
-                writer.nodes += 1;
-                if pair && count == 1 && secret {
-                    writer.buffer.string(REDACTED);
-                } else {
-                    writer.value(&item);
+                if count < length {
+                    writer.cut(&format!("{length} items"));
+                    count += 1;
                 }
-                secret = pair && count == 0 && writer.is_secret_key(&item);
-                count += 1;
-            }
-            if count < length {
-                writer.cut(&format!("{length} items"));
-                count += 1;
-            }
-            writer.buffer.close(open, count);
-        });
+                writer.buffer.close(open, count);
+            },
+        );
     }
 
     /// Whether what stands under a key is secret.
@@ -319,36 +374,44 @@ impl<'r> Writer<'r> {
     }
 
     fn dict(&mut self, value: &Bound<'_, PyAny>) {
-        let Ok(dict) = value.cast::<PyDict>() else { return self.buffer.none() };
+        let Ok(dict) = value.cast::<PyDict>() else {
+            return self.buffer.none();
+        };
         let length = dict.len();
         if length == 0 {
             let open = self.buffer.open(Tag::Record);
             return self.buffer.close(open, 0);
         }
-        self.inside(value, || format!("dict of {length} items"), |writer| {
-            let open = writer.buffer.open(Tag::Record);
-            let mut plain = true;
-            let mut count = 0;
-            for (key, item) in entries(dict).take(writer.limits.items) {
-                if writer.is_full() {
-                    break;
+        self.inside(
+            value,
+            || format!("dict of {length} items"),
+            |writer| {
+                let open = writer.buffer.open(Tag::Record);
+                let mut plain = true;
+                let mut count = 0;
+                for (key, item) in entries(dict).take(writer.limits.items) {
+                    if writer.is_full() {
+                        break;
+                    }
+                    plain &= writer.key(&key);
+                    writer.nodes += 1;
+                    if writer.is_secret_key(&key) {
+                        writer.buffer.string(REDACTED);
+                    } else {
+                        writer.value(&item);
+                    }
+                    count += 1;
                 }
-                plain &= writer.key(&key);
-                writer.nodes += 1;
-                if writer.is_secret_key(&key) {
-                    writer.buffer.string(REDACTED);
-                } else {
-                    writer.value(&item);
+                let cut = count < length;
+                if cut {
+                    writer.buffer.string(CUT);
+                    writer.buffer.string(&format!("{length} items"));
                 }
-                count += 1;
-            }
-            let cut = count < length;
-            if cut {
-                writer.buffer.string(CUT);
-                writer.buffer.string(&format!("{length} items"));
-            }
-            writer.buffer.close_dict(open, count + usize::from(cut), plain);
-        });
+                writer
+                    .buffer
+                    .close_dict(open, count + usize::from(cut), plain);
+            },
+        );
     }
 
     /// Writes a dict's key; gives whether JSON can have it as it is.
@@ -356,14 +419,18 @@ impl<'r> Writer<'r> {
         let shape = shape_of(key);
         if shape.family == Family::Str && shape.is_exact() {
             self.text(key);
-            return !key.cast::<PyString>().is_ok_and(|key| key.to_string_lossy().starts_with('$'));
+            return !key
+                .cast::<PyString>()
+                .is_ok_and(|key| key.to_string_lossy().starts_with('$'));
         }
         self.value(key);
         false
     }
 
     fn headers(&mut self, value: &Bound<'_, PyAny>) {
-        let Ok(headers) = value.cast::<Headers>() else { return self.buffer.none() };
+        let Ok(headers) = value.cast::<Headers>() else {
+            return self.buffer.none();
+        };
         let all = headers.get().all(value.py());
         let open = self.buffer.open(Tag::Record);
         let kept = all.len().min(self.limits.items);
@@ -385,22 +452,26 @@ impl<'r> Writer<'r> {
     }
 
     /// Writes an object: its type's name and the fields that `fields` gives.
-    pub(super) fn fields<'py>(
+    pub(super) fn fields(
         &mut self,
-        value: &Bound<'py, PyAny>,
+        value: &Bound<'_, PyAny>,
         type_name: &str,
         fields: impl FnOnce(&mut Self) -> (usize, usize),
     ) {
-        self.inside(value, || type_name.to_owned(), |writer| {
-            let open = writer.buffer.open_object(type_name);
-            let (mut written, total) = fields(writer);
-            if written < total {
-                writer.buffer.string(CUT);
-                writer.buffer.string(&format!("{total} fields"));
-                written += 1;
-            }
-            writer.buffer.close(open, written);
-        });
+        self.inside(
+            value,
+            || type_name.to_owned(),
+            |writer| {
+                let open = writer.buffer.open_object(type_name);
+                let (mut written, total) = fields(writer);
+                if written < total {
+                    writer.buffer.string(CUT);
+                    writer.buffer.string(&format!("{total} fields"));
+                    written += 1;
+                }
+                writer.buffer.close(open, written);
+            },
+        );
     }
 
     /// Writes a text that was made for the copy.

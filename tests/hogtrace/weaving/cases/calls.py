@@ -407,9 +407,7 @@ def pickling_by_name() -> object:
     """Functions and objects are pickled by their names."""
 
     def f():
-        return pickle.loads(pickle.dumps(describe_me)) is describe_me, pickle.loads(
-            pickle.dumps(_Pickled(1))
-        ).x
+        return pickle.loads(pickle.dumps(describe_me)) is describe_me, pickle.loads(pickle.dumps(_Pickled(1))).x
 
     return f()
 

@@ -335,9 +335,7 @@ def coroutine_views() -> object:
         yield a
 
     c = f(1)
-    views = [
-        (inspect.getcoroutinestate(c), dict(inspect.getcoroutinelocals(c)), c.cr_await, c.cr_frame.f_lineno)
-    ]
+    views = [(inspect.getcoroutinestate(c), dict(inspect.getcoroutinelocals(c)), c.cr_await, c.cr_frame.f_lineno)]
     c.send(None)
     views.append(
         (

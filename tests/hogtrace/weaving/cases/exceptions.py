@@ -461,9 +461,7 @@ def base_exceptions() -> object:
         except Exception:
             return "caught"
 
-    return [
-        outcome(f, kind) for kind in (SystemExit, KeyboardInterrupt, GeneratorExit, StopIteration, Exception)
-    ]
+    return [outcome(f, kind) for kind in (SystemExit, KeyboardInterrupt, GeneratorExit, StopIteration, Exception)]
 
 
 @case

@@ -100,9 +100,7 @@ def long_coroutine(load: Load) -> object:
 @case
 def one_liners(load: Load) -> object:
     """Everything on the line of the def."""
-    space = load(
-        "def f(x): return x\ndef g(x): yield x\ndef h(): pass\ndef i(x): raise ValueError(x)\nl = lambda: 1\n"
-    )
+    space = load("def f(x): return x\ndef g(x): yield x\ndef h(): pass\ndef i(x): raise ValueError(x)\nl = lambda: 1\n")
     return space["f"](1), list(space["g"](2)), space["h"](), outcome(space["i"], 3), space["l"]()
 
 

@@ -15,13 +15,7 @@ def _events(function, *args, profile=False):
 
     def tracer(frame, event, arg):
         if frame.f_code.co_filename == __file__ and frame.f_code.co_name != "outcome":
-            shown = (
-                repr(arg)
-                if event in ("return", "c_call")
-                else arg[0].__name__
-                if event == "exception"
-                else None
-            )
+            shown = repr(arg) if event in ("return", "c_call") else arg[0].__name__ if event == "exception" else None
             if event.startswith("c_"):
                 shown = arg.__name__
             events.append((event, frame.f_code.co_name, frame.f_lineno, shown))

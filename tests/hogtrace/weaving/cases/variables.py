@@ -313,6 +313,8 @@ def star_targets_and_patterns() -> object:
     def f(data):
         first, *rest = data
         (a, b), c = (rest[0], rest[1]), rest[-1]
+        import os.path as path
+        from os import sep
 
         for i, (j, k) in enumerate([(1, 2)]):
             pass
@@ -322,7 +324,7 @@ def star_targets_and_patterns() -> object:
             case [p, q, *r]:
                 pass
         names = sorted(locals())
-        return first, rest, a, b, c, i, j, k, w, x, p, q, r, names
+        return first, rest, a, b, c, i, j, k, w, x, p, q, r, names, path.__name__, sep
 
     return f([1, 2, 3, 4])
 
@@ -331,9 +333,7 @@ def star_targets_and_patterns() -> object:
 def many_locals() -> object:
     """More locals than fit into one byte, read at the end."""
     source = (
-        "def f(a):\n"
-        + "".join(f"    v{n} = a + {n}\n" for n in range(300))
-        + "    return v0 + v299, len(locals())\n"
+        "def f(a):\n" + "".join(f"    v{n} = a + {n}\n" for n in range(300)) + "    return v0 + v299, len(locals())\n"
     )
     space = {}
     exec(source, space)

@@ -1,22 +1,19 @@
 //! Secrets: which names have them, and what gives them away inside strings.
 
+mod scrub;
+mod words;
+
 use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 use std::sync::{Mutex, PoisonError};
 
 use pyo3::prelude::*;
 
+use scrub::scrub;
+use words::{SECRETS, words};
+
 /// What stands in place of a secret.
 pub(crate) const REDACTED: &str = "[redacted]";
-
-/// Names and runs of words that are secret unless a setting removes them.
-const SECRETS: &[&str] = &[
-    "password", "passwords", "passwd", "passphrase", "passcode", "pwd", "secret", "secrets", "token", "tokens",
-    "api key", "apikey", "access key", "private key", "secret key", "signing key", "encryption key", "auth",
-    "authorization", "authentication", "bearer", "cookie", "cookies", "session id", "session key", "sessionid",
-    "sessid", "phpsessid", "jsessionid", "sid", "csrf", "xsrf", "csrftoken", "csrfmiddlewaretoken", "credential",
-    "credentials", "jwt", "dsn", "otp", "totp", "cvv", "cvc", "ssn", "card number", "credit card",
-];
 
 /// How many answers are remembered; names come from the data of the application, so there is no end of them.
 const REMEMBERED: usize = 4096;
@@ -42,17 +39,35 @@ pub(crate) struct Redaction {
 impl Redaction {
     #[new]
     #[pyo3(signature = (*, add=Vec::new(), remove=Vec::new(), enabled=true))]
+    #[allow(clippy::needless_pass_by_value, reason = "what PyO3 extracts is owned")]
     pub(crate) fn new(add: Vec<String>, remove: Vec<String>, enabled: bool) -> Self {
         let removed: HashSet<_> = remove.iter().map(|entry| words(entry)).collect();
         let mut runs: HashMap<_, Vec<_>> = HashMap::new();
-        for entry in SECRETS.iter().copied().map(words).filter(|entry| !removed.contains(entry)) {
+        for entry in SECRETS
+            .iter()
+            .copied()
+            .map(words)
+            .filter(|entry| !removed.contains(entry))
+        {
             runs.entry(entry[0].clone()).or_default().push(entry);
         }
-        for entry in add.iter().map(|entry| words(entry)).filter(|entry| !entry.is_empty()) {
+        for entry in add
+            .iter()
+            .map(|entry| words(entry))
+            .filter(|entry| !entry.is_empty())
+        {
             runs.entry(entry[0].clone()).or_default().push(entry);
         }
-        let types = add.into_iter().filter(|entry| entry.contains('.')).collect();
-        Self { enabled, runs, types, known: Mutex::default() }
+        let types = add
+            .into_iter()
+            .filter(|entry| entry.contains('.'))
+            .collect();
+        Self {
+            enabled,
+            runs,
+            types,
+            known: Mutex::default(),
+        }
     }
 
     /// Whether a value of that name is secret.
@@ -83,11 +98,6 @@ impl Redaction {
 }
 
 impl Redaction {
-    /// The list that holds where no setting says otherwise.
-    pub(crate) fn standard() -> Self {
-        Self::new(Vec::new(), Vec::new(), true)
-    }
-
     /// Whether anything is redacted at all.
     pub(crate) const fn enabled(&self) -> bool {
         self.enabled
@@ -105,58 +115,20 @@ impl Redaction {
 
     /// The text with each secret that gives itself away replaced.
     pub(crate) fn scrub<'t>(&self, text: &'t str) -> Cow<'t, str> {
-        if self.enabled { scrub(text) } else { Cow::Borrowed(text) }
+        if self.enabled {
+            scrub(text)
+        } else {
+            Cow::Borrowed(text)
+        }
     }
 
     fn has_run(&self, name: &str) -> bool {
         let words = words(name);
         (0..words.len()).any(|at| {
             let rest = &words[at..];
-            self.runs.get(&rest[0]).is_some_and(|runs| runs.iter().any(|run| rest.starts_with(run)))
+            self.runs
+                .get(&rest[0])
+                .is_some_and(|runs| runs.iter().any(|run| rest.starts_with(run)))
         })
     }
-}
-
-/// The lower-case words of a name: `X-Api-Key`, `apiKey`, `API_KEY` and `APIKey2` all hold `api`, `key`.
-fn words(name: &str) -> Vec<String> {
-    #[derive(Clone, Copy, PartialEq)]
-    enum Class {
-        Gap,
-        Lower,
-        Upper,
-        Digit,
-    }
-    let class = |c: char| match c {
-        _ if c.is_uppercase() => Class::Upper,
-        _ if c.is_numeric() => Class::Digit,
-        _ if c.is_alphabetic() => Class::Lower,
-        _ => Class::Gap,
-    };
-    let mut words: Vec<String> = Vec::new();
-    let mut before = Class::Gap;
-    let mut chars = name.chars().peekable();
-    while let Some(c) = chars.next() {
-        let now = class(c);
-        if now != Class::Gap {
-            let next_is_lower = chars.peek().is_some_and(|&next| class(next) == Class::Lower);
-            let starts = match (before, now) {
-                (Class::Upper, Class::Lower) => false,
-                // The last capital of a run begins the word that follows: `HTTPCookie`.
-                (Class::Upper, Class::Upper) => next_is_lower,
-                (before, now) => before != now,
-            };
-            if starts || words.is_empty() {
-                words.push(String::new());
-            }
-            if let Some(word) = words.last_mut() {
-                word.extend(c.to_lowercase());
-            }
-        }
-        before = now;
-    }
-    words
-}
-
-fn scrub(text: &str) -> Cow<'_, str> {
-    Cow::Borrowed(text)
 }

@@ -1,0 +1,671 @@
+//! Hand-written bytecode against each rule of the verifier, and what it finds out about accepted code.
+
+use hogtrace_core::bytecode::{
+    BinaryOp, Capture, Code, CompareOp, Constant, Function, Input, Op, Point, Position, Probe,
+    Program, Scope, Singleton, UnaryOp,
+};
+use hogtrace_core::compile;
+use hogtrace_core::limits;
+use hogtrace_core::verify::{Flow, Section, VerifyError, verify};
+
+/// Encodes instructions whose targets are given as indices of instructions.
+fn assemble(ops: &[Op]) -> Code {
+    let mut offsets = Vec::new();
+    let mut bytes = Vec::new();
+    for op in ops {
+        offsets.push(u16::try_from(bytes.len()).expect("short code"));
+        op.encode(&mut bytes);
+    }
+    let end = u16::try_from(bytes.len()).expect("short code");
+    let at = |index: u16| offsets.get(usize::from(index)).copied().unwrap_or(end);
+    bytes.clear();
+    for op in ops {
+        let target = match *op {
+            Op::Field(target) | Op::Statement(target) => Some(target),
+            op => op.jump_target(),
+        };
+        op.with_target(target.map_or(0, at)).encode(&mut bytes);
+    }
+    Code {
+        bytes,
+        positions: Vec::new(),
+    }
+}
+
+/// A program of one probe at exit, with something in every table.
+fn program(predicate: &[Op], body: &[Op]) -> Program {
+    Program {
+        name: "test".to_owned(),
+        names: vec!["a".to_owned(), "b".to_owned()],
+        constants: vec![Constant::Int(1), Constant::Str("key".to_owned())],
+        probes: vec![Probe {
+            id: "m.f:exit".to_owned(),
+            target: "m.f".to_owned(),
+            point: Point::Exit,
+            inputs: vec![Input::Args, Input::Name(1), Input::Retval],
+            captures: Vec::new(),
+            predicate: assemble(predicate),
+            body: assemble(body),
+        }],
+    }
+}
+
+fn with_captures(body: &[Op], fields: &[usize]) -> Program {
+    let mut program = program(&[], body);
+    program.probes[0].captures = fields
+        .iter()
+        .map(|&count| Capture {
+            fields: (0..count).map(|number| format!("f{number}")).collect(),
+        })
+        .collect();
+    program
+}
+
+fn refusal(program: Program) -> VerifyError {
+    verify(program).expect_err("the program breaks a rule")
+}
+
+/// Asserts that a body is refused at an instruction for a reason that contains `reason`.
+#[track_caller]
+fn refuse_body(body: &[Op], instruction: usize, reason: &str) {
+    check_refusal(program(&[], body), Section::Body, body, instruction, reason);
+}
+
+#[track_caller]
+fn refuse_predicate(predicate: &[Op], instruction: usize, reason: &str) {
+    let program = program(predicate, &[Op::End]);
+    check_refusal(program, Section::Predicate, predicate, instruction, reason);
+}
+
+#[track_caller]
+fn check_refusal(program: Program, section: Section, ops: &[Op], instruction: usize, reason: &str) {
+    let error = refusal(program);
+    assert!(error.reason.contains(reason), "{error}");
+    let mut bytes = Vec::new();
+    for op in &ops[..instruction] {
+        op.encode(&mut bytes);
+    }
+    assert_eq!(
+        (error.probe, error.section, error.offset),
+        (Some(0), Some(section), Some(bytes.len())),
+        "{error}"
+    );
+}
+
+const ONE: Op = Op::Constant(0);
+const ARGS: Op = Op::Input(0);
+const STORE: Op = Op::StoreVariable(Scope::Request, 0);
+
+#[test]
+fn plain_code_is_accepted() {
+    verify(program(
+        &[ONE, Op::End],
+        &[Op::Statement(3), ONE, STORE, Op::End],
+    ))
+    .expect("sound");
+    verify(program(&[], &[Op::End])).expect("sound");
+    verify(with_captures(
+        &[Op::Statement(2), Op::Capture(0, 0), Op::End],
+        &[0],
+    ))
+    .expect("sound");
+}
+
+#[test]
+fn opcodes_and_operands_exist() {
+    let mut unknown = program(&[], &[Op::End]);
+    unknown.probes[0].body.bytes = vec![0xee];
+    assert_eq!(
+        refusal(unknown).reason,
+        "no instruction has the opcode 0xee"
+    );
+    let mut cut = program(&[], &[Op::End]);
+    cut.probes[0].body.bytes = vec![0x01, 0x00];
+    assert!(refusal(cut).reason.contains("middle of an instruction"));
+    let mut operand = program(&[], &[Op::End]);
+    operand.probes[0].predicate.bytes = vec![0x08, 0x09];
+    assert_eq!(refusal(operand).reason, "no such operand: 0x09");
+
+    refuse_predicate(&[Op::Constant(2), Op::End], 0, "no constant 2");
+    refuse_predicate(&[Op::Input(3), Op::End], 0, "no input 3");
+    refuse_predicate(&[ARGS, Op::Attribute(2), Op::End], 1, "no name 2");
+    refuse_predicate(&[Op::LoadVariable(Scope::Call, 9), Op::End], 0, "no name 9");
+    refuse_body(
+        &[
+            Op::Statement(3),
+            ONE,
+            Op::StoreVariable(Scope::Call, 2),
+            Op::End,
+        ],
+        2,
+        "no name 2",
+    );
+    refuse_body(
+        &[Op::Statement(2), Op::Capture(0, 0), Op::End],
+        1,
+        "no capture 0",
+    );
+    refuse_predicate(&[Op::Call(Function::Len, 0), Op::End], 0, "does not take 0");
+    refuse_predicate(
+        &[ONE, ONE, Op::Call(Function::Rand, 2), Op::End],
+        2,
+        "does not take 2",
+    );
+    refuse_predicate(
+        &[ONE, Op::Call(Function::Max, 1), Op::End],
+        1,
+        "does not take 1",
+    );
+}
+
+#[test]
+fn jumps_go_forward_to_instructions() {
+    refuse_predicate(&[ONE, Op::Jump(0), Op::End], 1, "does not go forward");
+    refuse_predicate(&[ONE, Op::Jump(1), Op::End], 1, "does not go forward");
+    refuse_predicate(
+        &[ONE, Op::JumpIfTrueOrPop(9), Op::End],
+        1,
+        "not the start of an instruction",
+    );
+    let mut middle = program(&[ONE, Op::Jump(2), ONE, Op::End], &[Op::End]);
+    // Into the operand of the second constant.
+    middle.probes[0].predicate.bytes[4] = 7;
+    assert!(
+        refusal(middle)
+            .reason
+            .contains("not the start of an instruction")
+    );
+}
+
+#[test]
+fn the_stack_has_one_depth_within_the_limit() {
+    refuse_predicate(&[Op::Truth, Op::End], 0, "more values than there are");
+    refuse_predicate(
+        &[ONE, Op::Binary(BinaryOp::Add), Op::End],
+        1,
+        "more values than there are",
+    );
+    refuse_predicate(&[ONE, Op::Tuck, Op::End], 1, "more values than there are");
+    refuse_predicate(
+        &[ONE, Op::JumpIfFalseOrPop(4), ONE, ONE, Op::End],
+        4,
+        "2 on one way to the instruction and 1 on another",
+    );
+    let mut deep = vec![ONE; limits::STACK];
+    deep.extend(vec![Op::Nip; limits::STACK - 1]);
+    deep.push(Op::End);
+    verify(program(&deep, &[Op::End])).expect("the limit itself is allowed");
+    deep.insert(0, ONE);
+    refuse_predicate(&deep, limits::STACK, "more than 64 values");
+}
+
+#[test]
+fn every_instruction_is_reachable_and_the_end_comes_last() {
+    refuse_predicate(&[ONE, Op::Jump(3), ONE, Op::End], 2, "no way leads to");
+    refuse_predicate(&[ONE, Op::End, Op::End], 1, "behind the end");
+    refuse_predicate(&[ONE], 0, "does not end in `end`");
+    let mut empty = program(&[], &[Op::End]);
+    empty.probes[0].body.bytes.clear();
+    assert_eq!(refusal(empty).reason, "the section is empty");
+    let mut positions = program(&[], &[Op::End]);
+    positions.probes[0].predicate.positions = vec![Position {
+        offset: 0,
+        line: 1,
+        column: 1,
+    }];
+    assert_eq!(refusal(positions).reason, "the section is empty");
+}
+
+#[test]
+fn sections_end_with_the_depth_that_they_need() {
+    refuse_predicate(&[ONE, ONE, Op::End], 2, "one value, not 2");
+    refuse_predicate(&[Op::End], 0, "one value, not 0");
+    refuse_body(&[Op::Statement(2), ONE, Op::End], 2, "leaves values");
+}
+
+#[test]
+fn a_predicate_has_no_effects() {
+    refuse_predicate(
+        &[ONE, STORE, ONE, Op::End],
+        1,
+        "cannot stand in a predicate",
+    );
+    let mut captures = with_captures(&[Op::Statement(2), Op::Capture(0, 0), Op::End], &[0]);
+    captures.probes[0].predicate = assemble(&[Op::Capture(0, 0), ONE, Op::End]);
+    assert!(
+        refusal(captures)
+            .reason
+            .contains("cannot stand in a predicate")
+    );
+    refuse_predicate(
+        &[Op::Statement(1), ONE, Op::End],
+        0,
+        "cannot stand in a predicate",
+    );
+    refuse_predicate(
+        &[Op::Field(2), ONE, Op::FieldEnd, Op::End],
+        0,
+        "cannot stand in a predicate",
+    );
+}
+
+#[test]
+fn statements_stand_one_after_another() {
+    refuse_body(&[ONE, STORE, Op::End], 0, "not part of a statement");
+    refuse_body(
+        &[Op::Statement(0), ONE, STORE, Op::End],
+        0,
+        "does not end behind its start",
+    );
+    refuse_body(
+        &[Op::Statement(2), ONE, STORE, Op::End],
+        0,
+        "neither a statement nor the end",
+    );
+    refuse_body(
+        &[
+            Op::Statement(5),
+            Op::Statement(3),
+            ONE,
+            STORE,
+            Op::Statement(5),
+            Op::End,
+        ],
+        1,
+        "within a statement",
+    );
+    refuse_body(
+        &[
+            Op::Statement(4),
+            ONE,
+            Op::JumpIfTrueOrPop(7),
+            STORE,
+            Op::Statement(7),
+            ONE,
+            STORE,
+            Op::End,
+        ],
+        2,
+        "leaves its statement",
+    );
+}
+
+#[test]
+fn fields_nest_in_statements_and_leave_one_value() {
+    let field = |inner: &[Op]| {
+        let end = u16::try_from(inner.len()).expect("short") + 2;
+        let mut ops = vec![Op::Statement(end + 2), Op::Field(end)];
+        ops.extend(inner);
+        ops.extend([Op::FieldEnd, Op::Capture(0, 1), Op::End]);
+        ops
+    };
+    let verdict = |ops: &[Op]| verify(with_captures(ops, &[1])).map_err(|error| error.reason);
+    assert!(verdict(&field(&[ARGS])).is_ok());
+    for (inner, reason) in [
+        (&[][..], "does not leave one value"),
+        (&[ONE, ONE], "does not leave one value"),
+        (&[ONE, STORE, ONE], "has an effect"),
+        (&[Op::Capture(0, 0), ONE], "has an effect"),
+        (&[Op::FieldEnd], "ends before its end"),
+        (
+            &[ONE, Op::JumpIfTrueOrPop(6), ONE],
+            "leaves its statement or its field",
+        ),
+    ] {
+        let error = verdict(&field(inner)).expect_err(reason);
+        assert!(error.contains(reason), "{error}");
+    }
+    let below = [
+        Op::Statement(6),
+        ONE,
+        Op::Field(4),
+        Op::Unary(UnaryOp::Negate),
+        Op::FieldEnd,
+        Op::Capture(0, 1),
+        Op::End,
+    ];
+    assert!(verdict(&below).unwrap_err().contains("from below"));
+    let nested = [
+        Op::Statement(7),
+        Op::Field(5),
+        Op::Field(4),
+        ONE,
+        Op::FieldEnd,
+        Op::FieldEnd,
+        Op::Capture(0, 1),
+        Op::End,
+    ];
+    assert!(verdict(&nested).unwrap_err().contains("within a field"));
+    let alone = [
+        Op::Statement(4),
+        ONE,
+        Op::FieldEnd,
+        Op::Capture(0, 1),
+        Op::End,
+    ];
+    assert!(verdict(&alone).unwrap_err().contains("no field is open"));
+    let beyond = [Op::Statement(3), Op::Field(3), ONE, Op::End];
+    assert!(
+        verdict(&beyond)
+            .unwrap_err()
+            .contains("end within its statement")
+    );
+    let moved = [
+        Op::Statement(7),
+        Op::Field(3),
+        ONE,
+        Op::FieldEnd,
+        ONE,
+        Op::Nip,
+        Op::Capture(0, 1),
+        Op::End,
+    ];
+    assert!(
+        verdict(&moved)
+            .unwrap_err()
+            .contains("only fields may stand")
+    );
+    let into = [
+        Op::Statement(7),
+        ONE,
+        Op::JumpIfTrueOrPop(5),
+        Op::Field(5),
+        ONE,
+        Op::FieldEnd,
+        Op::Capture(0, 1),
+        Op::End,
+    ];
+    assert!(verdict(&into).unwrap_err().contains("leads into it"));
+}
+
+#[test]
+fn captures_are_used_once_with_their_fields() {
+    let body = [Op::Statement(2), Op::Capture(0, 0), Op::End];
+    assert!(
+        refusal(with_captures(&body, &[1]))
+            .reason
+            .contains("does not have 0 fields")
+    );
+    assert_eq!(
+        refusal(with_captures(&body, &[0, 0])).reason,
+        "a capture is not used"
+    );
+    let twice = [
+        Op::Statement(2),
+        Op::Capture(0, 0),
+        Op::Statement(4),
+        Op::Capture(0, 0),
+        Op::End,
+    ];
+    assert!(
+        refusal(with_captures(&twice, &[0]))
+            .reason
+            .contains("used twice")
+    );
+}
+
+#[test]
+fn positions_name_instructions_in_order() {
+    let place = |offset, line, column| Position {
+        offset,
+        line,
+        column,
+    };
+    for positions in [
+        vec![place(1, 1, 1)],
+        vec![place(3, 1, 1), place(0, 1, 1)],
+        vec![place(0, 1, 1), place(0, 1, 2)],
+        vec![place(9, 1, 1)],
+        vec![place(0, 0, 1)],
+        vec![place(0, 1, 0)],
+    ] {
+        let mut program = program(&[ONE, Op::End], &[Op::End]);
+        program.probes[0].predicate.positions = positions;
+        assert_eq!(refusal(program).section, Some(Section::Predicate));
+    }
+    let mut program = program(&[ONE, Op::End], &[Op::End]);
+    program.probes[0].predicate.positions = vec![place(0, 9, 1), place(3, 2, 1)];
+    verify(program).expect("lines may go back");
+}
+
+#[test]
+fn tables_hold_what_they_may() {
+    let change = |change: fn(&mut Program)| {
+        let mut program = program(&[ONE, Op::End], &[Op::End]);
+        change(&mut program);
+        refusal(program).to_string()
+    };
+    for (message, reason) in [
+        (
+            change(|p| p.names[0] = "__class__".to_owned()),
+            "name 0 is none",
+        ),
+        (change(|p| p.names[1] = "a b".to_owned()), "name 1 is none"),
+        (change(|p| p.names[1] = String::new()), "name 1 is none"),
+        (
+            change(|p| p.constants[0] = Constant::BigInt("12".to_owned())),
+            "constant 0",
+        ),
+        (
+            change(|p| p.constants[0] = Constant::BigInt("9".repeat(2000))),
+            "constant 0",
+        ),
+        (
+            change(|p| p.constants[1] = Constant::Str("x".repeat(65_537))),
+            "constant 1",
+        ),
+        (
+            change(|p| p.constants[0] = Constant::List(vec![Constant::List(Vec::new())])),
+            "a list holds a list",
+        ),
+        (
+            change(|p| p.constants[0] = Constant::List(vec![Constant::None; 10_001])),
+            "the list is too long",
+        ),
+        (
+            change(|p| p.names = vec!["a".to_owned(); 65_537]),
+            "65537 names",
+        ),
+        (
+            change(|p| p.probes[0].target = "m".to_owned()),
+            "id is not made",
+        ),
+        (
+            change(|p| p.probes[0].id = "m.f:entry".to_owned()),
+            "id is not made",
+        ),
+        (
+            change(|p| p.probes[0].id = "m.f:exit#2".to_owned()),
+            "id is not made",
+        ),
+        (
+            change(|p| p.probes.push(p.probes[0].clone())),
+            "probe 1: the id is not made",
+        ),
+        (
+            change(|p| {
+                p.probes[0].target = "m..f".to_owned();
+                p.probes[0].id = "m..f:exit".to_owned();
+            }),
+            "segment of the target is empty",
+        ),
+        (
+            change(|p| p.probes[0].inputs.push(Input::Name(2))),
+            "input 3 has a name",
+        ),
+        (
+            change(|p| {
+                p.probes[0].point = Point::Entry;
+                p.probes[0].id = "m.f:entry".to_owned();
+            }),
+            "input 2 has no value at `entry`",
+        ),
+    ] {
+        assert!(message.contains(reason), "{message}");
+    }
+    let fields = |fields: &[&str]| {
+        let mut program = program(&[], &[Op::End]);
+        let fields = fields.iter().map(|&field| field.to_owned()).collect();
+        program.probes[0].captures = vec![Capture { fields }];
+        refusal(program).reason
+    };
+    assert!(fields(&["a", "a"]).contains("twice"));
+    assert!(fields(&[""]).contains("without a proper name"));
+    assert!(fields(&["a"; 65]).contains("more than 64 fields"));
+}
+
+#[test]
+fn a_probe_is_no_longer_than_the_limit() {
+    let mut body: Vec<Op> = Vec::new();
+    while body.len() + 16 < limits::INSTRUCTIONS {
+        let next = u16::try_from(body.len() + 3).expect("short");
+        body.extend([Op::Statement(next), ONE, STORE]);
+    }
+    body.push(Op::End);
+    let length = body.len();
+    verify(program(&[], &body)).expect("within the limit");
+    let mut predicate = vec![ONE];
+    predicate.extend(vec![Op::Truth; limits::INSTRUCTIONS - length - 2]);
+    predicate.push(Op::End);
+    verify(program(&predicate, &body)).expect("the limit itself is allowed");
+    predicate.insert(1, Op::Truth);
+    let error = refusal(program(&predicate, &body));
+    assert_eq!(error.reason, "more than 4096 instructions");
+    assert_eq!(error.section, Some(Section::Body));
+}
+
+/// The flows of the fields of `capture(…)` as texts: names, keys and inputs.
+fn flows(fields: &str) -> Vec<String> {
+    let source = format!("fn:m.f:exit {{ capture({fields}); }}");
+    let verified = compile(&source, "test").unwrap_or_else(|errors| panic!("{errors}"));
+    let program = verified.program();
+    let name = |&index: &u16| program.names[usize::from(index)].clone();
+    let key = |&index: &u16| match &program.constants[usize::from(index)] {
+        Constant::Str(text) => format!("{text:?}"),
+        other => panic!("a key is a string, not {other:?}"),
+    };
+    let input = |&slot: &u16| match &program.probes[0].inputs[usize::from(slot)] {
+        Input::Name(index) => format!("<{}>", name(index)),
+        Input::Arg(number) => format!("<arg{number}>"),
+        other => format!("<{other:?}>"),
+    };
+    let text = |flow: &Flow| {
+        let mut parts: Vec<String> = flow.names.iter().map(name).collect();
+        parts.extend(flow.keys.iter().map(key));
+        parts.extend(flow.inputs.iter().map(input));
+        parts.join(" ")
+    };
+    verified.probes()[0].flows()[0].iter().map(text).collect()
+}
+
+#[test]
+fn flows_tell_what_a_field_was_read_through() {
+    for (field, flow) in [
+        ("arg0.user.name", "user name <arg0>"),
+        ("arg0[\"k\"]", "\"k\" <arg0>"),
+        ("args[0]", "<Args>"),
+        ("args[1:n]", "n <Args> <n>"),
+        ("total", "total <total>"),
+        ("$req.token", "token"),
+        ("$call.a.b", "a b"),
+        ("\"text\"", ""),
+        ("\"text\" + arg0", "<arg0>"),
+        ("arg0[\"pass\" + \"word\"]", "\"pass\" \"word\" <arg0>"),
+        ("arg0[lower($req.x)][\"y\"]", "x \"y\" <arg0>"),
+        ("arg0 + arg1.b", "b <arg0> <arg1>"),
+        ("-arg0.a", "a <arg0>"),
+        ("str(arg0.a)", "a <arg0>"),
+        ("min(arg0, arg1, c)", "c <arg0> <arg1> <c>"),
+        ("round(arg0.a, 2)", "a <arg0>"),
+        ("lower(retval)", "<Retval>"),
+        ("len(arg0.a)", ""),
+        ("type(arg0)", ""),
+        ("bool(arg0)", ""),
+        ("startswith(arg0, \"x\")", ""),
+        ("arg0 == arg1", ""),
+        ("\"x\" in arg0", ""),
+        ("arg0 is None", ""),
+        ("not arg0", ""),
+        ("arg0 and arg1", ""),
+        ("1 < arg0.a < 3", ""),
+        ("timestamp() - $req.start", "start"),
+    ] {
+        assert_eq!(flows(&format!("x={field}")), [flow], "{field}");
+    }
+    assert_eq!(flows("arg0.a, b=1, c=arg1"), ["a <arg0>", "", "<arg1>"]);
+}
+
+#[test]
+fn flows_join_where_ways_meet() {
+    // `retval or args` without `truth`, as no compiler of ours writes it: either value may come out.
+    let body = [
+        Op::Statement(7),
+        Op::Field(5),
+        Op::Input(2),
+        Op::JumpIfTrueOrPop(5),
+        Op::Input(1),
+        Op::FieldEnd,
+        Op::Capture(0, 1),
+        Op::End,
+    ];
+    let verified = verify(with_captures(&body, &[1])).expect("sound");
+    let flow = &verified.probes()[0].flows()[0][0];
+    assert_eq!((&*flow.inputs, &*flow.names), (&[1, 2][..], &[1][..]));
+}
+
+#[test]
+fn scopes_in_use_are_known() {
+    let scopes = |source: &str| {
+        let verified = compile(source, "test").expect("valid");
+        let probe = &verified.probes()[0];
+        (probe.uses_request_scope(), probe.uses_call_scope())
+    };
+    assert_eq!(scopes("fn:m.f:exit { capture(args); }"), (false, false));
+    assert_eq!(
+        scopes("fn:m.f:exit / $call.x / { capture(args); }"),
+        (false, true)
+    );
+    assert_eq!(scopes("fn:m.f:exit { $req.x = 1; }"), (true, false));
+}
+
+#[test]
+fn the_table_of_effects_and_the_encoding_cover_every_instruction() {
+    let all = [
+        Op::Constant(1),
+        Op::Input(2),
+        Op::LoadVariable(Scope::Request, 3),
+        Op::StoreVariable(Scope::Call, 4),
+        Op::Attribute(5),
+        Op::Item,
+        Op::Slice,
+        Op::Unary(UnaryOp::Plus),
+        Op::Binary(BinaryOp::Modulo),
+        Op::Compare(CompareOp::NotIn),
+        Op::Is(Singleton::False),
+        Op::Truth,
+        Op::Not,
+        Op::Call(Function::Round, 2),
+        Op::JumpIfFalseOrPop(6),
+        Op::JumpIfTrueOrPop(7),
+        Op::Jump(8),
+        Op::Tuck,
+        Op::Nip,
+        Op::Field(9),
+        Op::FieldEnd,
+        Op::Capture(10, 11),
+        Op::Statement(12),
+        Op::End,
+    ];
+    for op in all {
+        let mut bytes = vec![0xff];
+        op.encode(&mut bytes);
+        assert_eq!(Op::decode(&bytes, 1), Ok((op, bytes.len())), "{op:?}");
+        assert!(Op::decode(&bytes[..bytes.len() - 1], 1).is_err(), "{op:?}");
+        let effect = op.effect();
+        assert_eq!(
+            effect.pushes_at_target > 0,
+            matches!(op, Op::JumpIfFalseOrPop(_) | Op::JumpIfTrueOrPop(_))
+        );
+    }
+    assert_eq!(size_of::<Op>(), 4);
+}
