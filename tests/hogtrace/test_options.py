@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import fields
-from pathlib import Path
 
 import pytest
 
@@ -37,25 +35,3 @@ def test_an_unknown_option_is_an_error() -> None:
     """It names the place and the nearest setting."""
     with pytest.raises(ConfigError, match=r"(?s)here.*did you mean 'PROBES'"):
         settings_from(None, {"probs": []}, where="here")
-
-
-@pytest.mark.parametrize("page", ["django", "flask", "asgi"])
-def test_every_setting_is_in_the_pages_of_the_frameworks(page: str) -> None:
-    """Their tables name each one, and no other, with its default."""
-    text = (Path(__file__).parents[2] / "docs" / f"{page}.md").read_text(encoding="utf-8")
-    rows = re.findall(r"^\| (`[A-Z_`, ]+`) \| ([^|]+) \|", text, re.MULTILINE)
-    named = {
-        name: default
-        for names, defaults in rows
-        for name, default in zip(
-            re.findall(r"[A-Z_]+", names),
-            defaults.split(", ") if "`, `" in names else [defaults],
-            strict=True,
-        )
-    }
-    settings = Settings()
-    expected = {field.name.upper(): getattr(settings, field.name) for field in fields(Settings)}
-    assert set(named) == set(expected)
-    for name, default in named.items():
-        if isinstance(expected[name], int | float):
-            assert default.strip("`") == str(expected[name])

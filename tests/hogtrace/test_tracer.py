@@ -414,7 +414,8 @@ def test_a_dropped_function_is_collected(bench: Bench) -> None:
 def test_threads_do_not_mix(bench: Bench) -> None:
     """Many threads in one function, each in its own request: every event has its own thread's values."""
     bench.probe(
-        "fn:SHOP.place:entry { $req.o = order; $call.o = order; } fn:SHOP.place:exit { capture(order, $req.o, $call.o); }"
+        "fn:SHOP.place:entry { $req.o = order; $call.o = order; }"
+        "fn:SHOP.place:exit { capture(order, $req.o, $call.o); }"
     )
     barrier = threading.Barrier(8)
 

@@ -268,6 +268,8 @@ class _Proof:
         stop = Covering(self.stop_copy, 0, True) if self.stop_copy is not None else None
         for before, after in self.matched:
             covering = old[before.unit]
+            if before.name in ("RETURN_VALUE", "RETURN_CONST") and covering is not None:
+                assert (covering.depth, covering.lasti) == (0, True), "a handler of the application's is at a return"
             if not body:
                 moved = stop if covering is not None else None
             elif covering is None:

@@ -8,10 +8,12 @@ use pyo3::prelude::*;
 use pyo3::types::{PyFloat, PyString};
 
 use super::names::short_name;
+use super::part::{bits, string_size};
 use super::refusal::{Safe, Stop};
 use super::search::{check_key, members};
 use super::shape::{Family, Shape, shape_of};
-use super::slots::{Slot, bits, stored_length, string_size};
+use super::slots::Slot;
+use super::storage::stored_length;
 use super::time::{is_plain_zone, zone_of};
 use super::work::{BITS, BYTES, ELEMENTS, ITEMS, Work};
 

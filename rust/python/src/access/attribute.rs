@@ -5,12 +5,13 @@ use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyString};
 use pyo3::{ffi, intern};
 
+use super::calls::{descriptor_get, generic_get};
 use super::names::{short_name, type_name};
 use super::refusal::{Hurdle, Safe, Stop};
 use super::search::find;
-use super::slots::{
-    Instance, Kind, Slot, descriptor_get, descriptor_owner, generic_get, generic_getattro,
-    has_plain_keys, instance, instance_dict, kind_of, member, object_kind, plain_get,
+use super::slots::{Kind, Slot, generic_getattro, kind_of, object_kind};
+use super::storage::{
+    Instance, descriptor_owner, has_plain_keys, instance, instance_dict, member, plain_get,
 };
 
 /// Attributes behind getset descriptors of CPython's own types whose C code was read and runs nothing else.

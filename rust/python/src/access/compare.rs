@@ -9,14 +9,15 @@ use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyString};
 
 use super::arithmetic::{decimal_from_float, exact_int};
+use super::calls::{base_length, iterate};
 use super::headers::Headers;
 use super::names::short_name;
+use super::part::{bits, string_size};
 use super::refusal::{Safe, Stop};
 use super::search::{Searched, check_key, find, is_member, members};
 use super::shape::{Family, Shape, shape_of};
-use super::slots::{
-    Slot, base_length, bits, entries, iterate, stored_item, stored_length, string_size,
-};
+use super::slots::Slot;
+use super::storage::{entries, stored_item, stored_length};
 use super::time::check_zone;
 use super::work::{BYTES, Work, check_bytes};
 

@@ -12,9 +12,10 @@ use super::compare::compare;
 use super::headers::Headers;
 use super::item::length;
 use super::names::{name_of, short_name};
+use super::part::string_size;
 use super::refusal::{Safe, Stop};
 use super::shape::{Family, Shape, shape_of};
-use super::slots::{Slot, string_size};
+use super::slots::Slot;
 use super::text::{decimal_fits, str_of};
 use super::work::{BITS, check_bytes};
 

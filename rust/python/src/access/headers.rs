@@ -10,7 +10,7 @@ use pyo3::types::{PyBytes, PyDict, PyIterator, PyList, PyString};
 use super::refusal::{Safe, Stop};
 use super::search::find;
 use super::shape::{Family, shape_of};
-use super::slots::{entries, stored_item, stored_length};
+use super::storage::{entries, stored_item, stored_length};
 use super::work::Work;
 
 /// In which form headers are kept.

@@ -9,10 +9,12 @@ use pyo3::{IntoPyObjectExt, intern};
 use super::arithmetic::exact_int;
 use super::headers::Headers;
 use super::names::short_name;
+use super::part::string_size;
 use super::refusal::{Safe, Stop, key_text};
 use super::search::find;
 use super::shape::{Family, Shape, shape_of};
-use super::slots::{Slot, stored_length, string_size};
+use super::slots::Slot;
+use super::storage::stored_length;
 use super::work::{BYTES, ITEMS};
 
 /// `object[key]`

@@ -2,6 +2,7 @@
 
 mod arithmetic;
 mod attribute;
+mod calls;
 mod compare;
 mod functions;
 mod headers;
@@ -12,6 +13,7 @@ mod refusal;
 mod search;
 mod shape;
 mod slots;
+mod storage;
 mod text;
 mod time;
 mod trusted;
@@ -24,15 +26,16 @@ use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 use pyo3::types::{PyBool, PySlice, PyString, PyTuple};
 
+pub(crate) use calls::{base_length, generic_get, iterate};
 pub(crate) use headers::Headers;
 pub(crate) use names::{name_of, names, type_name};
 pub(crate) use part::{
-    byte_head, complex_text, head as string_head, int_digits, surrogates_passed,
+    bits, byte_head, complex_text, head as string_head, int_digits, string_size, surrogates_passed,
 };
 pub(crate) use shape::{Family, Shape, shape_of};
-pub(crate) use slots::{
-    Kind, base_length, bits, entries, exception_arguments, generic_get, instance_dict, iterate,
-    kind_of, member, stored_item, stored_length, string_size,
+pub(crate) use slots::{Kind, kind_of};
+pub(crate) use storage::{
+    entries, exception_arguments, instance_dict, member, stored_item, stored_length,
 };
 pub(crate) use text::{
     Known, decimal_text, enum_name, exception_message, known_class, moment_text, path_text,

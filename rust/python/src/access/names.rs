@@ -4,7 +4,8 @@ use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::PyString;
 
-use super::slots::{Kind, has_plain_keys, kind_of, plain_get};
+use super::slots::{Kind, kind_of};
+use super::storage::{has_plain_keys, plain_get};
 
 /// A type's module and qualified name.
 pub(crate) fn names(py: Python<'_>, kind: Kind<'_>) -> (String, String) {

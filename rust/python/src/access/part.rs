@@ -1,10 +1,16 @@
-//! Strings, byte strings and integers, read in part or in another form.
+//! Strings, byte strings and integers: their size, their beginning, their text.
 
 use pyo3::ffi;
 use pyo3::prelude::*;
 use pyo3::types::PyString;
 
-use super::slots::{Kind, Slot, call_unary, kind_of};
+use super::calls::call_unary;
+use super::slots::{Kind, Slot, kind_of};
+
+unsafe extern "C" {
+    /// How many bits an int has, its sign left out.
+    fn _PyLong_NumBits(number: *mut ffi::PyObject) -> usize;
+}
 
 /// The first `length` characters of a string.
 pub(crate) fn head<'py>(
@@ -87,4 +93,23 @@ fn native_text(base: Kind<'_>, object: &Bound<'_, PyAny>) -> Option<String> {
             .to_string_lossy()
             .into_owned(),
     )
+}
+
+/// How many bits an int has, subclasses included.
+pub(crate) fn bits(number: &Bound<'_, PyAny>) -> usize {
+    debug_assert!(kind_of(number).has(ffi::Py_TPFLAGS_LONG_SUBCLASS));
+    // SAFETY: an int that lives.
+    unsafe { _PyLong_NumBits(number.as_ptr()) }
+}
+
+/// The length of a string in characters, and how many bytes each takes.
+pub(crate) fn string_size(text: &Bound<'_, PyString>) -> (usize, usize) {
+    // SAFETY: a string that lives.
+    let (length, width) = unsafe {
+        (
+            ffi::PyUnicode_GET_LENGTH(text.as_ptr()),
+            ffi::PyUnicode_KIND(text.as_ptr()),
+        )
+    };
+    (usize::try_from(length).unwrap_or(0), width as usize)
 }

@@ -10,8 +10,10 @@ use pyo3::types::{PyString, PyType};
 
 use super::Mode;
 use super::names::{definer, names, short_name, type_name};
+use super::part::bits;
 use super::shape::{Family, shape_of};
-use super::slots::{Kind, bits, exception_arguments, kind_of, stored_item, stored_length};
+use super::slots::{Kind, kind_of};
+use super::storage::{exception_arguments, stored_item, stored_length};
 
 /// What a read by the safe rules gives.
 pub(super) type Safe<'py, T> = Result<T, Stop<'py>>;

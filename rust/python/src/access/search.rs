@@ -5,11 +5,13 @@ use pyo3::ffi;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyFrozenSet, PySet};
 
+use super::calls::iterate;
 use super::compare::same_or_equal;
 use super::names::short_name;
 use super::refusal::{Safe, Stop};
 use super::shape::{Family, Shape, shape_of};
-use super::slots::{Kind, Slot, entries, has_plain_keys, iterate, stored_item, stored_length};
+use super::slots::{Kind, Slot};
+use super::storage::{entries, has_plain_keys, stored_item, stored_length};
 use super::time::check_zone;
 use super::work::{ELEMENTS, Work};
 

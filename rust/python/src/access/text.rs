@@ -10,14 +10,14 @@ use pyo3::types::PyString;
 
 use super::arithmetic::exact_int;
 use super::attribute::attribute;
+use super::calls::call_unary;
 use super::functions::exact_str;
 use super::names::{definer, name_of, names, short_name};
+use super::part::{bits, string_size};
 use super::refusal::{Safe, Stop};
 use super::shape::{Family, Shape, shape_of};
-use super::slots::{
-    Kind, Slot, bits, call_unary, exception_arguments, kind_of, member, stored_item, stored_length,
-    string_size,
-};
+use super::slots::{Kind, Slot, kind_of};
+use super::storage::{exception_arguments, member, stored_item, stored_length};
 use super::time::{is_plain_zone, zone_of};
 use super::work::{BITS, BYTES};
 

@@ -145,7 +145,7 @@ fn write_dict(buffer: &mut Buffer, dict: &Bound<'_, PyDict>, depth: usize) -> Py
             let pairs = content.cast::<PyList>()?;
             let open = buffer.open(Tag::Dict);
             for pair in pairs {
-                let (key, value) = pair.extract::<(Bound<'_, PyAny>, Bound<'_, PyAny>)>()?;
+                let [key, value] = pair.extract::<[Bound<'_, PyAny>; 2]>()?;
                 write_value(buffer, &key, depth + 1)?;
                 write_value(buffer, &value, depth + 1)?;
             }

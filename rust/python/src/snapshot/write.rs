@@ -193,8 +193,8 @@ impl<'r> Writer<'r> {
 
     fn int(&mut self, value: &Bound<'_, PyAny>) {
         let bits = bits(value);
-        // Base and width fit: the magnitude of the most negative one has 64 bits and comes out below.
-        if bits < 64
+        // Of the numbers of 64 bits only the most negative one fits.
+        if bits <= 64
             && let Ok(small) = value.extract::<i64>()
         {
             return self.buffer.integer(small);

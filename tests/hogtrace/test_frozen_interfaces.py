@@ -1,0 +1,120 @@
+"""What other code builds on, spelled out: a change here is a change of an interface, and wants a commit of its own.
+
+The types are frozen in `typed_use.py`, which the type checker reads; the `Host` trait by the host in the tests of the
+language core; the store's semantics in `tests/test_request_store.py`.
+"""
+
+import dataclasses
+import json
+from typing import Any
+
+import hogtrace
+from hogtrace import CaptureEvent, ProbeStatus, Status, TrustEntry
+from hogtrace._engine import EventQueue, TrustList
+
+
+def test_the_fields_of_an_event() -> None:
+    """An event as JSON has exactly these fields, in this order, of these types."""
+    event = CaptureEvent(timestamp=1.5, program="p", probe="m.f:exit", target="m.f", point="exit")
+    kinds = {name: type(value).__name__ for name, value in json.loads(event.to_json()).items()}
+    assert kinds == {
+        "schema": "int",
+        "id": "str",
+        "timestamp": "float",
+        "program": "str",
+        "probe": "str",
+        "target": "str",
+        "function": "str",
+        "point": "str",
+        "request_id": "NoneType",
+        "request": "dict",
+        "process": "int",
+        "thread": "int",
+        "values": "dict",
+        "errors": "list",
+    }
+    assert list(kinds) == list(event.to_dict())
+    assert event.to_dict()["schema"] == 1
+
+
+def test_the_fields_of_an_error() -> None:
+    """What went wrong in an event is told by these names."""
+    error: dict[str, Any] = {"field": "x", "kind": "attribute", "message": "no", "line": 1, "column": 2}
+    event = CaptureEvent(timestamp=1.5, program="p", probe="m.f:exit", target="m.f", point="exit", errors=[error])
+    assert event.errors == json.loads(event.to_json())["errors"] == [error]
+
+
+def test_the_counters() -> None:
+    """A probe's counters, and the accounts of a tracer."""
+    assert [field.name for field in dataclasses.fields(ProbeStatus)] == [
+        "program",
+        "probe",
+        "target",
+        "point",
+        "state",
+        "reason",
+        "sites",
+        "hits",
+        "fired",
+        "not_passed",
+        "failed",
+        "skipped",
+        "captured",
+        "errors",
+        "last_error",
+        "dropped_writes",
+    ]
+    assert [field.name for field in dataclasses.fields(Status)] == [
+        "probes",
+        "captured",
+        "exported",
+        "queued",
+        "dropped",
+    ]
+
+
+def test_the_accounts_of_a_queue_balance() -> None:
+    """Captured is exported, queued (in flight too) and dropped, at every step."""
+    queue = EventQueue(2, on_first=lambda: None)
+    event = CaptureEvent(timestamp=1.5, program="p", probe="m.f:exit", target="m.f", point="exit")
+
+    def balance() -> tuple[int, int, int, dict[str, int]]:
+        assert queue.captured == queue.exported + queue.queued + sum(queue.dropped.values())
+        return queue.captured, queue.exported, queue.queued, queue.dropped
+
+    assert [queue.put(event) for _ in range(3)] == [True, True, False]
+    assert balance() == (3, 0, 2, {"queue_full": 1})
+    queue.take(2)
+    assert balance() == (3, 0, 2, {"queue_full": 1})
+    queue.settle(exported=1)
+    queue.settle(dropped=1, cause="exporter_failed")
+    assert balance() == (3, 1, 0, {"queue_full": 1, "exporter_failed": 1})
+
+
+def test_the_trust_interface() -> None:
+    """An entry names a type, an attribute or `[]`, a reader and its argument; these are the readers."""
+    assert TrustEntry._fields == ("type", "attribute", "reader", "argument")
+    assert TrustEntry("a.B", "c") == ("a.B", "c", "call", "")
+    readers = ["stored", "wsgi_headers", "asgi_headers", "header_list", "header_store", "call"]
+    entries = [("a.B", "[]", reader, "" if reader == "call" else "x") for reader in readers]
+    assert TrustList(entries).entries == entries
+
+
+def test_the_public_names() -> None:
+    """The package has these names."""
+    assert set(hogtrace.__all__) >= {
+        "CaptureEvent",
+        "CompileError",
+        "ProbeExecutor",
+        "Program",
+        "RequestLocalStore",
+        "Tracer",
+        "compile",
+        "compile_file",
+        "current_store",
+        "execute_probe",
+        "exporters",
+        "request_scope",
+    }
+    for name in hogtrace.__all__:
+        assert getattr(hogtrace, name) is not None

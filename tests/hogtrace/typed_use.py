@@ -1,0 +1,132 @@
+"""What users write against the public names. Nothing runs this file: the type checker reads it.
+
+A change that breaks it breaks users. Each function is one use; together they name every public interface that other
+code builds on: programs and probes, the store, events, counters, exporters, trust, settings, the framework packages.
+"""
+
+import types
+from collections.abc import Mapping, Sequence
+from typing import Any, assert_type
+
+import hogtrace
+import hogtrace_asgi
+import hogtrace_flask
+from hogtrace import (
+    CaptureEvent,
+    Exporter,
+    Installation,
+    Probe,
+    ProbeExecutor,
+    ProbeSpec,
+    ProbeStatus,
+    Program,
+    RequestLocalStore,
+    RequestScope,
+    Status,
+    Tracer,
+    TrustEntry,
+)
+from hogtrace.types import ProbeState
+from hogtrace_django.middleware import HogTraceMiddleware
+
+
+def programs(path: str, data: bytes) -> None:
+    """Compile, store and read back."""
+    program = hogtrace.compile("fn:a.b:entry { }", name="mine")
+    assert_type(program, Program)
+    assert_type(hogtrace.compile_file(path), Program)
+    assert_type(Program.from_bytes(data), Program)
+    assert_type(program.to_bytes(), bytes)
+    assert_type((program.name, program.version), tuple[str, int])
+    (probe,) = program.probes
+    assert_type(probe, Probe)
+    assert_type((probe.id, probe.predicate, probe.body), tuple[str, bytes, bytes])
+    assert_type(probe.spec, ProbeSpec)
+    assert_type((probe.spec.specifier, probe.spec.point, probe.spec.target), tuple[str, str, str])
+
+
+def diagnostics(error: hogtrace.CompileError) -> None:
+    """Look at what does not compile."""
+    as_value_error: ValueError = error
+    assert as_value_error
+    for found in error.errors:
+        assert_type((found.code, found.message, found.help), tuple[str, str, str | None])
+        assert_type((found.line, found.column, found.end_line, found.end_column), tuple[int, int, int, int])
+
+
+def running(program: Program, frame: types.FrameType, store: RequestLocalStore, error: ValueError) -> None:
+    """Execute over a frame."""
+    probe = program.probes[0]
+    assert_type(hogtrace.execute_probe(program, probe, frame, store), dict[str, Any] | None)
+    hogtrace.execute_probe(program, probe, frame, store, "retval", error, redact=True, access="python")
+    assert_type(ProbeExecutor(program, probe, store).execute(frame, retval=1, exception=None), dict[str, Any] | None)
+
+
+def stores() -> None:
+    """Use a request's variables, and open its scope."""
+    store = RequestLocalStore()
+    store.set("a", 1)
+    store["b"] = 2
+    assert_type((store.has("a"), "a" in store, store.delete("a")), tuple[bool, bool, bool])
+    store.get("a", default=None)
+    assert_type(store.all(), dict[str, Any])
+    store.clear()
+    assert_type((store.request_id, store.closed, store.dropped_writes), tuple[str | None, bool, int])
+    scope = hogtrace.request_scope(request_id="x", method="GET", path="/")
+    assert_type(scope, RequestScope)
+    with scope as opened:
+        assert_type(opened, RequestLocalStore)
+    with hogtrace.request_scope(store):
+        assert_type(hogtrace.current_store(), RequestLocalStore | None)
+
+
+class Mine:
+    """An exporter of one's own: two methods, no base class."""
+
+    def export(self, events: Sequence[CaptureEvent]) -> None:
+        """Take a batch."""
+        for event in events:
+            assert_type((event.id, event.timestamp, event.process, event.thread), tuple[str, float, int, int])
+            assert_type((event.program, event.probe, event.target), tuple[str, str, str])
+            assert_type((event.function, event.point, event.request_id), tuple[str, str, str | None])
+            assert_type((event.values, event.request), tuple[dict[str, Any], dict[str, Any]])
+            assert_type(event.errors, list[dict[str, Any]])
+            assert_type((event.to_json(), event.to_dict()), tuple[str, dict[str, Any]])
+            assert_type(CaptureEvent.from_json(event.to_json()), CaptureEvent)
+
+    def close(self) -> None:
+        """Let go."""
+
+
+def tracing(program: Program, path: str) -> None:
+    """Install, ask, remove."""
+    exporter: Exporter = Mine()
+    with Tracer(exporter=exporter, access="safe", max_overhead=None, wildcard_limit=1000) as tracer:
+        installation = tracer.install(program)
+        assert_type(installation, Installation)
+        assert_type(tracer.load(path), Installation)
+        assert_type(tracer.flush(1.0), bool)
+        tracer.uninstall(installation)
+        tracer.uninstall(program)
+        tracer.uninstall()
+        status = tracer.status()
+        assert_type(status, Status)
+        assert_type((status.captured, status.exported, status.queued), tuple[int, int, int])
+        assert_type(status.dropped, Mapping[str, int])
+        for probe in status.probes:
+            assert_type(probe, ProbeStatus)
+            assert_type((probe.program, probe.probe, probe.target, probe.point), tuple[str, str, str, str])
+            assert_type((probe.state, probe.reason, probe.last_error), tuple[ProbeState, str | None, str | None])
+            assert_type((probe.hits, probe.fired, probe.not_passed, probe.failed), tuple[int, int, int, int])
+            assert_type((probe.skipped, probe.captured, probe.errors), tuple[int, int, int])
+        tracer.stop(timeout=1.0)
+    Tracer(exporter="console", trust=[TrustEntry("a.B", "c"), ("a.B", "d", "stored", "_d")])
+    Tracer(exporter={"BACKEND": "jsonl", "OPTIONS": {"path": path}}, redact=["iban"], redact_except=["token"])
+
+
+def frameworks(application: Any) -> None:
+    """Put HogTrace into an application."""
+    hogtrace_flask.HogTrace(application, probes=["a.hogtrace"])
+    hogtrace_flask.HogTrace().init_app(application)
+    hogtrace_asgi.HogTraceMiddleware(application, probes=["a.hogtrace"], exporter="memory")
+    HogTraceMiddleware(application)
