@@ -162,18 +162,38 @@ impl<'py> FrameParts<'py> {
         })
     }
 
-    /// The local of that name, if it has a value now.
-    fn local(&self, name: &Bound<'py, PyAny>) -> Option<Bound<'py, PyAny>> {
-        // A frame's locals are a dict or CPython's own view of the frame, but for a class body whose metaclass
-        // prepared something else.
-        let own = self.locals.is_exact_instance_of::<PyDict>()
+    /// Whether the locals are a dict or CPython's own view of the frame. A class body whose metaclass prepared something
+    /// else is left alone.
+    fn are_locals_plain(&self) -> bool {
+        self.locals.is_exact_instance_of::<PyDict>()
             || self
                 .locals
                 .get_type()
                 .name()
-                .is_ok_and(|kind| kind == "FrameLocalsProxy");
-        if own {
+                .is_ok_and(|kind| kind == "FrameLocalsProxy")
+    }
+
+    /// The local of that name, if it has a value now.
+    fn local(&self, name: &Bound<'py, PyAny>) -> Option<Bound<'py, PyAny>> {
+        if self.are_locals_plain() {
             self.locals.get_item(name).ok()
+        } else {
+            None
+        }
+    }
+
+    /// All locals, as a dict.
+    fn all_locals(&self) -> Option<Bound<'py, PyAny>> {
+        if self.locals.is_exact_instance_of::<PyDict>() {
+            return Some(self.locals.clone());
+        }
+        let copy = || {
+            self.locals
+                .call_method0(intern!(self.locals.py(), "copy"))
+                .ok()
+        };
+        if self.are_locals_plain() {
+            copy()
         } else {
             None
         }
@@ -280,7 +300,7 @@ impl<'py> World<'py> for FrameWorld<'_, 'py> {
                     .local(name)
                     .or_else(|| self.globals()?.get_item(name).ok().flatten())
             }
-            Input::Locals => Some(parts.locals.clone()),
+            Input::Locals => parts.all_locals(),
             Input::Globals => self.globals().map(Bound::into_any),
             Input::Retval => Some(self.retval.clone()),
             Input::Exception => Some(self.exception.clone()),
@@ -293,6 +313,7 @@ impl<'py> World<'py> for FrameWorld<'_, 'py> {
                     "the name {:?} is neither a local nor a global here",
                     self.linked.name_text(*name)
                 )),
+                Input::Locals => no_name("the frame's locals are not a dict"),
                 _ => no_name("the frame has no first argument named self"),
             })
     }
