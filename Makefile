@@ -28,7 +28,8 @@ $(READY): pyproject.toml
 
 $(ENGINE): $(READY) $(RUST)
 	@echo "· building the engine and installing hogtrace[dev] (a few minutes the first time)"
-	@$(BIN)/maturin develop --quiet $(PROFILE) --extras dev
+	@$(BIN)/maturin develop --quiet $(PROFILE)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check "hogtrace[dev]"
 	@touch $@
 
 setup: $(ENGINE) ## make .venv, build the engine, install everything for development
