@@ -28,7 +28,7 @@ $(READY): pyproject.toml
 
 $(ENGINE): $(READY) $(RUST)
 	@echo "· building the engine and installing hogtrace[dev] (a few minutes the first time)"
-	@$(BIN)/maturin develop --quiet $(PROFILE)
+	@$(BIN)/maturin develop $(PROFILE) > $(VENV)/build.log 2>&1 || { cat $(VENV)/build.log; exit 1; }
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check "hogtrace[dev]"
 	@touch $@
 
