@@ -9,6 +9,7 @@ from collections import OrderedDict
 from typing import Any
 
 import pytest
+
 from hogtrace import RequestLocalStore, compile, execute_probe
 from hogtrace._engine import CURRENT_STORE
 

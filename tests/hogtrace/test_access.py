@@ -12,6 +12,7 @@ import math
 import operator
 import os
 import pathlib
+import signal
 import sys
 import threading
 import time
@@ -329,6 +330,26 @@ class TestAttributes:
         outcome = evaluate("o.computed", o=o, access="python")
         assert outcome.kind == "value"
         assert outcome.message == "AssertionError: a property ran"
+
+    def test_an_interrupt_reaches_the_application(self) -> None:
+        """An interrupt that comes while a probe runs code of the application is not lost."""
+
+        class Slow:
+            @property
+            def interrupted(self) -> None:
+                raise KeyboardInterrupt
+
+        def interrupted() -> None:
+            evaluate("o.interrupted", o=Slow(), access="python")
+            for _ in range(1000):
+                pass
+
+        before = signal.signal(signal.SIGINT, signal.default_int_handler)
+        try:
+            with pytest.raises(KeyboardInterrupt):
+                interrupted()
+        finally:
+            signal.signal(signal.SIGINT, before)
 
     def test_no_exception_is_left_behind(self) -> None:
         """A failing expression leaves neither an exception nor its context behind."""

@@ -11,8 +11,8 @@ from types import MappingProxyType
 from typing import Any
 
 import pytest
-from hogtrace._engine import CaptureEvent
 
+from hogtrace._engine import CaptureEvent
 from tests.hogtrace.evaluation import fire
 
 KEYS = [

@@ -11,8 +11,8 @@ import weakref
 from collections.abc import Callable
 
 import pytest
-from hogtrace._engine import CaptureEvent, EventQueue, mute_thread
 
+from hogtrace._engine import CaptureEvent, EventQueue, mute_thread
 from tests.hogtrace.evaluation import fire
 
 
@@ -284,6 +284,7 @@ class TestWaiting:
         assert queue.wait(float("inf")) is True
 
 
+@pytest.mark.filterwarnings("ignore:.*multi-threaded:DeprecationWarning")
 class TestFork:
     """The child of a fork."""
 

@@ -6,8 +6,8 @@ from collections import OrderedDict
 from typing import Any, NamedTuple
 
 import pytest
-from hogtrace._engine import Redaction
 
+from hogtrace._engine import Redaction
 from tests.hogtrace.evaluation import evaluate, fire
 
 HIDDEN = "hunter2-is-the-secret"

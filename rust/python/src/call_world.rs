@@ -1,5 +1,6 @@
 //! The values of one call of a woven function, as a probe sees them.
 
+use std::cell::OnceCell;
 use std::sync::Arc;
 
 use hogtrace_core::bytecode::Input;
@@ -13,7 +14,7 @@ use crate::host::{Secrecy, World, no_name};
 use crate::number::to_value;
 use crate::place::{Handed, Place};
 use crate::redact::REDACTED;
-use crate::site::{Call, Site};
+use crate::site::Call;
 use crate::site_probe::{ByParameter, SiteProbe};
 use crate::snapshot::Packed;
 use crate::store::{self, RequestLocalStore};
@@ -28,21 +29,19 @@ pub(crate) enum End<'a, 'py> {
 /// What one run of a probe sees of one call of a woven function.
 pub(crate) struct CallWorld<'a, 'py> {
     py: Python<'py>,
-    site: &'a Site,
     probe: &'a SiteProbe,
     handed: Handed<'a, 'py>,
     end: Option<End<'a, 'py>>,
     duration: Option<f64>,
     call: Option<&'a Bound<'py, Call>>,
-    /// The store of the request, once it was asked for.
-    store: Option<Option<Bound<'py, RequestLocalStore>>>,
+    /// The store of the request, if there is one, once it was asked for.
+    store: OnceCell<Option<Bound<'py, RequestLocalStore>>>,
     /// `args`, once it was asked for.
     args: Option<Bound<'py, PyTuple>>,
 }
 
 impl<'a, 'py> CallWorld<'a, 'py> {
     pub(crate) fn new(
-        site: &'a Site,
         probe: &'a SiteProbe,
         handed: Handed<'a, 'py>,
         end: Option<End<'a, 'py>>,
@@ -52,13 +51,12 @@ impl<'a, 'py> CallWorld<'a, 'py> {
         let py = handed.unbound.py();
         Self {
             py,
-            site,
             probe,
             handed,
             end,
             duration,
             call,
-            store: None,
+            store: OnceCell::new(),
             args: None,
         }
     }
@@ -178,7 +176,7 @@ impl<'py> World<'py> for CallWorld<'_, 'py> {
                 (Some(args), Value::Object(object)) if object.is(args) => {
                     let shown = args.iter().enumerate().map(|(position, value)| {
                         if self
-                            .site
+                            .probe
                             .secret_parameters
                             .get(position)
                             .copied()
@@ -199,9 +197,7 @@ impl<'py> World<'py> for CallWorld<'_, 'py> {
 
     fn store(&mut self) -> Option<&Bound<'py, RequestLocalStore>> {
         let py = self.py;
-        self.store
-            .get_or_insert_with(|| store::current(py))
-            .as_ref()
+        self.store.get_or_init(|| store::current(py)).as_ref()
     }
 
     fn emit(&mut self, fields: Packed, errors: Vec<Failure>) {

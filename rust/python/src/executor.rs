@@ -221,7 +221,9 @@ impl<'py> FrameParts<'py> {
                     .unwrap_or_else(|| py.None().into_bound(py)),
             );
         }
-        values.extend(self.star().iter().flat_map(|rest| rest.iter()));
+        if let Some(rest) = self.star() {
+            values.extend(rest.iter());
+        }
         PyTuple::new(py, values)
     }
 

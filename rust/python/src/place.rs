@@ -164,10 +164,10 @@ impl<'py> Handed<'_, 'py> {
                     .unwrap_or_else(|| py.None().into_bound(py)),
             );
         }
-        if let Some(rest) = rest.and_then(|place| self.value(py, place)) {
-            if let Ok(rest) = rest.cast_exact::<PyTuple>() {
-                values.extend(rest.iter());
-            }
+        if let Some(rest) = rest.and_then(|place| self.value(py, place))
+            && let Ok(rest) = rest.cast_exact::<PyTuple>()
+        {
+            values.extend(rest.iter());
         }
         PyTuple::new(py, values).map_err(|error| internal(&error))
     }
@@ -186,11 +186,11 @@ impl<'py> Handed<'_, 'py> {
                     .map_err(|error| internal(&error))?;
             }
         }
-        if let Some(rest) = rest.and_then(|place| self.value(py, place)) {
-            if let Ok(rest) = rest.cast_exact::<PyDict>() {
-                dict.update(rest.as_mapping())
-                    .map_err(|error| internal(&error))?;
-            }
+        if let Some(rest) = rest.and_then(|place| self.value(py, place))
+            && let Ok(rest) = rest.cast_exact::<PyDict>()
+        {
+            dict.update(rest.as_mapping())
+                .map_err(|error| internal(&error))?;
         }
         Ok(dict)
     }

@@ -13,6 +13,7 @@ use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList};
 
+use crate::access::put_back_interrupt;
 use crate::event::{CaptureEvent, Event};
 
 /// No wait is longer: what is beyond it is as good as for ever.
@@ -111,7 +112,8 @@ impl EventQueue {
             self.signal.store(true, Ordering::Release);
             waiter.unpark();
         }
-        if first && self.on_first.bind(py).call0().is_err() {
+        if first && let Err(error) = self.on_first.bind(py).call0() {
+            put_back_interrupt(py, &error);
             self.lock().disarmed = false;
         }
         true

@@ -61,8 +61,6 @@ pub(crate) struct Site {
     timed: bool,
     /// Whether calls carry a token of their own.
     has_calls: bool,
-    /// Which positional parameters have secret names.
-    pub(crate) secret_parameters: Vec<bool>,
 }
 
 /// The token of one call: what must be remembered until it ends.
@@ -78,6 +76,7 @@ pub(crate) struct Call {
 impl Site {
     #[new]
     #[pyo3(signature = (function, entry, exit, *, parameters, keep, loads))]
+    #[expect(clippy::needless_pass_by_value, reason = "an argument from Python")]
     fn new(
         function: &str,
         entry: Vec<(Py<LinkedProbe>, Vec<Bound<'_, PyAny>>)>,
@@ -96,17 +95,6 @@ impl Site {
         let probes = || entry.iter().chain(&exit).map(|probe| probe.linked.get());
         let timed = probes().any(|probe| probe.linked.inputs().contains(&Input::Duration));
         let uses_call_scope = probes().any(|probe| probe.linked.verified().uses_call_scope());
-        let secret_parameters = parameters
-            .iter()
-            .map(|name| {
-                probes().any(|probe| {
-                    probe
-                        .linked
-                        .redaction()
-                        .is_some_and(|redaction| redaction.is_secret(name))
-                })
-            })
-            .collect();
         let has_calls = timed || uses_call_scope || !keep.is_empty();
         Ok(Self {
             entry,
@@ -115,7 +103,6 @@ impl Site {
             loads,
             timed,
             has_calls,
-            secret_parameters,
         })
     }
 
@@ -153,7 +140,6 @@ pub(crate) fn inert_site() -> Site {
         loads: (0, 0),
         timed: false,
         has_calls: false,
-        secret_parameters: Vec::new(),
     }
 }
 
@@ -210,7 +196,7 @@ fn enter<'py>(site: &Bound<'py, Site>, values: &Bound<'py, PyAny>) -> Bound<'py,
             unbound: site.as_any(),
         };
         for probe in &this.entry {
-            run(this, probe, handed, None, None, call.as_ref());
+            run(probe, handed, None, None, call.as_ref());
         }
     }
     match call {
@@ -248,18 +234,11 @@ fn leave_by_return<'py>(
 ) {
     if site.get().loads.1 == 0 {
         leave(site, call, End::Returned(ended), Loads::Nothing);
-    } else if let Ok(packed) = ended.cast_exact::<PyTuple>() {
-        if let Ok(retval) = packed.get_item(0) {
-            leave(
-                site,
-                call,
-                End::Returned(&retval),
-                Loads::Packed {
-                    tuple: packed,
-                    skip: 1,
-                },
-            );
-        }
+    } else if let Ok(tuple) = ended.cast_exact::<PyTuple>()
+        && let Ok(retval) = tuple.get_item(0)
+    {
+        let loads = Loads::Packed { tuple, skip: 1 };
+        leave(site, call, End::Returned(&retval), loads);
     }
 }
 
@@ -308,20 +287,21 @@ fn leave<'py>(
         unbound: site.as_any(),
     };
     for probe in &this.exit {
-        run(this, probe, handed, Some(end), duration, call);
+        run(probe, handed, Some(end), duration, call);
     }
 }
 
 fn skip(probes: &[SiteProbe]) {
     for probe in probes {
-        let counters = &probe.linked.get().counters;
-        counters.hits.add(1);
-        counters.skipped.add(1);
+        let linked = probe.linked.get();
+        if linked.is_enabled() {
+            linked.counters.hits.add(1);
+            linked.counters.skipped.add(1);
+        }
     }
 }
 
 fn run<'py>(
-    site: &Site,
     probe: &SiteProbe,
     handed: Handed<'_, 'py>,
     end: Option<End<'_, 'py>>,
@@ -334,7 +314,7 @@ fn run<'py>(
     }
     let py = handed.unbound.py();
     linked.counters.hits.add(1);
-    let world = CallWorld::new(site, probe, handed, end, duration, call);
+    let world = CallWorld::new(probe, handed, end, duration, call);
     let mut host = PythonHost::new(py, &linked.linked, world);
     let outcome = catch_unwind(AssertUnwindSafe(|| {
         vm::run(linked.linked.verified(), &mut host)
@@ -348,11 +328,10 @@ fn run<'py>(
             linked.remember_error(fault.to_string());
         }
     }
-    match outcome {
-        Ok(outcome) => linked.count(outcome),
-        Err(_) => {
-            linked.counters.failed.add(1);
-            linked.give_up("the engine failed on this probe; it was taken out".to_owned());
-        }
+    if let Ok(outcome) = outcome {
+        linked.count(outcome);
+    } else {
+        linked.counters.failed.add(1);
+        linked.give_up("the engine failed on this probe; it was taken out".to_owned());
     }
 }

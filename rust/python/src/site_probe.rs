@@ -16,6 +16,8 @@ pub(crate) struct SiteProbe {
     pub(crate) origin: Arc<Origin>,
     /// Per capture and field: what the names of the function's parameters make of it.
     pub(crate) secrecy: Vec<Vec<ByParameter>>,
+    /// Which positional parameters have secret names.
+    pub(crate) secret_parameters: Vec<bool>,
 }
 
 /// What the names of the function's parameters say about a captured field.
@@ -87,11 +89,13 @@ impl SiteProbe {
             .iter()
             .map(Place::parse)
             .collect::<PyResult<Vec<_>>>()?;
+        let secret_parameters = parameters.iter().map(is_secret).collect();
         Ok(Self {
             linked,
             places,
             origin: Arc::new(origin),
             secrecy,
+            secret_parameters,
         })
     }
 }

@@ -41,6 +41,21 @@ pub fn compare(op: CompareOp, left: Scalar, right: Scalar) -> Result<bool, Probl
     })
 }
 
+/// A comparison of two integers; `None` for `in`.
+#[inline]
+#[must_use]
+pub const fn integers(op: CompareOp, a: i64, b: i64) -> Option<bool> {
+    Some(match op {
+        CompareOp::Equal => a == b,
+        CompareOp::NotEqual => a != b,
+        CompareOp::Less => a < b,
+        CompareOp::LessEqual => a <= b,
+        CompareOp::Greater => a > b,
+        CompareOp::GreaterEqual => a >= b,
+        CompareOp::In | CompareOp::NotIn => return None,
+    })
+}
+
 #[inline]
 fn order(a: Number, b: Number) -> Option<Ordering> {
     match (a, b) {

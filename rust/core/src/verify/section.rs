@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use arrayvec::ArrayVec;
+
 use super::flow::{Flow, Origin, Origins};
 use super::guards::Shape;
 use super::ready::{Ready, VerifiedProbe};
@@ -271,7 +273,8 @@ impl<'a> Walk<'a> {
     fn apply(&mut self, op: Op, stack: &mut Vec<Origin>) -> Result<(), String> {
         self.check_operands(op)?;
         let effect = op.effect();
-        let taken = stack.split_off(stack.len() - usize::from(effect.pops));
+        let below = stack.len() - usize::from(effect.pops);
+        let taken: ArrayVec<Origin, { limits::STACK }> = stack.drain(below..).collect();
         let origins = &mut self.origins;
         match (op, taken.as_slice()) {
             (Op::Constant(index), _) => {

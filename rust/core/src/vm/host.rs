@@ -107,7 +107,10 @@ pub trait Host {
         right: &Value<Self::Object>,
     ) -> Result<bool, Fault>;
 
-    /// A call of one of the language's own functions; the number of arguments was checked at compile time.
+    /// A call of one of the language's own functions; the number of arguments was checked.
+    ///
+    /// `bool`, `abs`, `int`, `float`, `min` and `max` come here only with an object among their arguments, or where
+    /// the result leaves 64 bits; the machine computes them otherwise.
     ///
     /// # Errors
     /// As CPython raises, or when it is refused or over a limit.

@@ -6,7 +6,7 @@ use super::fault::{Fault, FaultKind};
 use super::host::Host;
 use crate::bytecode::{BinaryOp, CompareOp, Function, Op, Singleton, UnaryOp};
 use crate::limits;
-use crate::value::{Computed, Problem, Value, arithmetic, compare, convert};
+use crate::value::{Computed, Problem, Value, arithmetic, compare as comparison, convert};
 use crate::verify::{Ready, VerifiedProbe};
 
 /// How one run of a probe ended.
@@ -70,143 +70,137 @@ impl<'a, H: Host> Machine<'a, H> {
     }
 
     /// Runs from the instruction it stands at to the end, or to a fault.
+    #[expect(clippy::too_many_lines, reason = "one arm for each instruction")]
     fn run(&mut self) -> Result<(), Fault> {
+        let section = self.section;
         loop {
-            let Some(&op) = self.section.ops.get(self.at) else {
+            let Some(&op) = section.ops.get(self.at) else {
                 return Err(defect());
             };
-            if op == Op::End {
-                return Ok(());
+            let mut next = self.at + 1;
+            match op {
+                Op::Constant(index) => {
+                    let value = self.host.constant(index);
+                    self.push(value)?;
+                }
+                Op::Input(slot) => {
+                    let value = self.host.input(slot)?;
+                    self.push(value)?;
+                }
+                Op::LoadVariable(scope, name) => {
+                    let value = self.host.variable(scope, name);
+                    self.push(value)?;
+                }
+                Op::StoreVariable(scope, name) => {
+                    let value = self.pop()?;
+                    self.host.set_variable(scope, name, value)?;
+                }
+                Op::Attribute(name) => {
+                    let top = self.stack.last_mut().ok_or_else(defect)?;
+                    *top = self.host.attribute(top, name)?;
+                }
+                Op::Item => {
+                    let [.., object, key] = self.stack.as_mut_slice() else {
+                        return Err(defect());
+                    };
+                    *object = self.host.item(object, key)?;
+                    self.stack.pop();
+                }
+                Op::Slice => {
+                    let [.., object, start, stop] = self.stack.as_mut_slice() else {
+                        return Err(defect());
+                    };
+                    *object = self.host.slice(object, start, stop)?;
+                    self.stack.truncate(self.stack.len() - 2);
+                }
+                Op::Unary(op) => {
+                    let top = self.stack.last_mut().ok_or_else(defect)?;
+                    *top = unary(self.host, op, top)?;
+                }
+                Op::Binary(op) => {
+                    let [.., left, right] = self.stack.as_mut_slice() else {
+                        return Err(defect());
+                    };
+                    *left = binary(self.host, op, left, right)?;
+                    self.stack.pop();
+                }
+                Op::Compare(op) => {
+                    let [.., left, right] = self.stack.as_mut_slice() else {
+                        return Err(defect());
+                    };
+                    *left = Value::Bool(compare(self.host, op, left, right)?);
+                    self.stack.pop();
+                }
+                Op::Is(singleton) => {
+                    let top = self.stack.last_mut().ok_or_else(defect)?;
+                    *top = Value::Bool(top.is(singleton));
+                }
+                Op::Truth => {
+                    let top = self.stack.last_mut().ok_or_else(defect)?;
+                    *top = Value::Bool(truth(self.host, top)?);
+                }
+                Op::Not => {
+                    let top = self.stack.last_mut().ok_or_else(defect)?;
+                    *top = Value::Bool(!truth(self.host, top)?);
+                }
+                Op::Call(function, count) => {
+                    let below = self.below(count)?;
+                    let value = call(self.host, function, &self.stack[below..])?;
+                    self.stack.truncate(below);
+                    self.push(value)?;
+                }
+                Op::JumpIfFalseOrPop(target) => {
+                    if self.keeps(false)? {
+                        next = usize::from(target);
+                    }
+                }
+                Op::JumpIfTrueOrPop(target) => {
+                    if self.keeps(true)? {
+                        next = usize::from(target);
+                    }
+                }
+                Op::Jump(target) => next = usize::from(target),
+                Op::Tuck => {
+                    let upper = self.stack.last().ok_or_else(defect)?.clone();
+                    let place = self.below(2)?;
+                    self.stack.try_insert(place, upper).map_err(|_| defect())?;
+                }
+                Op::Nip => {
+                    let upper = self.pop()?;
+                    *self.stack.last_mut().ok_or_else(defect)? = upper;
+                }
+                Op::Capture(index, count) => {
+                    let below = self.below(count)?;
+                    self.host.capture(index, &self.stack[below..])?;
+                    self.stack.truncate(below);
+                }
+                Op::End => return Ok(()),
+                // The verifier takes markers out.
+                Op::Field(_) | Op::FieldEnd | Op::Statement(_) => return Err(defect()),
             }
-            self.at = self.step(op)?;
+            self.at = next;
         }
     }
 
-    /// Runs one instruction and gives the next one.
     #[inline]
-    fn step(&mut self, op: Op) -> Result<usize, Fault> {
-        match op {
-            Op::Constant(index) => {
-                let value = self.host.constant(index);
-                self.push(value)?;
-            }
-            Op::Input(slot) => {
-                let value = self.host.input(slot)?;
-                self.push(value)?;
-            }
-            Op::LoadVariable(scope, name) => {
-                let value = self.host.variable(scope, name);
-                self.push(value)?;
-            }
-            Op::StoreVariable(scope, name) => {
-                let value = self.pop()?;
-                self.host.set_variable(scope, name, value)?;
-            }
-            Op::Attribute(name) => {
-                let object = self.pop()?;
-                let value = self.host.attribute(&object, name)?;
-                self.push(value)?;
-            }
-            Op::Item => {
-                let (object, key) = self.pop_two()?;
-                let value = self.host.item(&object, &key)?;
-                self.push(value)?;
-            }
-            Op::Slice => {
-                let (start, stop) = self.pop_two()?;
-                let object = self.pop()?;
-                let value = self.host.slice(&object, &start, &stop)?;
-                self.push(value)?;
-            }
-            Op::Unary(op) => self.unary(op)?,
-            Op::Binary(op) => self.binary(op)?,
-            Op::Compare(op) => self.compare(op)?,
-            Op::Is(singleton) => {
-                let value = self.pop()?;
-                self.push(Value::Bool(value.is(singleton)))?;
-            }
-            Op::Truth => {
-                let value = self.pop()?;
-                let truth = self.truth(&value)?;
-                self.push(Value::Bool(truth))?;
-            }
-            Op::Not => {
-                let value = self.pop()?;
-                let truth = self.truth(&value)?;
-                self.push(Value::Bool(!truth))?;
-            }
-            Op::Call(function, count) => self.call(function, count)?,
-            Op::JumpIfFalseOrPop(target) => return self.jump_if(false, target),
-            Op::JumpIfTrueOrPop(target) => return self.jump_if(true, target),
-            Op::Jump(target) => return Ok(usize::from(target)),
-            Op::Tuck => {
-                let (a, b) = self.pop_two()?;
-                self.push(b.clone())?;
-                self.push(a)?;
-                self.push(b)?;
-            }
-            Op::Nip => {
-                let (_, b) = self.pop_two()?;
-                self.push(b)?;
-            }
-            Op::Capture(index, count) => {
-                let below = self.below(count)?;
-                self.host.capture(index, &self.stack[below..])?;
-                self.stack.truncate(below);
-            }
-            // The verifier takes markers out, and the end is met before.
-            Op::Field(_) | Op::FieldEnd | Op::Statement(_) | Op::End => return Err(defect()),
+    fn push(&mut self, value: Held<H>) -> Result<(), Fault> {
+        self.stack.try_push(value).map_err(|_| defect())
+    }
+
+    #[inline]
+    fn pop(&mut self) -> Result<Held<H>, Fault> {
+        self.stack.pop().ok_or_else(defect)
+    }
+
+    /// Whether the truth of the top is `wanted`; if not, the top is dropped.
+    #[inline]
+    fn keeps(&mut self, wanted: bool) -> Result<bool, Fault> {
+        let top = self.stack.last().ok_or_else(defect)?;
+        let keeps = truth(self.host, top)? == wanted;
+        if !keeps {
+            self.stack.pop();
         }
-        Ok(self.at + 1)
-    }
-
-    #[inline]
-    fn unary(&mut self, op: UnaryOp) -> Result<(), Fault> {
-        let operand = self.pop()?;
-        let known = operand.scalar().map(|a| arithmetic::unary(op, a));
-        let value = match computed(known)? {
-            Some(value) => value,
-            None => self.host.unary(op, &operand)?,
-        };
-        self.push(value)
-    }
-
-    #[inline]
-    fn binary(&mut self, op: BinaryOp) -> Result<(), Fault> {
-        let (left, right) = self.pop_two()?;
-        let known = left.scalar().zip(right.scalar());
-        let value = match computed(known.map(|(a, b)| arithmetic::binary(op, a, b)))? {
-            Some(value) => value,
-            None => self.host.binary(op, &left, &right)?,
-        };
-        self.push(value)
-    }
-
-    #[inline]
-    fn compare(&mut self, op: CompareOp) -> Result<(), Fault> {
-        let (left, right) = self.pop_two()?;
-        let result = match left.scalar().zip(right.scalar()) {
-            Some((a, b)) => compare::compare(op, a, b).map_err(Fault::from)?,
-            None => self.host.compare(op, &left, &right)?,
-        };
-        self.push(Value::Bool(result))
-    }
-
-    #[inline]
-    fn call(&mut self, function: Function, count: u8) -> Result<(), Fault> {
-        let below = self.below(count)?;
-        let arguments = &self.stack[below..];
-        let known = if convert::knows(function) {
-            known_call(function, arguments)
-        } else {
-            None
-        };
-        let value = match computed(known)? {
-            Some(value) => value,
-            None => self.host.call(function, arguments)?,
-        };
-        self.stack.truncate(below);
-        self.push(value)
+        Ok(keeps)
     }
 
     /// The depth of the stack below the uppermost `count` values.
@@ -215,40 +209,6 @@ impl<'a, H: Host> Machine<'a, H> {
             .len()
             .checked_sub(usize::from(count))
             .ok_or_else(defect)
-    }
-
-    fn push(&mut self, value: Held<H>) -> Result<(), Fault> {
-        self.stack.try_push(value).map_err(|_| defect())
-    }
-
-    fn pop(&mut self) -> Result<Held<H>, Fault> {
-        self.stack.pop().ok_or_else(defect)
-    }
-
-    /// The two values on top, the lower one first.
-    fn pop_two(&mut self) -> Result<(Held<H>, Held<H>), Fault> {
-        let upper = self.pop()?;
-        Ok((self.pop()?, upper))
-    }
-
-    fn truth(&mut self, value: &Held<H>) -> Result<bool, Fault> {
-        match value {
-            Value::Object(object) => self.host.truth(object),
-            Value::None => Ok(false),
-            Value::Bool(truth) => Ok(*truth),
-            Value::Int(value) => Ok(*value != 0),
-            Value::Float(value) => Ok(*value != 0.0),
-        }
-    }
-
-    /// Goes to `target` if the truth of the top is `wanted`, else drops it.
-    fn jump_if(&mut self, wanted: bool, target: u16) -> Result<usize, Fault> {
-        let top = self.pop()?;
-        if self.truth(&top)? == wanted {
-            self.push(top)?;
-            return Ok(usize::from(target));
-        }
-        Ok(self.at + 1)
     }
 
     /// Reports a fault of the instruction that it stands at.
@@ -275,6 +235,75 @@ impl<'a, H: Host> Machine<'a, H> {
         self.at = usize::from(guard.end);
         true
     }
+}
+
+#[inline]
+fn truth<H: Host>(host: &mut H, value: &Held<H>) -> Result<bool, Fault> {
+    match value {
+        Value::Object(object) => host.truth(object),
+        Value::None => Ok(false),
+        Value::Bool(truth) => Ok(*truth),
+        Value::Int(value) => Ok(*value != 0),
+        Value::Float(value) => Ok(*value != 0.0),
+    }
+}
+
+#[inline]
+fn unary<H: Host>(host: &mut H, op: UnaryOp, operand: &Held<H>) -> Result<Held<H>, Fault> {
+    let known = operand
+        .scalar()
+        .map(|operand| arithmetic::unary(op, operand));
+    match computed(known)? {
+        Some(value) => Ok(value),
+        None => host.unary(op, operand),
+    }
+}
+
+#[inline]
+fn binary<H: Host>(
+    host: &mut H,
+    op: BinaryOp,
+    left: &Held<H>,
+    right: &Held<H>,
+) -> Result<Held<H>, Fault> {
+    let known = left.scalar().zip(right.scalar());
+    match computed(known.map(|(a, b)| arithmetic::binary(op, a, b)))? {
+        Some(value) => Ok(value),
+        None => host.binary(op, left, right),
+    }
+}
+
+#[inline]
+fn compare<H: Host>(
+    host: &mut H,
+    op: CompareOp,
+    left: &Held<H>,
+    right: &Held<H>,
+) -> Result<bool, Fault> {
+    // The commonest case by far, and the one for which the general way costs the most.
+    if let (Value::Int(a), Value::Int(b)) = (left, right)
+        && let Some(result) = comparison::integers(op, *a, *b)
+    {
+        return Ok(result);
+    }
+    match (left.scalar(), right.scalar()) {
+        (Some(a), Some(b)) => comparison::compare(op, a, b).map_err(Fault::from),
+        _ => host.compare(op, left, right),
+    }
+}
+
+#[inline]
+fn call<H: Host>(
+    host: &mut H,
+    function: Function,
+    arguments: &[Held<H>],
+) -> Result<Held<H>, Fault> {
+    if convert::knows(function)
+        && let Some(value) = computed(known_call(function, arguments))?
+    {
+        return Ok(value);
+    }
+    host.call(function, arguments)
 }
 
 /// The value of a computation that needs no host; `None` if there was none, or its result is only the host's.

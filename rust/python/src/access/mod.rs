@@ -32,6 +32,7 @@ pub(crate) use names::{name_of, names, type_name};
 pub(crate) use part::{
     bits, byte_head, complex_text, head as string_head, int_digits, string_size, surrogates_passed,
 };
+pub(crate) use refusal::put_back_interrupt;
 pub(crate) use shape::{Family, Shape, shape_of};
 pub(crate) use slots::{Kind, kind_of};
 pub(crate) use storage::{

@@ -2,9 +2,10 @@
 
 use hogtrace_core::vm::{Fault, FaultKind};
 use pyo3::exceptions::{
-    PyArithmeticError, PyAttributeError, PyLookupError, PyMemoryError, PyOverflowError,
-    PyRecursionError, PyTypeError, PyValueError,
+    PyArithmeticError, PyAttributeError, PyKeyboardInterrupt, PyLookupError, PyMemoryError,
+    PyOverflowError, PyRecursionError, PyTypeError, PyValueError,
 };
+use pyo3::ffi;
 use pyo3::prelude::*;
 use pyo3::types::{PyString, PyType};
 
@@ -228,8 +229,17 @@ pub(super) fn settle<'py, T>(
     }
 }
 
+/// An interrupt that came while Python code ran for a probe is the application's: it comes again as soon as that goes on.
+pub(crate) fn put_back_interrupt(py: Python<'_>, error: &PyErr) {
+    if error.is_instance_of::<PyKeyboardInterrupt>(py) {
+        // SAFETY: only notes that a signal came.
+        unsafe { ffi::PyErr_SetInterrupt() };
+    }
+}
+
 /// An exception as a fault, in CPython's words where they are plain.
 pub(super) fn fault_of(py: Python<'_>, error: &PyErr) -> Fault {
+    put_back_interrupt(py, error);
     let value = error.value(py);
     let is = |class: Bound<'_, PyType>| kind_of(value).derives_from(Kind::from_type(&class));
     let kind = if is(py.get_type::<PyAttributeError>()) {

@@ -49,8 +49,11 @@ pub(crate) enum Family {
 /// An object's family, its type, and the built-in type that stands for the family.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Shape<'a> {
+    /// What it is at bottom.
     pub(crate) family: Family,
+    /// Its own type.
     pub(crate) kind: Kind<'a>,
+    /// The built-in type whose code is known; `object` where there is none.
     pub(crate) base: Kind<'a>,
 }
 

@@ -18,6 +18,14 @@ pub(super) struct Buffer {
 }
 
 impl Buffer {
+    /// An empty buffer with room for a copy of the usual size.
+    pub(super) fn with_room() -> Self {
+        const USUAL: usize = 256;
+        let mut buffer = Self::default();
+        buffer.failed = buffer.bytes.try_reserve(USUAL).is_err();
+        buffer
+    }
+
     /// Its size so far.
     pub(super) const fn len(&self) -> usize {
         self.bytes.len()

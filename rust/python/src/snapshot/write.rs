@@ -44,7 +44,7 @@ pub(crate) struct Writer<'r> {
 impl<'r> Writer<'r> {
     /// Begins a copy; without `redaction` nothing is redacted.
     pub(crate) fn new(limits: Limits, redaction: Option<&'r Redaction>) -> Self {
-        let mut buffer = Buffer::default();
+        let mut buffer = Buffer::with_room();
         let record = buffer.open(Tag::Record);
         let redaction = redaction.filter(|redaction| redaction.enabled());
         Self {
@@ -60,15 +60,13 @@ impl<'r> Writer<'r> {
         }
     }
 
-    /// Begins a field; exactly one value follows. It becomes `[redacted]` if it is `secret` or its name is, unless
-    /// nothing is redacted at all.
+    /// Begins a field; exactly one value follows. It becomes `[redacted]` if it is `secret`, unless nothing is redacted
+    /// at all. The caller knows whether the field's own name is secret: it does not change from one copy to the next.
     pub(crate) fn field(&mut self, name: &str, secret: bool) {
         self.fields += 1;
         self.plain &= !name.starts_with('$');
         self.buffer.string(name);
-        self.secret = self
-            .redaction
-            .is_some_and(|redaction| secret || redaction.is_secret(name));
+        self.secret = secret && self.redaction.is_some();
     }
 
     /// Whether the field's value may be shown; writes the substitute if not.
