@@ -66,9 +66,10 @@ bench: setup ## what a probe costs, side by side with a hand-written decorator
 
 fuzz: ## fuzz the compiler and the verifier, FUZZ_SECONDS each (needs nightly Rust and cargo-fuzz)
 	@command -v cargo-fuzz >/dev/null || { echo "cargo-fuzz is missing: cargo install cargo-fuzz"; exit 1; }
-	cd rust && for target in $$(cargo +nightly fuzz list); do \
-		mkdir -p fuzz/corpus/$$target && \
-		cargo +nightly fuzz run $$target fuzz/corpus/$$target fuzz/seeds/$$target -- -max_total_time=$(FUZZ_SECONDS) || exit 1; done
+	for target in $$(cargo +nightly fuzz list --fuzz-dir rust/fuzz); do \
+		mkdir -p rust/fuzz/corpus/$$target && \
+		cargo +nightly fuzz run --fuzz-dir rust/fuzz $$target rust/fuzz/corpus/$$target rust/fuzz/seeds/$$target -- \
+			-max_total_time=$(FUZZ_SECONDS) || exit 1; done
 
 clean: ## remove what was built
 	rm -rf target $(VENV) rust/fuzz/target hogtrace/*.so
