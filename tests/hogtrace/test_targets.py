@@ -12,7 +12,7 @@ from hogtrace.targets import Found, Target
 
 MODELS = """
 import functools
-from .helpers import helper, traced
+from .tools import imported, traced
 
 touched = []
 
@@ -144,11 +144,11 @@ class Trap:
 trap = Trap()
 touched.clear()
 """
-HELPERS = """
+TOOLS = """
 import functools
 
 
-def helper():
+def imported():
     return 1
 
 
@@ -170,12 +170,12 @@ def create_two():
 
 @pytest.fixture
 def shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[ModuleType]:
-    """Make a package `shopping` with modules `models`, `helpers` and, not imported, `late`."""
+    """Make a package `shopping` with modules `models`, `tools` and, not imported, `late`."""
     package = tmp_path / "shopping"
     package.mkdir()
     (package / "__init__.py").write_text("def top():\n    return 1\n")
     (package / "models.py").write_text(MODELS)
-    (package / "helpers.py").write_text(HELPERS)
+    (package / "tools.py").write_text(TOOLS)
     (package / "late.py").write_text("def create_late():\n    pass\n")
     monkeypatch.syspath_prepend(tmp_path)
     yield importlib.import_module("shopping.models")
@@ -249,7 +249,7 @@ def test_what_is_no_target_is_an_error(text: str) -> None:
         ("half", lambda m: m.place),
         ("dispatched", lambda m: m.dispatched.__wrapped__),
         ("bound", lambda m: m.Order.place),
-        ("helper", lambda m: m.helper),
+        ("imported", lambda m: m.imported),
     ],
 )
 def test_a_name_leads_to_the_function_whose_code_runs(
@@ -414,10 +414,10 @@ def test_a_star_selects_the_methods_of_a_class() -> None:
 def test_a_star_in_the_middle_and_in_a_name() -> None:
     """A star matches inside one segment."""
     assert names(find("shopping.*.create_*")) == [
-        "shopping.helpers.create_one",
-        "shopping.helpers.create_two",
+        "shopping.tools.create_one",
+        "shopping.tools.create_two",
     ]
-    assert names(find("shopping.*s.create_t*")) == ["shopping.helpers.create_two"]
+    assert names(find("shopping.*s.create_t*")) == ["shopping.tools.create_two"]
     assert names(find("shop*.models.*.price")) == []
     assert names(find("shop*.models.*.*.price")) == ["shopping.models.Order.Line.price"]
 
@@ -428,7 +428,7 @@ def test_two_stars_select_everything_below() -> None:
     everything = names(find("shopping.**"))
     assert "shopping.top" in everything
     assert "shopping.models.Order.Line.price" in everything
-    assert "shopping.helpers.create_one" in everything
+    assert "shopping.tools.create_one" in everything
     assert names(find("shopping.**.price")) == ["shopping.models.Order.Line.price"]
     assert names(find("shopping.**.top")) == ["shopping.top"]
     assert len(everything) == len(set(everything))
