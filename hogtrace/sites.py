@@ -8,7 +8,7 @@ back when the last probe goes. One lock guards it, which is never taken while a 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import CodeType, FunctionType
 from typing import TYPE_CHECKING
 
@@ -95,7 +95,8 @@ def _change(function: FunctionType, name: str, change: Callable[[_Probes], _Prob
             keep=binding.keep,
             loads=(len(binding.plan.entry), len(binding.plan.exit)),
         )
-        code = weave(original, site, binding.plan)
+        # Without a probe at the entry or something to remember, the site itself is every call's token.
+        code = weave(original, site, replace(binding.plan, enters=site.enters))
         swap_code(function, code)
         woven = WovenFunction(name, original, code, probes, binding.kept_names)
         _state.woven[function] = woven

@@ -61,10 +61,13 @@ class Plan:
     closure variables. At entry the hook gets None for no slot, the value itself for one, a tuple for more. At
     exit it gets a tuple whenever there is a slot, the result before it when the function returns. A slot
     without a value gives the hook object itself.
+
+    With `enters` false nothing is called at entry, and the hook object is every call's token; then `entry` is empty.
     """
 
     entry: tuple[int, ...]
     exit: tuple[int, ...]
+    enters: bool = True
 
 
 def weave(code: CodeType, hook: object, plan: Plan) -> CodeType:
@@ -72,12 +75,15 @@ def weave(code: CodeType, hook: object, plan: Plan) -> CodeType:
 
     `code` may be woven already: the new hook then begins before and ends after the other. Raises `WeaveError`
     for code that is not a function's or has no shape that a CPython compiler gives, and on a version of
-    CPython that the weaver does not know; `ValueError` for a slot that the code does not have.
+    CPython that the weaver does not know; `ValueError` for a slot that the code does not have, and for a plan that
+    loads values at an entry that it does not make.
     """
     if VERSION is None:
         raise WeaveError(f"functions cannot be probed on {sys.implementation.name} {sys.version.split()[0]}")
     if ~code.co_flags & (CO_OPTIMIZED | CO_NEWLOCALS):
         raise WeaveError("the code is a module's or a class's body, not a function's")
+    if plan.entry and not plan.enters:
+        raise ValueError("the plan loads values at the entry, and enters nothing")
     slots = range(len(layout.slot_names(code)))
     for slot in plan.entry + plan.exit:
         if slot not in slots:
@@ -233,7 +239,9 @@ class _Splice:
     # What is inserted
 
     def _enter(self) -> _Sequence:
-        """`token = hook[values]`."""
+        """`token = hook[values]`, or `token = hook`."""
+        if not self.plan.enters:
+            return _Sequence(encode("LOAD_CONST", self.hook), ())
         return self._sequence(
             [encode("LOAD_CONST", self.hook)],
             self.plan.entry,

@@ -43,8 +43,9 @@ def compiled(path: Path) -> CodeType | None:
 
 
 def plans(code: CodeType) -> Iterator[Plan]:
-    """Give a plan without loads, and one that loads everything."""
+    """Give a plan without loads, one that enters nothing, and one that loads everything."""
     yield Plan((), ())
+    yield Plan((), (), enters=False)
     yield Plan(tuple(all_slots(code)), tuple(all_slots(code)))
 
 

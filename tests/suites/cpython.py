@@ -178,7 +178,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog=f"python -m {__spec__.name}", description=str(__doc__).partition("\n")[0])
     parser.add_argument("tests", nargs="*", metavar="TEST", help="modules of tests, such as test_json")
     parser.add_argument("--wide", action="store_true", help="run much of the library's tests too")
-    parser.add_argument("--loads", choices=("none", "parameters", "all"), default="parameters")
+    parser.add_argument("--loads", choices=("none", "token", "parameters", "all"), default="parameters")
     parser.add_argument("--hook", choices=("quiet", "engine"), default="quiet")
     parser.add_argument("--jobs", type=int, default=1)
     parser.add_argument("--keep", type=Path, help="a directory for logs and results")

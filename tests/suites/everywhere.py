@@ -63,6 +63,8 @@ class Weaver:
         match self._loads:
             case "none":
                 return Plan((), ())
+            case "token":
+                return Plan((), (), enters=False)
             case "parameters":
                 return Plan(tuple(range(parameters)), tuple(range(parameters)))
             case "all":

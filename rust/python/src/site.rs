@@ -106,6 +106,12 @@ impl Site {
         })
     }
 
+    /// Whether its entry hook has anything to do; if not, the site itself is the token of every call.
+    #[getter]
+    fn enters(&self) -> bool {
+        !self.entry.is_empty() || self.has_calls
+    }
+
     /// The hook of entry: gives the token of the call.
     fn __getitem__<'py>(slf: &Bound<'py, Self>, values: &Bound<'py, PyAny>) -> Bound<'py, PyAny> {
         enter(slf, values)
@@ -176,9 +182,6 @@ impl Call {
 
 fn enter<'py>(site: &Bound<'py, Site>, values: &Bound<'py, PyAny>) -> Bound<'py, PyAny> {
     let this = site.get();
-    if this.entry.is_empty() && !this.has_calls {
-        return site.clone().into_any();
-    }
     let Some(_in_hook) = InHook::enter() else {
         skip(&this.entry);
         return site.clone().into_any();

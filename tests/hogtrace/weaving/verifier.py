@@ -175,9 +175,12 @@ class _Proof:
             assert over.target == self.new[self.at].start
 
     def _enter(self) -> None:
-        start = self._next("LOAD_CONST").start
-        self.at -= 1
-        assert self.woven.co_consts[self._next("LOAD_CONST").argument] is self.hook
+        token = self._next("LOAD_CONST")
+        assert self.woven.co_consts[token.argument] is self.hook
+        start = token.start
+        if not self.plan.enters:
+            self.entry = (start, token.end)
+            return
         for position, slot in enumerate(self.plan.entry):
             self._load(slot, 1 + position, at_exit=False)
         if not self.plan.entry:
