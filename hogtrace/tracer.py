@@ -252,7 +252,7 @@ class Tracer:
             probe.functions.add(function)
             probe.state = "installed"
             if kept and probe.linked.point == "exit":
-                probe.reason = f"{name}: {', '.join(kept)} kept alive until the call ends, because an exit probe reads it"
+                probe.reason = f"{name}: {', '.join(kept)} kept alive until the call ends, for an exit probe"
 
     def _remove(self, probe: _Installed) -> None:
         # First of all silence it: frames that are running keep the woven code to their end.
