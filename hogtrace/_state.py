@@ -85,9 +85,9 @@ def _after_fork_in_parent() -> None:
 def _after_fork_in_child() -> None:
     global lock, sharing
     # A thread that is not here any more may have held them.
-    if not lock._is_owned():  # type: ignore[attr-defined]
+    if not lock._is_owned():  # type: ignore[attr-defined]  # the standard library's, untold to type checkers
         lock = threading.RLock()
-    if not sharing._is_owned():  # type: ignore[attr-defined]
+    if not sharing._is_owned():  # type: ignore[attr-defined]  # the same
         sharing = threading.RLock()
     for pipeline in _alive():
         pipeline.start_anew()

@@ -354,7 +354,7 @@ def _parse_text(text: str, where: str) -> str:  # noqa: ARG001 - one of the pars
     return text.strip()
 
 
-def _parse_list(text: str, where: str) -> list[str]:  # noqa: ARG001
+def _parse_list(text: str, where: str) -> list[str]:  # noqa: ARG001 - the same
     return [part for piece in text.split(",") if (part := piece.strip())]
 
 

@@ -128,11 +128,11 @@ _COLUMNS = ("state", "sites", "hits", "fired", "captured", "errors", "probe")
 
 
 def _table(probes: Sequence[ProbeStatus]) -> list[str]:
-    rows = [_COLUMNS]
+    rows: list[tuple[str, ...]] = [_COLUMNS]
     for probe in probes:
         name = f"{probe.target}:{probe.point}"
         counts = (probe.sites, probe.hits, probe.fired, probe.captured, probe.errors)
-        rows.append((probe.state, *map(str, counts), f"{name}  {probe.program}"))  # type: ignore[arg-type]
+        rows.append((probe.state, *map(str, counts), f"{name}  {probe.program}"))
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     return [
         "  ".join(

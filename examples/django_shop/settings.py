@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-SECRET_KEY = "an example's, not a secret"  # noqa: S105
+SECRET_KEY = "an example's, not a secret"  # noqa: S105 - it says so
 ALLOWED_HOSTS = ["127.0.0.1", "localhost"]
 ROOT_URLCONF = "shop"
 USE_TZ = True

@@ -78,7 +78,7 @@ class TestFields:
         event.request["method"] = "POST"
         assert event == made()
         with pytest.raises(AttributeError):
-            event.id = "other"  # type: ignore[misc]
+            event.id = "other"  # type: ignore[misc]  # what must fail
 
     def test_an_event_of_a_probe(self) -> None:
         """An event that a probe makes tells when, where and in what process it happened."""

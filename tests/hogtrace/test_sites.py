@@ -107,6 +107,27 @@ def test_a_pickled_function_is_found_by_name(queue: EventQueue) -> None:
     sites.detach(double, [probe])
 
 
+@pytest.mark.parametrize(
+    ("probe", "enters"),
+    [
+        ("exit { capture(retval); }", False),
+        ("exit { capture(x, exception); }", False),
+        ("exit { capture(duration); }", True),
+        ("exit { capture($call.x); }", True),
+        ("entry { }", True),
+    ],
+)
+def test_entry_is_hooked_only_where_it_is_needed(queue: EventQueue, probe: str, enters: bool) -> None:
+    """A function with exit probes alone calls nothing at its entry, unless something must be remembered."""
+    linked_probe = linked(queue, f"fn:m.f:{probe}")
+    code = sites.attach(double, "m.double", [linked_probe]).code
+    (site,) = [constant for constant in code.co_consts if type(constant) is Site]
+    assert site.enters is enters
+    assert double(4) == 8
+    sites.detach(double, [linked_probe])
+    assert linked_probe.hits == 1
+
+
 def test_inert_site_makes_no_token_of_its_own() -> None:
     """A hook without probes is its own token."""
     site = inert_site()

@@ -8,7 +8,7 @@ import sys
 import threading
 import traceback
 import weakref
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from types import FunctionType
 from typing import Any
@@ -335,6 +335,27 @@ def test_a_failing_predicate_is_not_fired(bench: Bench) -> None:
     assert (leave.hits, leave.fired, leave.not_passed, leave.failed) == (2, 0, 0, 2)
     status = bench.tracer.status()
     assert status.captured == status.exported + status.queued + sum(status.dropped.values()) == 1
+
+
+def test_probes_on_what_the_exporter_calls_do_not_feed_themselves() -> None:
+    """Hits on the exporter's own thread are skipped and counted, and the probe's accounts balance."""
+
+    class Selling:
+        def export(self, events: Sequence[hogtrace.CaptureEvent]) -> None:
+            shop.place("tea")
+
+        def close(self) -> None:
+            pass
+
+    program = hogtrace.compile(f"fn:{SHOP}.place:entry / count > 0 / {{ capture(order); }}")
+    with Tracer(exporter=Selling()) as tracer:
+        tracer.install(program)
+        shop.place("milk")
+        assert tracer.flush()
+        (probe,) = tracer.status().probes
+        assert tracer.status().captured == 1
+    assert (probe.hits, probe.fired, probe.skipped) == (2, 1, 1)
+    assert probe.hits == probe.fired + probe.not_passed + probe.failed + probe.skipped
 
 
 def test_missing_argument_is_named(bench: Bench) -> None:

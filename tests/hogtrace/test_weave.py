@@ -630,6 +630,26 @@ def test_a_slot_that_is_not_there_is_an_error(plan: Plan) -> None:
         weave(f.__code__, Quiet(), plan)
 
 
+def test_loads_at_an_entry_that_is_not_made_are_an_error() -> None:
+    """A plan that enters nothing has nobody to hand values to."""
+    with pytest.raises(ValueError, match="enters nothing"):
+        weave((lambda a: a).__code__, Quiet(), Plan((0,), (), enters=False))
+
+
+def test_without_an_entry_the_hook_is_the_token() -> None:
+    """Nothing is called when the body begins; the end is still told, by return and by exception."""
+    hook = Recorder()
+
+    def f(fails: bool) -> int:
+        return 1 // (not fails)
+
+    f.__code__ = weave(f.__code__, hook, Plan((), (0,), enters=False))
+    assert f(False) == 1
+    with pytest.raises(ZeroDivisionError):
+        f(True)
+    assert [event[:2] for event in hook.events] == [("return", (1, False)), ("unwind", (True,))]
+
+
 def test_rebinds_names_parameters_that_the_body_changes() -> None:
     """Assigned, augmented, deleted, loop targets, from inside; and not those that are only read."""
 
