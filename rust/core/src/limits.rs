@@ -33,5 +33,6 @@ pub const PROGRAM_BYTES: usize = 16 * 1024 * 1024;
 /// Diagnostics in one report; the rest is not looked for.
 pub const DIAGNOSTICS: usize = 100;
 
-/// Steps that the verifier takes to follow where the captured values of one program come from.
-pub const FLOW_STEPS: usize = 1 << 24;
+/// Steps that the verifier takes to follow where the values come from that one program captures and stores: more than
+/// any source within the limits needs.
+pub const FLOW_STEPS: usize = 1 << 22;

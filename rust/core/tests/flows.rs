@@ -1,14 +1,11 @@
 //! What the verifier finds out about code that it accepts: what fields are read through, and which scopes are in use.
 
-use hogtrace_core::bytecode::{Constant, Input};
+use hogtrace_core::bytecode::{Constant, Input, Program};
 use hogtrace_core::compile;
-use hogtrace_core::verify::Flow;
+use hogtrace_core::verify::{Flow, Store};
 
-/// The flows of the fields of `capture(…)` as texts: names, keys and inputs.
-fn flows(fields: &str) -> Vec<String> {
-    let source = format!("fn:m.f:exit {{ capture({fields}); }}");
-    let verified = compile(&source, "test").unwrap_or_else(|errors| panic!("{errors}"));
-    let program = verified.program();
+/// A flow as a text: names, keys, inputs and variables, `[…]` where a key is computed, `~` where the value is derived.
+fn text(program: &Program, flow: &Flow) -> String {
     let name = |&index: &u16| program.names[usize::from(index)].clone();
     let key = |&index: &u16| match &program.constants[usize::from(index)] {
         Constant::Str(text) => format!("{text:?}"),
@@ -19,35 +16,76 @@ fn flows(fields: &str) -> Vec<String> {
         Input::Arg(number) => format!("<arg{number}>"),
         other => format!("<{other:?}>"),
     };
-    let text = |flow: &Flow| {
-        let mut parts: Vec<String> = flow.names.iter().map(name).collect();
-        parts.extend(flow.keys.iter().map(key));
-        parts.extend(flow.inputs.iter().map(input));
-        parts.join(" ")
+    let mut parts: Vec<String> = flow.names.iter().map(name).collect();
+    parts.extend(flow.keys.iter().map(key));
+    parts.extend(flow.inputs.iter().map(input));
+    parts.extend(
+        flow.variables
+            .iter()
+            .map(|(scope, index)| format!("{scope}.{}", name(index))),
+    );
+    parts.extend(flow.computed_key.then(|| "[…]".to_owned()));
+    parts.extend(flow.derived.then(|| "~".to_owned()));
+    parts.join(" ")
+}
+
+/// The flows of the fields of `capture(…)`.
+fn flows(fields: &str) -> Vec<String> {
+    let source = format!("fn:m.f:exit {{ capture({fields}); }}");
+    let verified = compile(&source, "test").unwrap_or_else(|errors| panic!("{errors}"));
+    let flows = &verified.probes()[0].flows()[0];
+    flows
+        .iter()
+        .map(|flow| text(verified.program(), flow))
+        .collect()
+}
+
+/// The variables that `statements` set, and their flows.
+fn stores(statements: &str) -> Vec<String> {
+    let source = format!("fn:m.f:exit {{ {statements} }}");
+    let verified = compile(&source, "test").unwrap_or_else(|errors| panic!("{errors}"));
+    let program = verified.program();
+    let told = |store: &Store| {
+        let name = &program.names[usize::from(store.name)];
+        format!("{}.{name} = {}", store.scope, text(program, &store.flow))
     };
-    verified.probes()[0].flows()[0].iter().map(text).collect()
+    verified.probes()[0].stores().iter().map(told).collect()
 }
 
 #[test]
 fn flows_tell_what_a_field_was_read_through() {
     for (field, flow) in [
-        ("arg0.user.name", "user name <arg0>"),
-        ("arg0[\"k\"]", "\"k\" <arg0>"),
-        ("args[0]", "<Args>"),
-        ("args[1:n]", "n <Args> <n>"),
+        ("arg0.user.name", "user name <arg0> ~"),
+        ("arg0[\"k\"]", "\"k\" <arg0> ~"),
+        ("arg0[3]", "<arg0> ~"),
+        ("args[0]", "<Args> ~"),
+        ("args[1:n]", "n <Args> <n> ~"),
+        ("\"text\"[1:]", "~"),
         ("total", "total <total>"),
-        ("$req.token", "token"),
-        ("$call.a.b", "a b"),
+        ("$req.token", "token $req.token"),
+        ("$call.a.b", "a b $call.a ~"),
         ("\"text\"", ""),
-        ("\"text\" + arg0", "<arg0>"),
-        ("arg0[\"pass\" + \"word\"]", "\"pass\" \"word\" <arg0>"),
-        ("arg0[lower($req.x)][\"y\"]", "x \"y\" <arg0>"),
-        ("arg0 + arg1.b", "b <arg0> <arg1>"),
-        ("-arg0.a", "a <arg0>"),
-        ("str(arg0.a)", "a <arg0>"),
-        ("min(arg0, arg1, c)", "c <arg0> <arg1> <c>"),
-        ("round(arg0.a, 2)", "a <arg0>"),
-        ("lower(retval)", "<Retval>"),
+        ("\"text\" + arg0", "<arg0> ~"),
+        (
+            "arg0[\"pass\" + \"word\"]",
+            "\"pass\" \"word\" <arg0> […] ~",
+        ),
+        (
+            "arg0[lower($req.x)][\"y\"]",
+            "x \"y\" <arg0> $req.x […] ~",
+        ),
+        ("arg0[arg1]", "<arg0> <arg1> […] ~"),
+        ("arg0[len(arg1)]", "<arg0> […] ~"),
+        ("arg0[-arg1]", "<arg0> <arg1> […] ~"),
+        ("arg0[type(arg1)].x", "x <arg0> […] ~"),
+        ("locals[$call.k]", "k <Locals> $call.k […] ~"),
+        ("1 in arg0[arg1]", ""),
+        ("arg0 + arg1.b", "b <arg0> <arg1> ~"),
+        ("-arg0.a", "a <arg0> ~"),
+        ("str(arg0.a)", "a <arg0> ~"),
+        ("min(arg0, arg1, c)", "c <arg0> <arg1> <c> ~"),
+        ("round(arg0.a, 2)", "a <arg0> ~"),
+        ("lower(retval)", "<Retval> ~"),
         ("len(arg0.a)", ""),
         ("type(arg0)", ""),
         ("bool(arg0)", ""),
@@ -58,11 +96,29 @@ fn flows_tell_what_a_field_was_read_through() {
         ("not arg0", ""),
         ("arg0 and arg1", ""),
         ("1 < arg0.a < 3", ""),
-        ("timestamp() - $req.start", "start"),
+        ("timestamp() - $req.start", "start $req.start ~"),
     ] {
         assert_eq!(flows(&format!("x={field}")), [flow], "{field}");
     }
-    assert_eq!(flows("arg0.a, b=1, c=arg1"), ["a <arg0>", "", "<arg1>"]);
+    assert_eq!(flows("arg0.a, b=1, c=arg1"), ["a <arg0> ~", "", "<arg1>"]);
+}
+
+#[test]
+fn flows_of_stores_are_those_of_all_values_of_the_variable() {
+    assert_eq!(
+        stores("$req.x = arg0.password; $req.y = $req.x; $call.x = 1; $req.x = \"p:\" + b;"),
+        [
+            "$req.x = password b <arg0> <b> ~",
+            "$req.y = x $req.x",
+            "$call.x = ",
+        ]
+    );
+    assert_eq!(
+        stores("$req.x = arg0[$req.k];"),
+        ["$req.x = k <arg0> $req.k […] ~"]
+    );
+    assert_eq!(stores("$req.x = arg0.a == 1 or arg1;"), ["$req.x = "]);
+    assert!(stores("capture($req.x);").is_empty());
 }
 
 #[test]

@@ -1,11 +1,11 @@
-//! Where the values of captured fields come from, followed through the code by the verifier.
+//! Where the values of captured fields and of variables come from, followed through the code by the verifier.
 //!
-//! Each value on the abstract stack is a node over the nodes that it was made of. Only when a field is captured are
-//! its nodes walked, so that the work stays in proportion to the code.
+//! Each value on the abstract stack is a node over the nodes that it was made of. Only when a value is captured or
+//! stored are its nodes walked, so that the work stays in proportion to the code.
 
-use crate::bytecode::Function;
+use crate::bytecode::{Function, Scope};
 
-/// What the value of one captured field was read through. Each list is sorted and names a thing once.
+/// What one captured or stored value was read through. Each list is sorted and names a thing once.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Flow {
     /// Attributes, variables and bare names, as indices into the program's names.
@@ -14,6 +14,46 @@ pub struct Flow {
     pub keys: Vec<u16>,
     /// Inputs of the probe.
     pub inputs: Vec<u16>,
+    /// Variables, with their indices into the program's names, which `names` has too.
+    pub variables: Vec<(Scope, u16)>,
+    /// Whether an item was read by a key that is known only when the probe runs.
+    pub computed_key: bool,
+    /// Whether it is a part of a value, or was computed from one: an attribute, an item, a slice, a result.
+    pub derived: bool,
+}
+
+/// A variable that a probe sets, and what all values that it sets it to were read through.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Store {
+    /// Where the variable lives.
+    pub scope: Scope,
+    /// Its name, as an index into the program's names.
+    pub name: u16,
+    /// What its values were read through.
+    pub flow: Flow,
+}
+
+impl Flow {
+    /// Takes in what another value was read through; `settle` has to follow.
+    pub(super) fn add(&mut self, other: Self) {
+        self.names.extend(other.names);
+        self.keys.extend(other.keys);
+        self.inputs.extend(other.inputs);
+        self.variables.extend(other.variables);
+        self.computed_key |= other.computed_key;
+        self.derived |= other.derived;
+    }
+
+    /// Sorts the lists and takes out what they name twice.
+    pub(super) fn settle(&mut self) {
+        for list in [&mut self.names, &mut self.keys, &mut self.inputs] {
+            list.sort_unstable();
+            list.dedup();
+        }
+        self.variables
+            .sort_unstable_by_key(|&(scope, name)| (scope.code(), name));
+        self.variables.dedup();
+    }
 }
 
 /// A value on the abstract stack.
@@ -25,14 +65,20 @@ pub(super) struct Origin(usize);
 enum Node {
     /// Nothing, and made of nothing.
     Nothing,
-    /// An attribute or a variable, read from a value.
-    Name(u16, Origin),
+    /// A constant that is no string.
+    Constant,
+    /// An attribute, read from a value.
+    Attribute(u16, Origin),
+    /// A variable.
+    Variable(Scope, u16),
     /// An input of the probe, and the name that it has in the program's names.
     Input(u16, Option<u16>),
     /// A string constant, which matters where it is used as a key.
     Text(u16),
-    /// Made of two values.
-    Both(Origin, Origin),
+    /// One of two values.
+    Either(Origin, Origin),
+    /// Computed from two values.
+    Made(Origin, Origin),
     /// An item of the first value, by the second as its key.
     Item(Origin, Origin),
 }
@@ -46,10 +92,12 @@ pub(super) struct Origins {
 impl Origins {
     /// The origin of what was read through nothing.
     pub(super) const NOTHING: Origin = Origin(0);
+    /// The origin of a constant that is no string.
+    pub(super) const CONSTANT: Origin = Origin(1);
 
     pub(super) fn new() -> Self {
         Self {
-            nodes: vec![Node::Nothing],
+            nodes: vec![Node::Nothing, Node::Constant],
         }
     }
 
@@ -58,8 +106,12 @@ impl Origins {
         Origin(self.nodes.len() - 1)
     }
 
-    pub(super) fn name(&mut self, name: u16, of: Origin) -> Origin {
-        self.add(Node::Name(name, of))
+    pub(super) fn attribute(&mut self, name: u16, of: Origin) -> Origin {
+        self.add(Node::Attribute(name, of))
+    }
+
+    pub(super) fn variable(&mut self, scope: Scope, name: u16) -> Origin {
+        self.add(Node::Variable(scope, name))
     }
 
     pub(super) fn input(&mut self, slot: u16, name: Option<u16>) -> Origin {
@@ -71,20 +123,25 @@ impl Origins {
     }
 
     pub(super) fn item(&mut self, object: Origin, key: Origin) -> Origin {
-        if key == Self::NOTHING {
-            return object;
-        }
         self.add(Node::Item(object, key))
     }
 
-    /// The origin of what was made of two values, or may be either.
-    pub(super) fn both(&mut self, a: Origin, b: Origin) -> Origin {
-        if a == b || b == Self::NOTHING {
+    /// The origin of what may be either of two values.
+    pub(super) fn either(&mut self, a: Origin, b: Origin) -> Origin {
+        if a == b {
             a
-        } else if a == Self::NOTHING {
-            b
         } else {
-            self.add(Node::Both(a, b))
+            self.add(Node::Either(a, b))
+        }
+    }
+
+    /// The origin of what was computed from two values.
+    pub(super) fn made(&mut self, a: Origin, b: Origin) -> Origin {
+        let is_empty = |origin| origin == Self::NOTHING || origin == Self::CONSTANT;
+        if is_empty(a) && is_empty(b) {
+            Self::NOTHING
+        } else {
+            self.add(Node::Made(a, b))
         }
     }
 
@@ -100,7 +157,7 @@ impl Origins {
             | Function::Max
             | Function::Round => arguments
                 .iter()
-                .fold(Self::NOTHING, |all, &argument| self.both(all, argument)),
+                .fold(Self::NOTHING, |all, &argument| self.made(all, argument)),
             // These tell of a value without repeating any of it.
             Function::Timestamp
             | Function::Rand
@@ -124,24 +181,36 @@ impl Origins {
             }
             *steps = steps.checked_sub(1)?;
             match self.nodes[origin.0] {
-                Node::Name(name, of) => {
+                Node::Nothing | Node::Constant => {}
+                Node::Attribute(name, of) => {
+                    flow.derived = true;
                     flow.names.push(name);
                     open.push((of, is_key));
+                }
+                Node::Variable(scope, name) => {
+                    flow.variables.push((scope, name));
+                    flow.names.push(name);
                 }
                 Node::Input(slot, name) => {
                     flow.inputs.push(slot);
                     flow.names.extend(name);
                 }
-                Node::Text(constant) if is_key => flow.keys.push(constant),
-                Node::Text(_) | Node::Nothing => {}
-                Node::Both(a, b) => open.extend([(a, is_key), (b, is_key)]),
-                Node::Item(object, key) => open.extend([(object, is_key), (key, true)]),
+                Node::Text(constant) => flow.keys.extend(is_key.then_some(constant)),
+                Node::Either(a, b) => open.extend([(a, is_key), (b, is_key)]),
+                Node::Made(a, b) => {
+                    flow.derived = true;
+                    open.extend([(a, is_key), (b, is_key)]);
+                }
+                Node::Item(object, key) => {
+                    flow.derived = true;
+                    // What is neither a string of the program nor another constant of it may become any string.
+                    flow.computed_key |=
+                        !matches!(self.nodes[key.0], Node::Text(_) | Node::Constant);
+                    open.extend([(object, is_key), (key, true)]);
+                }
             }
         }
-        for list in [&mut flow.names, &mut flow.keys, &mut flow.inputs] {
-            list.sort_unstable();
-            list.dedup();
-        }
+        flow.settle();
         Some(flow)
     }
 }

@@ -16,7 +16,7 @@ use std::fmt;
 use crate::bytecode::Program;
 use crate::limits;
 
-pub use flow::Flow;
+pub use flow::{Flow, Store};
 pub(crate) use ready::Ready;
 pub use ready::VerifiedProbe;
 

@@ -3,7 +3,7 @@
 //! Markers (`Statement`, `Field`, `FieldEnd`) are taken out of the instructions and kept as tables that only a fault
 //! reads, so that a run without faults pays nothing for them. Jump targets are indices of instructions.
 
-use super::flow::Flow;
+use super::flow::{Flow, Store};
 use crate::bytecode::{Op, Position};
 
 /// A probe that is ready to run.
@@ -12,6 +12,7 @@ pub struct VerifiedProbe {
     pub(super) predicate: Option<Ready>,
     pub(super) body: Ready,
     pub(super) flows: Vec<Vec<Flow>>,
+    pub(super) stores: Box<[Store]>,
     pub(super) uses_call_scope: bool,
     pub(super) uses_request_scope: bool,
 }
@@ -21,6 +22,12 @@ impl VerifiedProbe {
     #[must_use]
     pub fn flows(&self) -> &[Vec<Flow>] {
         &self.flows
+    }
+
+    /// The variables that it sets, each once, and what their values were read through.
+    #[must_use]
+    pub fn stores(&self) -> &[Store] {
+        &self.stores
     }
 
     /// Whether it reads or sets a `$call` variable.

@@ -1,10 +1,12 @@
 //! The walk through the code of a probe: one pass, since jumps go forward only.
 
 use std::collections::BTreeMap;
+use std::collections::hash_map::Entry;
 
 use arrayvec::ArrayVec;
+use rustc_hash::FxHashMap;
 
-use super::flow::{Flow, Origin, Origins};
+use super::flow::{Flow, Origin, Origins, Store};
 use super::guards::Shape;
 use super::ready::{Ready, VerifiedProbe};
 use super::{Section, VerifyError};
@@ -46,6 +48,7 @@ pub(super) fn check(
         predicate,
         body,
         flows,
+        stores: Findings::into_stores(findings.stores),
         uses_call_scope: findings.uses_call_scope,
         uses_request_scope: findings.uses_request_scope,
     })
@@ -54,11 +57,16 @@ pub(super) fn check(
 /// The byte offset of an instruction, and what is wrong with it.
 type Wrong = (usize, String);
 
+/// Why code is refused that was made to be slow to follow.
+const TOO_LONG: &str = "it takes too long to follow where the values come from";
+
 /// What the walks through both sections find.
 struct Findings {
     instructions: usize,
     /// Per capture, once it is met.
     flows: Vec<Option<Vec<Flow>>>,
+    /// Per variable that is set.
+    stores: FxHashMap<(Scope, u16), Flow>,
     uses_call_scope: bool,
     uses_request_scope: bool,
 }
@@ -68,9 +76,30 @@ impl Findings {
         Self {
             instructions: 0,
             flows: vec![None; probe.captures.len()],
+            stores: FxHashMap::default(),
             uses_call_scope: false,
             uses_request_scope: false,
         }
+    }
+
+    fn add_store(&mut self, scope: Scope, name: u16, flow: Flow) {
+        match self.stores.entry((scope, name)) {
+            Entry::Occupied(known) => known.into_mut().add(flow),
+            Entry::Vacant(place) => _ = place.insert(flow),
+        }
+    }
+
+    /// The variables that are set, in order of scope and name.
+    fn into_stores(stores: FxHashMap<(Scope, u16), Flow>) -> Box<[Store]> {
+        let mut stores: Box<[Store]> = stores
+            .into_iter()
+            .map(|((scope, name), mut flow)| {
+                flow.settle();
+                Store { scope, name, flow }
+            })
+            .collect();
+        stores.sort_unstable_by_key(|store| (store.scope.code(), store.name));
+        stores
     }
 }
 
@@ -212,7 +241,7 @@ impl<'a> Walk<'a> {
             ));
         }
         for (a, &b) in a.iter_mut().zip(b) {
-            *a = self.origins.both(*a, b);
+            *a = self.origins.either(*a, b);
         }
         Ok(a)
     }
@@ -283,7 +312,7 @@ impl<'a> Walk<'a> {
                 stack.push(if is_text {
                     origins.text(index)
                 } else {
-                    Origins::NOTHING
+                    Origins::CONSTANT
                 });
             }
             (Op::Input(slot), _) => {
@@ -293,15 +322,19 @@ impl<'a> Walk<'a> {
                 };
                 stack.push(origins.input(slot, name));
             }
-            (Op::LoadVariable(_, name), _) => stack.push(origins.name(name, Origins::NOTHING)),
-            (Op::Attribute(name), &[object]) => stack.push(origins.name(name, object)),
+            (Op::LoadVariable(scope, name), _) => stack.push(origins.variable(scope, name)),
+            (Op::StoreVariable(scope, name), &[value]) => {
+                let flow = origins.flow(value, self.steps).ok_or(TOO_LONG)?;
+                self.findings.add_store(scope, name, flow);
+            }
+            (Op::Attribute(name), &[object]) => stack.push(origins.attribute(name, object)),
             (Op::Item, &[object, key]) => stack.push(origins.item(object, key)),
             (Op::Slice, &[object, start, stop]) => {
-                let bounds = origins.both(start, stop);
-                stack.push(origins.both(object, bounds));
+                let bounds = origins.made(start, stop);
+                stack.push(origins.made(object, bounds));
             }
-            (Op::Unary(_), &[operand]) => stack.push(operand),
-            (Op::Binary(_), &[left, right]) => stack.push(origins.both(left, right)),
+            (Op::Unary(_), &[operand]) => stack.push(origins.made(operand, Origins::NOTHING)),
+            (Op::Binary(_), &[left, right]) => stack.push(origins.made(left, right)),
             (Op::Call(function, _), arguments) => stack.push(origins.call(function, arguments)),
             (Op::Tuck, &[a, b]) => stack.extend([b, a, b]),
             (Op::Nip, &[_, b]) => stack.push(b),
@@ -310,9 +343,7 @@ impl<'a> Walk<'a> {
                     .iter()
                     .map(|&field| origins.flow(field, self.steps))
                     .collect();
-                let flows =
-                    flows.ok_or("it takes too long to follow where the values come from")?;
-                self.findings.flows[usize::from(index)] = Some(flows);
+                self.findings.flows[usize::from(index)] = Some(flows.ok_or(TOO_LONG)?);
             }
             (Op::JumpIfFalseOrPop(_) | Op::JumpIfTrueOrPop(_), &[top]) => stack.push(top),
             (Op::Compare(_) | Op::Is(_) | Op::Truth | Op::Not, _) => stack.push(Origins::NOTHING),

@@ -15,6 +15,9 @@ pub trait Host {
     /// A value that only the host understands; cloning it must be cheap and must not fail.
     type Object: Clone;
 
+    /// The predicate passed, or there is none: what is asked from now on, the body asks.
+    fn begin_body(&mut self) {}
+
     /// The value of input `slot` of this probe (see [`crate::bytecode::Input`]).
     ///
     /// # Errors

@@ -38,6 +38,7 @@ pub fn run<H: Host>(probe: &VerifiedProbe, host: &mut H) -> Outcome {
             }
         }
     }
+    host.begin_body();
     let mut machine = Machine::new(probe.body(), host);
     while let Err(fault) = machine.run() {
         if !machine.recover(fault) {
