@@ -263,6 +263,7 @@ class Site:
         exit: Sequence[tuple[LinkedProbe, Sequence[tuple[Any, ...]]]],
         *,
         parameters: Sequence[str],
+        star: str | None = None,
         keep: Sequence[int],
         loads: tuple[int, int],
     ) -> Site: ...

@@ -46,7 +46,8 @@ class Binding:
 
     ``plan`` goes to the weaver. ``entry`` and ``exit`` pair each probe with the places of its inputs. ``keep`` lists
     the values of the entry hook (by position) that live until the call ends, and ``kept_names`` the parameters that
-    they are. ``parameters`` are the names of the positional parameters, for redaction.
+    they are. ``parameters`` are the names of the positional parameters, and ``star`` that of ``*args`` if
+    there is one, for redaction.
     """
 
     plan: Plan
@@ -55,6 +56,7 @@ class Binding:
     keep: tuple[int, ...]
     kept_names: tuple[str, ...]
     parameters: tuple[str, ...]
+    star: str | None
 
 
 def bind(code: CodeType, probes: Sequence[LinkedProbe]) -> Binding:
@@ -74,6 +76,7 @@ def bind(code: CodeType, probes: Sequence[LinkedProbe]) -> Binding:
         keep=tuple(binder.keep),
         kept_names=tuple(binder.names[binder.entry[index]] for index in binder.keep),
         parameters=binder.positional,
+        star=None if binder.star is None else binder.names[binder.star],
     )
 
 

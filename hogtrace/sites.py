@@ -92,6 +92,7 @@ def _change(function: FunctionType, name: str, change: Callable[[_Probes], _Prob
             binding.entry,
             binding.exit,
             parameters=binding.parameters,
+            star=binding.star,
             keep=binding.keep,
             loads=(len(binding.plan.entry), len(binding.plan.exit)),
         )

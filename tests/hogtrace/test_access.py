@@ -329,7 +329,7 @@ class TestAttributes:
         assert evaluate("o.cached", o=o, access="python").value == "cached"
         outcome = evaluate("o.computed", o=o, access="python")
         assert outcome.kind == "value"
-        assert outcome.message == "AssertionError: a property ran"
+        assert outcome.message == "AssertionError was raised"
 
     def test_an_interrupt_reaches_the_application(self) -> None:
         """An interrupt that comes while a probe runs code of the application is not lost."""

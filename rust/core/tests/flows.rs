@@ -70,10 +70,7 @@ fn flows_tell_what_a_field_was_read_through() {
             "arg0[\"pass\" + \"word\"]",
             "\"pass\" \"word\" <arg0> […] ~",
         ),
-        (
-            "arg0[lower($req.x)][\"y\"]",
-            "x \"y\" <arg0> $req.x […] ~",
-        ),
+        ("arg0[lower($req.x)][\"y\"]", "x \"y\" <arg0> $req.x […] ~"),
         ("arg0[arg1]", "<arg0> <arg1> […] ~"),
         ("arg0[len(arg1)]", "<arg0> […] ~"),
         ("arg0[-arg1]", "<arg0> <arg1> […] ~"),

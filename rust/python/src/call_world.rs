@@ -10,14 +10,14 @@ use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyString, PyTuple};
 
 use crate::event::{Event, Failure};
-use crate::host::{Secrecy, World, no_name};
+use crate::host::{World, no_name};
 use crate::number::to_value;
 use crate::place::{Handed, Place};
-use crate::redact::REDACTED;
+use crate::secrecy::{ByParameter, Secrecy};
 use crate::site::Call;
-use crate::site_probe::{ByParameter, SiteProbe};
+use crate::site_probe::SiteProbe;
 use crate::snapshot::Packed;
-use crate::store::{self, RequestLocalStore};
+use crate::store::{self, Held, RequestLocalStore, Variable};
 
 /// How a call ended.
 #[derive(Clone, Copy)]
@@ -131,31 +131,34 @@ impl<'py> World<'py> for CallWorld<'_, 'py> {
         }
     }
 
-    fn call_variable(&self, name: &Bound<'py, PyString>) -> Option<Bound<'py, PyAny>> {
+    fn call_variable(&self, name: &Bound<'py, PyString>) -> Option<Held<'py>> {
         let call = self.call?.borrow();
         // Names are interned, so that identity is equality.
         call.variables
             .iter()
-            .find(|(known, _)| known.is(name))
-            .map(|(_, value)| value.bind(self.py).clone())
+            .find(|variable| variable.name.is(name))
+            .map(|variable| variable.held(self.py))
     }
 
     fn set_call_variable(
         &mut self,
         name: &Bound<'py, PyString>,
-        value: Bound<'py, PyAny>,
+        held: Held<'py>,
     ) -> Result<(), Fault> {
         let Some(call) = self.call else {
             return Ok(());
         };
         let mut call = call.borrow_mut();
-        let old =
-            if let Some((_, slot)) = call.variables.iter_mut().find(|(known, _)| known.is(name)) {
-                Some(std::mem::replace(slot, value.unbind()))
-            } else {
-                call.variables.push((name.clone().unbind(), value.unbind()));
-                None
-            };
+        let known = call
+            .variables
+            .iter_mut()
+            .find(|variable| variable.name.is(name));
+        let old = if let Some(variable) = known {
+            Some(variable.replace(held))
+        } else {
+            call.variables.push(Variable::new(name, held));
+            None
+        };
         // Dropped after the borrow ends: the last reference to an object may run its finaliser.
         drop(call);
         drop(old);
@@ -168,31 +171,14 @@ impl<'py> World<'py> for CallWorld<'_, 'py> {
         field: usize,
         value: &Value<Bound<'py, PyAny>>,
     ) -> Secrecy<'py> {
-        match self.probe.secrecy[capture][field] {
-            ByParameter::Open => Secrecy::Open,
-            ByParameter::Hidden => Secrecy::Hidden,
-            ByParameter::Mixed => match (&self.args, value) {
-                // `args` as a whole: hide the secret ones and show the others.
-                (Some(args), Value::Object(object)) if object.is(args) => {
-                    let shown = args.iter().enumerate().map(|(position, value)| {
-                        if self
-                            .probe
-                            .secret_parameters
-                            .get(position)
-                            .copied()
-                            .unwrap_or(false)
-                        {
-                            PyString::intern(self.py, REDACTED).into_any()
-                        } else {
-                            value
-                        }
-                    });
-                    PyTuple::new(self.py, shown.collect::<Vec<_>>())
-                        .map_or(Secrecy::Hidden, |shown| Secrecy::Replaced(shown.into_any()))
-                }
-                _ => Secrecy::Hidden,
-            },
-        }
+        let judged = self.probe.secrecy.fields[capture][field];
+        self.probe
+            .parameters
+            .shown(judged, self.args.as_ref(), value)
+    }
+
+    fn stores_secret(&self, store: usize) -> bool {
+        self.probe.secrecy.stores[store] != ByParameter::Open
     }
 
     fn store(&mut self) -> Option<&Bound<'py, RequestLocalStore>> {

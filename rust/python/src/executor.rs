@@ -11,13 +11,14 @@ use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyFrame, PyString, PyTuple};
 
 use crate::event::Failure;
-use crate::host::{PythonHost, Secrecy, World, no_name};
+use crate::host::{PythonHost, World, no_name};
 use crate::linked::Linked;
 use crate::number::to_value;
 use crate::program::{Probe, Program};
 use crate::redact::Redaction;
+use crate::secrecy::{ByParameter, Parameters, PerFlow, Secrecy};
 use crate::snapshot::Packed;
-use crate::store::RequestLocalStore;
+use crate::store::{Held, RequestLocalStore, Variable};
 use crate::trust::TrustList;
 
 /// The flag of a code object that has `*args`, and of one that has `**kwargs`.
@@ -121,15 +122,20 @@ fn execute<'py>(
     retval: Option<Bound<'py, PyAny>>,
     exception: Option<Bound<'py, PyAny>>,
 ) -> PyResult<Option<Bound<'py, PyAny>>> {
+    let parts = FrameParts::of(frame)?;
+    let parameters = parts.parameters(linked.judge())?;
     let world = FrameWorld {
         py,
+        secrecy: parameters.judge(linked.plain(), linked.verified()),
+        parameters,
+        args: None,
         linked,
         frame,
         store,
         retval: retval.unwrap_or_else(|| py.None().into_bound(py)),
         exception: exception.unwrap_or_else(|| py.None().into_bound(py)),
-        parts: FrameParts::of(frame)?,
-        variables: PyDict::new(py),
+        parts,
+        variables: Vec::new(),
         first: None,
     };
     let mut host = PythonHost::new(py, linked, world);
@@ -212,6 +218,16 @@ impl<'py> FrameParts<'py> {
             .ok()
     }
 
+    /// Which of the positional parameters have secret names.
+    fn parameters(&self, judge: &Redaction) -> PyResult<Parameters> {
+        let names: Vec<String> = self.names.extract()?;
+        let star = (self.flags & CO_VARARGS != 0)
+            .then(|| names.get(self.positional + self.keyword_only))
+            .flatten();
+        let positional = names.iter().take(self.positional).map(String::as_str);
+        Ok(Parameters::new(positional, star.map(String::as_str), judge))
+    }
+
     fn args(&self) -> PyResult<Bound<'py, PyTuple>> {
         let py = self.names.py();
         let mut values = Vec::new();
@@ -254,8 +270,13 @@ struct FrameWorld<'a, 'py> {
     retval: Bound<'py, PyAny>,
     exception: Bound<'py, PyAny>,
     parts: FrameParts<'py>,
+    parameters: Parameters,
+    /// What the names of the frame's parameters make of the values that the probe captures and stores.
+    secrecy: PerFlow<ByParameter>,
+    /// `args`, once it was asked for.
+    args: Option<Bound<'py, PyTuple>>,
     /// `$call` lives for this one run.
-    variables: Bound<'py, PyDict>,
+    variables: Vec<Variable>,
     /// The first capture, packed.
     first: Option<Packed>,
 }
@@ -275,7 +296,13 @@ impl<'py> World<'py> for FrameWorld<'_, 'py> {
         let failed = |error: PyErr| no_name(error.to_string());
         let parts = &self.parts;
         let found = match &self.linked.inputs()[usize::from(slot)] {
-            Input::Args => Some(parts.args().map_err(failed)?.into_any()),
+            Input::Args => {
+                let args = match &self.args {
+                    Some(args) => args.clone(),
+                    None => self.args.insert(parts.args().map_err(failed)?).clone(),
+                };
+                Some(args.into_any())
+            }
             Input::Kwargs => Some(parts.kwargs().map_err(failed)?.into_any()),
             Input::Arg(position) => {
                 let position = usize::from(*position);
@@ -320,22 +347,42 @@ impl<'py> World<'py> for FrameWorld<'_, 'py> {
             })
     }
 
-    fn call_variable(&self, name: &Bound<'py, PyString>) -> Option<Bound<'py, PyAny>> {
-        self.variables.get_item(name).ok().flatten()
+    fn call_variable(&self, name: &Bound<'py, PyString>) -> Option<Held<'py>> {
+        // Names are interned, so that identity is equality.
+        self.variables
+            .iter()
+            .find(|variable| variable.name.is(name))
+            .map(|variable| variable.held(self.py))
     }
 
     fn set_call_variable(
         &mut self,
         name: &Bound<'py, PyString>,
-        value: Bound<'py, PyAny>,
+        held: Held<'py>,
     ) -> Result<(), Fault> {
-        self.variables
-            .set_item(name, value)
-            .map_err(|error| no_name(error.to_string()))
+        let known = self
+            .variables
+            .iter_mut()
+            .find(|variable| variable.name.is(name));
+        match known {
+            Some(variable) => drop(variable.replace(held)),
+            None => self.variables.push(Variable::new(name, held)),
+        }
+        Ok(())
     }
 
-    fn secrecy(&self, _: usize, _: usize, _: &Value<Bound<'py, PyAny>>) -> Secrecy<'py> {
-        Secrecy::Open
+    fn secrecy(
+        &self,
+        capture: usize,
+        field: usize,
+        value: &Value<Bound<'py, PyAny>>,
+    ) -> Secrecy<'py> {
+        let judged = self.secrecy.fields[capture][field];
+        self.parameters.shown(judged, self.args.as_ref(), value)
+    }
+
+    fn stores_secret(&self, store: usize) -> bool {
+        self.secrecy.stores[store] != ByParameter::Open
     }
 
     fn store(&mut self) -> Option<&Bound<'py, RequestLocalStore>> {

@@ -12,8 +12,9 @@ use crate::event::{self, Failure};
 use crate::linked::Linked;
 use crate::number::{from_value, to_value};
 use crate::random;
+use crate::secrecy::{Met, Secrecy};
 use crate::snapshot::{Limits, Packed, Writer};
-use crate::store::RequestLocalStore;
+use crate::store::{Held, RequestLocalStore};
 
 /// Where the names of one run come from, and where its captures go.
 pub(crate) trait World<'py> {
@@ -21,13 +22,13 @@ pub(crate) trait World<'py> {
     fn input(&mut self, slot: u16) -> Result<Value<Bound<'py, PyAny>>, Fault>;
 
     /// A variable of the call, if it was set.
-    fn call_variable(&self, name: &Bound<'py, PyString>) -> Option<Bound<'py, PyAny>>;
+    fn call_variable(&self, name: &Bound<'py, PyString>) -> Option<Held<'py>>;
 
     /// Sets a variable of the call.
     fn set_call_variable(
         &mut self,
         name: &Bound<'py, PyString>,
-        value: Bound<'py, PyAny>,
+        held: Held<'py>,
     ) -> Result<(), Fault>;
 
     /// How much of a field is secret because of the parameters that it was read through.
@@ -38,6 +39,9 @@ pub(crate) trait World<'py> {
         value: &Value<Bound<'py, PyAny>>,
     ) -> Secrecy<'py>;
 
+    /// Whether a variable that the probe sets is secret because of the parameters that it was read through.
+    fn stores_secret(&self, store: usize) -> bool;
+
     /// The store of the request, looked up when it is asked for.
     fn store(&mut self) -> Option<&Bound<'py, RequestLocalStore>>;
 
@@ -45,19 +49,13 @@ pub(crate) trait World<'py> {
     fn emit(&mut self, fields: Packed, errors: Vec<Failure>);
 }
 
-/// How much of a captured value must not be shown.
-pub(crate) enum Secrecy<'py> {
-    Open,
-    Hidden,
-    /// This value stands in for the captured one.
-    Replaced(Bound<'py, PyAny>),
-}
-
 /// One run of one probe.
 pub(crate) struct PythonHost<'a, 'py, W> {
     py: Python<'py>,
     linked: &'a Linked,
     pub(crate) world: W,
+    /// What makes values secret in this run.
+    met: Met,
     /// Faults that no capture has carried away yet, and the field that each spoiled.
     pending: Vec<(Fault, Option<u16>)>,
     /// How many faults there were, and the last of them.
@@ -73,6 +71,7 @@ impl<'a, 'py, W: World<'py>> PythonHost<'a, 'py, W> {
             py,
             linked,
             world,
+            met: Met::default(),
             pending: Vec::new(),
             faults: 0,
             last_fault: None,
@@ -83,10 +82,67 @@ impl<'a, 'py, W: World<'py>> PythonHost<'a, 'py, W> {
     fn object(&self, value: &Value<Bound<'py, PyAny>>) -> Bound<'py, PyAny> {
         from_value(self.py, value)
     }
+
+    /// Names the key that is not there, if the program itself does: any other may be a secret.
+    #[cold]
+    fn tell_key(&self, mut fault: Fault, key: &Value<Bound<'py, PyAny>>) -> Fault {
+        if fault.message == access::NO_KEY
+            && let Some(key) = self.linked.constant_text(key)
+        {
+            fault.message = format!("no key {key}").into();
+        }
+        fault
+    }
+
+    /// Notes that something is made of a value.
+    fn operand(&mut self, value: &Value<Bound<'py, PyAny>>) {
+        if self.met.watching {
+            self.met.operand(self.linked.judge(), value);
+        }
+    }
+
+    /// Whether the value that a variable is set to now is secret.
+    fn stores_secret(&self, scope: Scope, name: u16) -> bool {
+        let stores = self.linked.verified().stores();
+        let Some(index) = stores
+            .iter()
+            .position(|store| (store.scope, store.name) == (scope, name))
+        else {
+            // The verifier lists every variable that is set.
+            return true;
+        };
+        self.linked.secret().stores[index]
+            || self.world.stores_secret(index)
+            || self.met.hides(&stores[index].flow)
+    }
+
+    /// How much of a captured field is secret.
+    fn secrecy(
+        &self,
+        capture: usize,
+        field: usize,
+        value: &Value<Bound<'py, PyAny>>,
+    ) -> Secrecy<'py> {
+        if !self.linked.hides() {
+            Secrecy::Open
+        } else if self.linked.secret().fields[capture][field]
+            || self
+                .met
+                .hides(&self.linked.verified().flows()[capture][field])
+        {
+            Secrecy::Hidden
+        } else {
+            self.world.secrecy(capture, field, value)
+        }
+    }
 }
 
 impl<'py, W: World<'py>> Host for PythonHost<'_, 'py, W> {
     type Object = Bound<'py, PyAny>;
+
+    fn begin_body(&mut self) {
+        self.met.watching = self.linked.watches();
+    }
 
     fn input(&mut self, slot: u16) -> Result<Value<Self::Object>, Fault> {
         self.world.input(slot)
@@ -97,17 +153,23 @@ impl<'py, W: World<'py>> Host for PythonHost<'_, 'py, W> {
     }
 
     fn variable(&mut self, scope: Scope, name: u16) -> Value<Self::Object> {
-        let name = self.linked.name(self.py, name);
+        let text = self.linked.name(self.py, name);
         let found = match scope {
             Scope::Request => {
                 let py = self.py;
                 self.world
                     .store()
-                    .and_then(|store| store.get().variable(py, name))
+                    .and_then(|store| store.get().variable(py, text))
             }
-            Scope::Call => self.world.call_variable(name),
+            Scope::Call => self.world.call_variable(text),
         };
-        found.map_or(Value::None, to_value)
+        let Some(held) = found else {
+            return Value::None;
+        };
+        if held.is_secret {
+            self.met.variable(scope, name);
+        }
+        to_value(held.value)
     }
 
     fn set_variable(
@@ -116,21 +178,24 @@ impl<'py, W: World<'py>> Host for PythonHost<'_, 'py, W> {
         name: u16,
         value: Value<Self::Object>,
     ) -> Result<(), Fault> {
-        let object = self.object(&value);
+        let held = Held {
+            is_secret: self.stores_secret(scope, name),
+            value: self.object(&value),
+        };
         let name = self.linked.name(self.py, name);
         match scope {
             Scope::Request => {
                 if let Some(store) = self.world.store() {
                     return store
                         .get()
-                        .assign(name, &object)
+                        .assign(name, held)
                         .map_err(|full| Fault::new(FaultKind::Limit, full.to_string()));
                 }
                 // That is the language, not an error.
                 self.dropped_writes += 1;
                 Ok(())
             }
-            Scope::Call => self.world.set_call_variable(name, object),
+            Scope::Call => self.world.set_call_variable(name, held),
         }
     }
 
@@ -139,6 +204,7 @@ impl<'py, W: World<'py>> Host for PythonHost<'_, 'py, W> {
         object: &Value<Self::Object>,
         name: u16,
     ) -> Result<Value<Self::Object>, Fault> {
+        self.operand(object);
         let name = self.linked.name(self.py, name);
         access::attribute(self.linked.policy(), &self.object(object), name).map(to_value)
     }
@@ -148,12 +214,16 @@ impl<'py, W: World<'py>> Host for PythonHost<'_, 'py, W> {
         object: &Value<Self::Object>,
         key: &Value<Self::Object>,
     ) -> Result<Value<Self::Object>, Fault> {
+        if self.met.watching {
+            self.met.item(self.linked.judge(), object, key);
+        }
         access::item(
             self.linked.policy(),
             &self.object(object),
             &self.object(key),
         )
         .map(to_value)
+        .map_err(|fault| self.tell_key(fault, key))
     }
 
     fn slice(
@@ -162,6 +232,7 @@ impl<'py, W: World<'py>> Host for PythonHost<'_, 'py, W> {
         start: &Value<Self::Object>,
         stop: &Value<Self::Object>,
     ) -> Result<Value<Self::Object>, Fault> {
+        self.operand(object);
         access::slice(
             self.linked.policy(),
             &self.object(object),
@@ -180,6 +251,7 @@ impl<'py, W: World<'py>> Host for PythonHost<'_, 'py, W> {
         op: UnaryOp,
         operand: &Value<Self::Object>,
     ) -> Result<Value<Self::Object>, Fault> {
+        self.operand(operand);
         access::unary(self.linked.policy(), op, &self.object(operand)).map(to_value)
     }
 
@@ -189,6 +261,8 @@ impl<'py, W: World<'py>> Host for PythonHost<'_, 'py, W> {
         left: &Value<Self::Object>,
         right: &Value<Self::Object>,
     ) -> Result<Value<Self::Object>, Fault> {
+        self.operand(left);
+        self.operand(right);
         access::binary(
             self.linked.policy(),
             op,
@@ -221,6 +295,9 @@ impl<'py, W: World<'py>> Host for PythonHost<'_, 'py, W> {
             Function::Timestamp => Ok(Value::Float(event::now())),
             Function::Rand => Ok(Value::Float(random::unit())),
             _ => {
+                for argument in arguments {
+                    self.operand(argument);
+                }
                 let objects: Vec<_> = arguments.iter().map(|value| self.object(value)).collect();
                 access::call(self.linked.policy(), self.py, function, &objects).map(to_value)
             }
@@ -232,11 +309,7 @@ impl<'py, W: World<'py>> Host for PythonHost<'_, 'py, W> {
         let fields = &self.linked.plain().captures[capture].fields;
         let mut writer = Writer::new(Limits::default(), self.linked.redaction());
         for (position, (name, value)) in fields.iter().zip(values).enumerate() {
-            let secrecy = if self.linked.is_secret(capture, position) {
-                Secrecy::Hidden
-            } else {
-                self.world.secrecy(capture, position, value)
-            };
+            let secrecy = self.secrecy(capture, position, value);
             writer.field(name, matches!(secrecy, Secrecy::Hidden));
             match (secrecy, value) {
                 (Secrecy::Replaced(object), _) => writer.object(&object),

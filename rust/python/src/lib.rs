@@ -15,6 +15,7 @@ mod program;
 mod queue;
 mod random;
 mod redact;
+mod secrecy;
 mod site;
 mod site_probe;
 mod snapshot;

@@ -11,7 +11,11 @@ use pyo3::types::{PyInt, PyList, PyString};
 
 use crate::access::{Mode, Policy};
 use crate::redact::Redaction;
+use crate::secrecy::{self, Met, PerFlow};
 use crate::trust::TrustList;
+
+/// Characters of a key that a message shows.
+const LONGEST_KEY: usize = 100;
 
 /// One probe, ready to run in this process.
 pub(crate) struct Linked {
@@ -22,8 +26,10 @@ pub(crate) struct Linked {
     mode: Mode,
     trust: Py<TrustList>,
     redaction: Option<Py<Redaction>>,
-    /// Per capture and field: whether a name that is known before any call makes it secret.
-    secret: Vec<Vec<bool>>,
+    /// What is secret by names that are known before any call.
+    secret: PerFlow<bool>,
+    /// Whether what a run meets can make more of it secret.
+    watches: bool,
 }
 
 impl Linked {
@@ -51,7 +57,10 @@ impl Linked {
             .iter()
             .map(|name| PyString::intern(py, name).unbind())
             .collect();
-        let secret = secret_fields(&program, index, redaction.as_ref().map(Py::get));
+        let verified = &program.probes()[index];
+        let judge = judge(redaction.as_ref().map(Py::get));
+        let secret = secrecy::by_name(plain, &plain.probes[index], verified, judge);
+        let watches = Met::matters(verified);
         Ok(Self {
             program,
             index,
@@ -61,6 +70,7 @@ impl Linked {
             trust,
             redaction,
             secret,
+            watches,
         })
     }
 
@@ -90,6 +100,28 @@ impl Linked {
         }
     }
 
+    /// A value as messages show it, if it is a string or an integer that stands in the program.
+    pub(crate) fn constant_text(&self, value: &Value<Bound<'_, PyAny>>) -> Option<String> {
+        let is_value = |constant: &Value<Py<PyAny>>| match (constant, value) {
+            (Value::Object(constant), Value::Object(value)) => constant.is(value),
+            (Value::Int(constant), Value::Int(value)) => constant == value,
+            _ => false,
+        };
+        let index = self.constants.iter().position(is_value)?;
+        match &self.program.program().constants[index] {
+            Constant::Str(text) => {
+                let cut = text
+                    .char_indices()
+                    .nth(LONGEST_KEY)
+                    .map_or(text.len(), |(cut, _)| cut);
+                let more = if cut < text.len() { "…" } else { "" };
+                Some(format!("'{}{more}'", &text[..cut]))
+            }
+            Constant::Int(number) => Some(number.to_string()),
+            _ => None,
+        }
+    }
+
     pub(crate) fn name<'a, 'py>(&'a self, py: Python<'py>, index: u16) -> &'a Bound<'py, PyString> {
         self.names[usize::from(index)].bind(py)
     }
@@ -110,10 +142,32 @@ impl Linked {
         self.redaction.as_ref().map(Py::get)
     }
 
-    /// Whether a field of a capture is secret by a name that it was read through.
-    pub(crate) fn is_secret(&self, capture: usize, field: usize) -> bool {
-        self.secret[capture][field]
+    /// Says what is secret. Where this program shows everything, what it stores is judged by the standard list: another
+    /// program may capture it.
+    pub(crate) fn judge(&self) -> &Redaction {
+        judge(self.redaction())
     }
+
+    /// Whether captures hide what is secret.
+    pub(crate) fn hides(&self) -> bool {
+        self.redaction().is_some_and(Redaction::enabled)
+    }
+
+    /// What is secret by names that are known before any call.
+    pub(crate) const fn secret(&self) -> &PerFlow<bool> {
+        &self.secret
+    }
+
+    /// Whether what a run meets can make a captured or stored value secret.
+    pub(crate) const fn watches(&self) -> bool {
+        self.watches
+    }
+}
+
+fn judge(redaction: Option<&Redaction>) -> &Redaction {
+    redaction
+        .filter(|redaction| redaction.enabled())
+        .unwrap_or_else(|| Redaction::standard())
 }
 
 fn link(py: Python<'_>, constant: &Constant) -> PyResult<Value<Py<PyAny>>> {
@@ -140,38 +194,4 @@ fn link(py: Python<'_>, constant: &Constant) -> PyResult<Value<Py<PyAny>>> {
             Value::Object(list.into_any().unbind())
         }
     })
-}
-
-fn secret_fields(
-    program: &VerifiedProgram,
-    index: usize,
-    redaction: Option<&Redaction>,
-) -> Vec<Vec<bool>> {
-    let plain = program.program();
-    let captures = &plain.probes[index].captures;
-    let flows = program.probes()[index].flows();
-    captures
-        .iter()
-        .zip(flows)
-        .map(|(capture, flows)| {
-            capture
-                .fields
-                .iter()
-                .zip(flows)
-                .map(|(name, flow)| {
-                    redaction.is_some_and(|redaction| {
-                        let by_name =
-                            |&name: &u16| redaction.is_secret(&plain.names[usize::from(name)]);
-                        let by_key = |&key: &u16| match &plain.constants[usize::from(key)] {
-                            Constant::Str(text) => redaction.is_secret(text),
-                            _ => false,
-                        };
-                        redaction.is_secret(name)
-                            || flow.names.iter().any(by_name)
-                            || flow.keys.iter().any(by_key)
-                    })
-                })
-                .collect()
-        })
-        .collect()
 }

@@ -13,7 +13,7 @@ use hogtrace_core::bytecode::Input;
 use hogtrace_core::vm;
 use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
-use pyo3::types::{PyString, PyTuple};
+use pyo3::types::PyTuple;
 
 use crate::call_world::{CallWorld, End};
 use crate::host::PythonHost;
@@ -21,6 +21,7 @@ use crate::place::{Handed, Loads};
 use crate::probe::LinkedProbe;
 use crate::queue;
 use crate::site_probe::SiteProbe;
+use crate::store::Variable;
 
 thread_local! {
     /// Whether this thread is in a hook: a probed function that is reached from there (a finaliser that an
@@ -69,26 +70,29 @@ pub(crate) struct Call {
     site: Py<Site>,
     started: Option<Instant>,
     kept: Vec<Py<PyAny>>,
-    pub(crate) variables: Vec<(Py<PyString>, Py<PyAny>)>,
+    pub(crate) variables: Vec<Variable>,
 }
 
 #[pymethods]
 impl Site {
     #[new]
-    #[pyo3(signature = (function, entry, exit, *, parameters, keep, loads))]
+    #[pyo3(signature = (function, entry, exit, *, parameters, star=None, keep, loads))]
     #[expect(clippy::needless_pass_by_value, reason = "an argument from Python")]
     fn new(
         function: &str,
         entry: Vec<(Py<LinkedProbe>, Vec<Bound<'_, PyAny>>)>,
         exit: Vec<(Py<LinkedProbe>, Vec<Bound<'_, PyAny>>)>,
         parameters: Vec<String>,
+        star: Option<&str>,
         keep: Vec<usize>,
         loads: (usize, usize),
     ) -> PyResult<Self> {
         let read = |probes: Vec<(Py<LinkedProbe>, Vec<Bound<'_, PyAny>>)>| {
             probes
                 .into_iter()
-                .map(|(linked, places)| SiteProbe::new(function, &parameters, linked, &places))
+                .map(|(linked, places)| {
+                    SiteProbe::new(function, (&parameters, star), linked, &places)
+                })
                 .collect::<PyResult<Vec<_>>>()
         };
         let (entry, exit) = (read(entry)?, read(exit)?);
@@ -168,8 +172,8 @@ impl Call {
         for value in &self.kept {
             visit.call(value)?;
         }
-        for (_, value) in &self.variables {
-            visit.call(value)?;
+        for variable in &self.variables {
+            visit.call(&variable.value)?;
         }
         Ok(())
     }

@@ -1,5 +1,6 @@
 //! The variables of one request, and the context variable that says which request is the current one.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::ptr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -11,6 +12,7 @@ use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyDict, PyIterator, PyList, PyMapping, PyString};
 
+use crate::redact::{REDACTED, Redaction};
 use crate::snapshot::{Packed, pack_scalars};
 
 /// How many variables one request may have.
@@ -24,7 +26,25 @@ pub(crate) struct RequestInfo {
     /// The request's id.
     pub(crate) id: Option<Box<str>>,
     /// Scalars that describe the request: method, path, framework, …
-    pub(crate) info: Packed,
+    info: Packed,
+    /// The same without secrets, if there are any.
+    shown: Option<Packed>,
+}
+
+impl RequestInfo {
+    /// A request of that description.
+    pub(crate) fn new(id: Option<String>, info: Packed, shown: Option<Packed>) -> Self {
+        Self {
+            id: id.map(String::into_boxed_str),
+            info,
+            shown,
+        }
+    }
+
+    /// What events may show of the description.
+    pub(crate) fn shown(&self) -> &Packed {
+        self.shown.as_ref().unwrap_or(&self.info)
+    }
 }
 
 /// The request has as many variables as it may have.
@@ -50,10 +70,49 @@ pub(crate) struct RequestLocalStore {
     inner: Mutex<Inner>,
 }
 
+/// What a variable holds.
+pub(crate) struct Held<'py> {
+    pub(crate) value: Bound<'py, PyAny>,
+    /// Whether it was read through something secret. What Python code sets is judged by the variable's name alone.
+    pub(crate) is_secret: bool,
+}
+
+/// One variable of a request or a call.
+pub(crate) struct Variable {
+    /// Interned.
+    pub(crate) name: Py<PyString>,
+    pub(crate) value: Py<PyAny>,
+    pub(crate) is_secret: bool,
+}
+
+impl Variable {
+    pub(crate) fn new(name: &Bound<'_, PyString>, held: Held<'_>) -> Self {
+        Self {
+            name: name.clone().unbind(),
+            value: held.value.unbind(),
+            is_secret: held.is_secret,
+        }
+    }
+
+    /// What it holds now.
+    pub(crate) fn held<'py>(&self, py: Python<'py>) -> Held<'py> {
+        Held {
+            value: self.value.bind(py).clone(),
+            is_secret: self.is_secret,
+        }
+    }
+
+    /// Sets it, and gives what it held before: to be dropped where its finaliser may run.
+    pub(crate) fn replace(&mut self, held: Held<'_>) -> Py<PyAny> {
+        self.is_secret = held.is_secret;
+        std::mem::replace(&mut self.value, held.value.unbind())
+    }
+}
+
 /// Names are interned, so one name is one object, and a lookup compares addresses.
 #[derive(Default)]
 struct Inner {
-    variables: Vec<(Py<PyString>, Py<PyAny>)>,
+    variables: Vec<Variable>,
     closed: bool,
     dropped_writes: u64,
 }
@@ -62,7 +121,7 @@ impl Inner {
     fn position(&self, name: *mut ffi::PyObject) -> Option<usize> {
         self.variables
             .iter()
-            .position(|(known, _)| ptr::eq(known.as_ptr(), name))
+            .position(|variable| ptr::eq(variable.name.as_ptr(), name))
     }
 }
 
@@ -77,18 +136,18 @@ impl RequestLocalStore {
         &self,
         py: Python<'py>,
         name: &Bound<'py, PyString>,
-    ) -> Option<Bound<'py, PyAny>> {
+    ) -> Option<Held<'py>> {
         let inner = self.lock();
         inner
             .position(name.as_ptr())
-            .map(|index| inner.variables[index].1.bind(py).clone())
+            .map(|index| inner.variables[index].held(py))
     }
 
     /// Sets the variable of that interned name; after `close()` it is dropped and counted.
     pub(crate) fn assign(
         &self,
         name: &Bound<'_, PyString>,
-        value: &Bound<'_, PyAny>,
+        held: Held<'_>,
     ) -> Result<(), StoreFull> {
         let mut inner = self.lock();
         if inner.closed {
@@ -96,15 +155,10 @@ impl RequestLocalStore {
             return Ok(());
         }
         let old = match inner.position(name.as_ptr()) {
-            Some(index) => Some(std::mem::replace(
-                &mut inner.variables[index].1,
-                value.clone().unbind(),
-            )),
+            Some(index) => Some(inner.variables[index].replace(held)),
             None if inner.variables.len() >= VARIABLES => return Err(StoreFull),
             None => {
-                inner
-                    .variables
-                    .push((name.clone().unbind(), value.clone().unbind()));
+                inner.variables.push(Variable::new(name, held));
                 None
             }
         };
@@ -141,16 +195,12 @@ impl RequestLocalStore {
     #[new]
     #[pyo3(signature = (request_id=None, info=None))]
     fn new(request_id: Option<String>, info: Option<&Bound<'_, PyMapping>>) -> PyResult<Self> {
-        let info = match info {
+        let (info, shown) = match info {
             Some(info) => scalars(info)?,
-            None => Packed::empty(),
-        };
-        let request = RequestInfo {
-            id: request_id.map(String::into_boxed_str),
-            info,
+            None => (Packed::empty(), None),
         };
         Ok(Self {
-            request: Arc::new(request),
+            request: Arc::new(RequestInfo::new(request_id, info, shown)),
             inner: Mutex::default(),
         })
     }
@@ -187,12 +237,18 @@ impl RequestLocalStore {
         name: &Bound<'py, PyString>,
         default: Option<Bound<'py, PyAny>>,
     ) -> Option<Bound<'py, PyAny>> {
-        self.variable(py, &intern(name)).or(default)
+        self.variable(py, &intern(name))
+            .map(|held| held.value)
+            .or(default)
     }
 
     /// Sets a variable. Raises `ValueError` when the request has 256 others.
     fn set(&self, name: &Bound<'_, PyString>, value: &Bound<'_, PyAny>) -> PyResult<()> {
-        self.assign(&intern(name), value)
+        let held = Held {
+            value: value.clone(),
+            is_secret: false,
+        };
+        self.assign(&intern(name), held)
             .map_err(|full| PyValueError::new_err(full.to_string()))
     }
 
@@ -225,7 +281,7 @@ impl RequestLocalStore {
             .lock()
             .variables
             .iter()
-            .map(|(name, value)| (name.clone_ref(py), value.clone_ref(py)))
+            .map(|variable| (variable.name.clone_ref(py), variable.value.clone_ref(py)))
             .collect();
         let dict = PyDict::new(py);
         for (name, value) in variables {
@@ -245,6 +301,7 @@ impl RequestLocalStore {
         name: &Bound<'py, PyString>,
     ) -> PyResult<Bound<'py, PyAny>> {
         self.variable(py, &intern(name))
+            .map(|held| held.value)
             .ok_or_else(|| PyKeyError::new_err(name.clone().unbind()))
     }
 
@@ -273,7 +330,7 @@ impl RequestLocalStore {
             .lock()
             .variables
             .iter()
-            .map(|(name, _)| name.clone_ref(py))
+            .map(|variable| variable.name.clone_ref(py))
             .collect();
         PyList::new(py, names)?.try_iter()
     }
@@ -291,8 +348,8 @@ impl RequestLocalStore {
     fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
         // Taken only if this very thread is inside one of the methods above, and then the values count as in use.
         if let Ok(inner) = self.inner.try_lock() {
-            for (_, value) in &inner.variables {
-                visit.call(value)?;
+            for variable in &inner.variables {
+                visit.call(&variable.value)?;
             }
         }
         Ok(())
@@ -348,9 +405,37 @@ fn intern<'py>(name: &Bound<'py, PyString>) -> Bound<'py, PyString> {
     }
 }
 
-/// Packs the description of a request.
-fn scalars(info: &Bound<'_, PyMapping>) -> PyResult<Packed> {
-    let dict = PyDict::new(info.py());
+/// Packs the description of a request: as it is, and without secrets if it has some. Programs with other settings
+/// share the request, so the list without settings says what is one.
+fn scalars(info: &Bound<'_, PyMapping>) -> PyResult<(Packed, Option<Packed>)> {
+    let py = info.py();
+    let judge = Redaction::standard();
+    let dict = PyDict::new(py);
     dict.update(info)?;
-    pack_scalars(&dict)
+    let shown = PyDict::new(py);
+    let mut has_secrets = false;
+    for (name, value) in &dict {
+        let text = |object: &Bound<'_, PyAny>| {
+            let text = object.cast::<PyString>().ok()?;
+            Some(text.to_string_lossy().into_owned())
+        };
+        let clean = if text(&name).is_some_and(|name| judge.is_secret(&name)) {
+            Some(REDACTED.to_owned())
+        } else {
+            text(&value).and_then(|value| match judge.scrub(&value) {
+                Cow::Borrowed(_) => None,
+                Cow::Owned(clean) => Some(clean),
+            })
+        };
+        match clean {
+            Some(clean) => {
+                has_secrets = true;
+                shown.set_item(name, clean)?;
+            }
+            None => shown.set_item(name, value)?,
+        }
+    }
+    let packed = pack_scalars(&dict)?;
+    let shown = has_secrets.then(|| pack_scalars(&shown)).transpose()?;
+    Ok((packed, shown))
 }

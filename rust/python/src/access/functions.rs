@@ -2,6 +2,7 @@
 
 use hogtrace_core::bytecode::{CompareOp, Function};
 use hogtrace_core::vm::FaultKind;
+use pyo3::exceptions::PyValueError;
 use pyo3::ffi;
 use pyo3::prelude::*;
 use pyo3::types::{PyBool, PyFloat, PyString};
@@ -155,7 +156,7 @@ fn int<'py>(object: &Bound<'py, PyAny>) -> Safe<'py, Bound<'py, PyAny>> {
             return Err(Stop::fault(FaultKind::Type, message));
         }
     };
-    let number = number.map_err(|error| Stop::raised(py, &error))?;
+    let number = number.map_err(|error| not_converted(object, "int", &error))?;
     check_bits(&number, &shape_of(&number))?;
     Ok(number)
 }
@@ -191,7 +192,17 @@ fn float<'py>(object: &Bound<'py, PyAny>) -> Safe<'py, Bound<'py, PyAny>> {
             return Err(Stop::fault(FaultKind::Type, message));
         }
     };
-    number.map_err(|error| Stop::raised(py, &error))
+    number.map_err(|error| not_converted(object, "float", &error))
+}
+
+/// The fault of a conversion. CPython's words for a string that is no number repeat it; these do not.
+fn not_converted<'py>(object: &Bound<'py, PyAny>, function: &str, error: &PyErr) -> Stop<'py> {
+    let py = object.py();
+    if shape_of(object).family == Family::Str && error.is_instance_of::<PyValueError>(py) {
+        let message = format!("{function}() of a string that is no number it can read");
+        return Stop::fault(FaultKind::Value, message);
+    }
+    Stop::raised(py, error)
 }
 
 /// `startswith` and `endswith`; the direction is that of `PyUnicode_Tailmatch`.

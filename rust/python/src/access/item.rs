@@ -10,7 +10,7 @@ use super::arithmetic::exact_int;
 use super::headers::Headers;
 use super::names::short_name;
 use super::part::string_size;
-use super::refusal::{Safe, Stop, key_text};
+use super::refusal::{Safe, Stop};
 use super::search::find;
 use super::shape::{Family, Shape, shape_of};
 use super::slots::Slot;
@@ -32,14 +32,14 @@ pub(super) fn item<'py>(
                 Ok(dict) => find(dict, key)?,
                 Err(_) => None,
             };
-            found.map_or_else(|| Err(no_key(object, &shape, key)), Ok)
+            found.map_or_else(|| Err(no_key(object, &shape)), Ok)
         }
         Family::Headers => {
             let found = match object.cast::<Headers>() {
                 Ok(headers) => headers.get().find(key)?,
                 Err(_) => None,
             };
-            found.ok_or_else(|| Stop::fault(FaultKind::Lookup, format!("no key {}", key_text(key))))
+            found.ok_or_else(Stop::no_key)
         }
         Family::List
         | Family::Tuple
@@ -94,16 +94,12 @@ fn indexed(shape: &Shape<'_>) -> &'static str {
 }
 
 /// The fault of a key that a dict does not have; a subclass may have a method for that.
-fn no_key<'py>(
-    object: &Bound<'py, PyAny>,
-    shape: &Shape<'_>,
-    key: &Bound<'py, PyAny>,
-) -> Stop<'py> {
+fn no_key<'py>(object: &Bound<'py, PyAny>, shape: &Shape<'_>) -> Stop<'py> {
     let missing = intern!(object.py(), "__missing__");
     if !shape.is_exact() && !matches!(shape.kind.lookup(missing), Ok(None)) {
         return Stop::item(object, "__missing__");
     }
-    Stop::fault(FaultKind::Lookup, format!("no key {}", key_text(key)))
+    Stop::no_key()
 }
 
 /// `object[start:stop]`; `None` is an open end.

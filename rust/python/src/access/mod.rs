@@ -32,7 +32,7 @@ pub(crate) use names::{name_of, names, type_name};
 pub(crate) use part::{
     bits, byte_head, complex_text, head as string_head, int_digits, string_size, surrogates_passed,
 };
-pub(crate) use refusal::put_back_interrupt;
+pub(crate) use refusal::{NO_KEY, put_back_interrupt};
 pub(crate) use shape::{Family, Shape, shape_of};
 pub(crate) use slots::{Kind, kind_of};
 pub(crate) use storage::{
@@ -106,7 +106,9 @@ fn with_items<'py, T>(
             None => Err(stop),
             Some(Err(stop)) => Err(stop),
             Some(Ok(Trusted::StandIn(items))) => safe(&items),
-            Some(Ok(Trusted::Real)) => real().map_err(|error| Stop::raised(py, &error)),
+            Some(Ok(Trusted::Real)) => {
+                real().map_err(|error| Stop::raised_by_application(py, &error))
+            }
         },
         outcome => outcome,
     };

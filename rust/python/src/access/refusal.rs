@@ -11,10 +11,11 @@ use pyo3::types::{PyString, PyType};
 
 use super::Mode;
 use super::names::{definer, names, short_name, type_name};
-use super::part::bits;
-use super::shape::{Family, shape_of};
 use super::slots::{Kind, kind_of};
 use super::storage::{exception_arguments, stored_item, stored_length};
+
+/// What the fault of a key that is not there says.
+pub(crate) const NO_KEY: &str = "no such key";
 
 /// What a read by the safe rules gives.
 pub(super) type Safe<'py, T> = Result<T, Stop<'py>>;
@@ -103,9 +104,19 @@ impl<'py> Stop<'py> {
         })
     }
 
-    /// The fault of an exception that C code of a built-in type raised.
+    /// The fault of an exception that C code of a built-in type raised, whose text repeats no value.
     pub(super) fn raised(py: Python<'py>, error: &PyErr) -> Self {
         Self::Fault(fault_of(py, error))
+    }
+
+    /// The fault of an exception that code of the application may have raised.
+    pub(super) fn raised_by_application(py: Python<'py>, error: &PyErr) -> Self {
+        Self::Fault(fault_of_application(py, error))
+    }
+
+    /// The fault of a key that is not there. A key may be a secret, so only who knows where it came from may tell it.
+    pub(super) fn no_key() -> Self {
+        Self::fault(FaultKind::Lookup, NO_KEY)
     }
 }
 
@@ -186,32 +197,6 @@ fn attribute_words(kind: Kind<'_>, name: &Bound<'_, PyString>, hurdle: Hurdle) -
     )
 }
 
-/// A key as messages show it: numbers and short strings in full, of others the type.
-pub(super) fn key_text(key: &Bound<'_, PyAny>) -> String {
-    const LONGEST: usize = 100;
-    let shape = shape_of(key);
-    match shape.family {
-        Family::Str => {
-            let text = key
-                .cast::<PyString>()
-                .map(|text| text.to_string_lossy().into_owned())
-                .unwrap_or_default();
-            let cut = text
-                .char_indices()
-                .nth(LONGEST)
-                .map_or(text.len(), |(index, _)| index);
-            let more = if cut < text.len() { "…" } else { "" };
-            format!("'{}{more}'", &text[..cut])
-        }
-        Family::Int | Family::Bool if shape.is_exact() && bits(key) <= i64::BITS as usize => key
-            .str()
-            .map(|text| text.to_string_lossy().into_owned())
-            .unwrap_or_default(),
-        Family::None => "None".to_owned(),
-        _ => format!("of type {}", type_name(key.py(), shape.kind)),
-    }
-}
-
 /// What remains of a read: its value, what `fallback` gives where the rules refuse and the mode lifts them, or a fault.
 pub(super) fn settle<'py, T>(
     mode: Mode,
@@ -223,7 +208,7 @@ pub(super) fn settle<'py, T>(
         Ok(value) => Ok(value),
         Err(Stop::Fault(fault)) => Err(fault),
         Err(Stop::Refused(_)) if mode == Mode::Python => {
-            fallback().map_err(|error| fault_of(py, &error))
+            fallback().map_err(|error| fault_of_application(py, &error))
         }
         Err(Stop::Refused(refusal)) => Err(refusal.into_fault()),
     }
@@ -237,12 +222,11 @@ pub(crate) fn put_back_interrupt(py: Python<'_>, error: &PyErr) {
     }
 }
 
-/// An exception as a fault, in CPython's words where they are plain.
-pub(super) fn fault_of(py: Python<'_>, error: &PyErr) -> Fault {
-    put_back_interrupt(py, error);
+/// The kind of fault that an exception is.
+fn kind_of_fault(py: Python<'_>, error: &PyErr) -> FaultKind {
     let value = error.value(py);
     let is = |class: Bound<'_, PyType>| kind_of(value).derives_from(Kind::from_type(&class));
-    let kind = if is(py.get_type::<PyAttributeError>()) {
+    if is(py.get_type::<PyAttributeError>()) {
         FaultKind::Attribute
     } else if is(py.get_type::<PyLookupError>()) {
         FaultKind::Lookup
@@ -254,7 +238,14 @@ pub(super) fn fault_of(py: Python<'_>, error: &PyErr) -> Fault {
         FaultKind::Limit
     } else {
         FaultKind::Value
-    };
+    }
+}
+
+/// An exception as a fault, in CPython's words where they are plain.
+pub(super) fn fault_of(py: Python<'_>, error: &PyErr) -> Fault {
+    put_back_interrupt(py, error);
+    let value = error.value(py);
+    let kind = kind_of_fault(py, error);
     let message = exception_arguments(value)
         .filter(|arguments| stored_length(arguments) == 1)
         .and_then(|arguments| stored_item(&arguments, 0))
@@ -271,4 +262,11 @@ pub(super) fn fault_of(py: Python<'_>, error: &PyErr) -> Fault {
         None => name,
     };
     Fault::new(kind, message)
+}
+
+/// An exception of the application as a fault: its text may repeat any value, so only its type is told.
+fn fault_of_application(py: Python<'_>, error: &PyErr) -> Fault {
+    put_back_interrupt(py, error);
+    let name = type_name(py, kind_of(error.value(py)));
+    Fault::new(kind_of_fault(py, error), format!("{name} was raised"))
 }

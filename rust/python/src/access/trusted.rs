@@ -32,7 +32,7 @@ pub(super) fn trusted_attribute<'py>(
         Ok(Trusted::StandIn(value)) => Ok(value),
         Ok(Trusted::Real) => object
             .getattr(name)
-            .map_err(|error| Stop::raised(object.py(), &error)),
+            .map_err(|error| Stop::raised_by_application(object.py(), &error)),
         Err(stop) => Err(stop),
     })
 }

@@ -75,10 +75,7 @@ impl CaptureEvent {
                     Some(request) => pack_scalars(&to_dict(request)?)?,
                     None => Packed::empty(),
                 };
-                Some(Arc::new(RequestInfo {
-                    id: id.map(String::into_boxed_str),
-                    info,
-                }))
+                Some(Arc::new(RequestInfo::new(id, info, None)))
             }
         };
         let function = function.unwrap_or_else(|| target.clone());
@@ -160,7 +157,7 @@ impl CaptureEvent {
     #[getter]
     fn request<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
         match &self.event.request {
-            Some(request) => request.info.to_python(py),
+            Some(request) => request.shown().to_python(py),
             None => Ok(PyDict::new(py)),
         }
     }
@@ -222,7 +219,7 @@ impl CaptureEvent {
         dict.set_item("point", self.point())?;
         dict.set_item("request_id", self.request_id())?;
         let request = match &self.event.request {
-            Some(request) => request.info.to_form(py, Form::Json)?,
+            Some(request) => request.shown().to_form(py, Form::Json)?,
             None => PyDict::new(py),
         };
         dict.set_item("request", request)?;
@@ -258,10 +255,7 @@ impl CaptureEvent {
             .get_item("request_id")?
             .map_or(Ok(None), |id| id.extract())?;
         let request = if request_id.is_some() || request != Packed::empty() {
-            Some(Arc::new(RequestInfo {
-                id: request_id.map(String::into_boxed_str),
-                info: request,
-            }))
+            Some(Arc::new(RequestInfo::new(request_id, request, None)))
         } else {
             None
         };

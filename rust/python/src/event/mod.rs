@@ -160,7 +160,7 @@ impl Event {
         );
         out.push_str(",\"request\":");
         match &self.request {
-            Some(request) => request.info.write_json(&mut out),
+            Some(request) => request.shown().write_json(&mut out),
             None => out.push_str("{}"),
         }
         let _ = write!(
@@ -201,7 +201,7 @@ impl PartialEq for Event {
             event
                 .request
                 .as_ref()
-                .map(|request| (request.id.clone(), request.info.clone()))
+                .map(|request| (request.id.clone(), request.shown().clone()))
         };
         self.id() == other.id()
             && self.timestamp.to_bits() == other.timestamp.to_bits()

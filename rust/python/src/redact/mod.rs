@@ -5,7 +5,7 @@ mod words;
 
 use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{LazyLock, Mutex, PoisonError};
 
 use pyo3::prelude::*;
 
@@ -19,6 +19,10 @@ pub(crate) const REDACTED: &str = "[redacted]";
 const REMEMBERED: usize = 4096;
 /// Longer names are not remembered.
 const LONGEST_REMEMBERED: usize = 64;
+
+/// The list without any setting.
+static STANDARD: LazyLock<Redaction> =
+    LazyLock::new(|| Redaction::new(Vec::new(), Vec::new(), true));
 
 /// Says which names are secret and finds secrets in strings.
 ///
@@ -98,6 +102,11 @@ impl Redaction {
 }
 
 impl Redaction {
+    /// The list without any setting.
+    pub(crate) fn standard() -> &'static Self {
+        &STANDARD
+    }
+
     /// Whether anything is redacted at all.
     pub(crate) const fn enabled(&self) -> bool {
         self.enabled
