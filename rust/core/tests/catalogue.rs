@@ -6,33 +6,11 @@ use std::fmt::Write as _;
 use std::fs;
 use std::path::PathBuf;
 
-use hogtrace_core::compile;
 use hogtrace_core::error::Code;
+use hogtrace_core::{compile, explain, format};
 
 fn folder() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../docs/errors")
-}
-
-/// The page of one code.
-fn page(code: Code) -> String {
-    let explanation = code.explanation();
-    let mut page = format!("# {code}: {}\n\n{}\n", code.title(), explanation.text);
-    if let Some(wrong) = explanation.wrong {
-        let report = compile(wrong, "probe.hogtrace")
-            .expect_err("the example is wrong")
-            .render(false);
-        let report: Vec<&str> = report.lines().map(str::trim_end).collect();
-        // What stands behind the last blank line only counts the errors.
-        let report = report[..report.len() - 2].join("\n");
-        let _ = write!(
-            page,
-            "\n## Wrong\n\n```\n{wrong}\n```\n\n```\n{report}\n```\n"
-        );
-    }
-    if let Some(right) = explanation.right {
-        let _ = write!(page, "\n## Right\n\n```\n{right}\n```\n");
-    }
-    page
 }
 
 /// The list of all codes.
@@ -53,7 +31,7 @@ fn the_pages_are_those_of_the_catalogue() {
     pages.extend(
         Code::ALL
             .iter()
-            .map(|&(code, _)| (format!("{code}.md"), page(code))),
+            .map(|&(code, _)| (format!("{code}.md"), explain(code))),
     );
     if std::env::var_os("HOGTRACE_WRITE_DOCS").is_some() {
         fs::create_dir_all(folder()).expect("the folder of pages");
@@ -93,6 +71,11 @@ fn every_wrong_example_has_its_error_and_every_right_one_none() {
         }
         if let Some(right) = explanation.right {
             assert!(compile(right, "right").is_ok(), "{code}: {right}");
+            assert_eq!(
+                format(right, "right").as_deref(),
+                Ok(&*format!("{right}\n")),
+                "{code}"
+            );
         }
     }
 }

@@ -20,6 +20,7 @@ mod site;
 mod site_probe;
 mod snapshot;
 mod store;
+mod text;
 mod trust;
 
 use hogtrace_core::error::Code;
@@ -53,6 +54,8 @@ fn _engine(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<site::Site>()?;
     module.add_class::<site::Call>()?;
     module.add_function(wrap_pyfunction!(program::compile, module)?)?;
+    module.add_function(wrap_pyfunction!(text::format, module)?)?;
+    module.add_function(wrap_pyfunction!(text::explain, module)?)?;
     module.add_function(wrap_pyfunction!(executor::execute_probe, module)?)?;
     module.add_function(wrap_pyfunction!(function::swap_code, module)?)?;
     module.add_function(wrap_pyfunction!(site::inert_site, module)?)?;

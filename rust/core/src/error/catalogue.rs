@@ -132,12 +132,12 @@ pub(super) const fn explanation(code: Code) -> Explanation {
             "HogTrace has the operators `+ - * / // %`, `== != < <= > >=`, `in`, `is`, `and or not` and `&& || \
              !`. It has no powers, no bit operations, no conditional expression, and no assignment that computes.",
             Some("fn:shop.cart.add:entry / arg1 > 1 & arg2 > 1 / { capture(args); }"),
-            Some("fn:shop.cart.add:entry / arg1 > 1 && arg2 > 1 / { capture(args); }"),
+            Some("fn:shop.cart.add:entry / arg1 > 1 and arg2 > 1 / { capture(args); }"),
         ),
         Code::UnclosedBracket => page(
             "A round or square bracket has no counterpart before the statement or the predicate ends.",
-            Some("fn:shop.cart.add:entry { capture(total=(arg1 + arg2; }"),
-            Some("fn:shop.cart.add:entry { capture(total=(arg1 + arg2)); }"),
+            Some("fn:shop.cart.add:entry { capture(total=(arg1 + arg2 * 2); }"),
+            Some("fn:shop.cart.add:entry { capture(total=(arg1 + arg2) * 2); }"),
         ),
         Code::ForeignSyntax => page(
             "HogTrace borrows the expressions of Python, not all of its syntax: no conditional expressions, \

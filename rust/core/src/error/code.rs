@@ -133,6 +133,13 @@ pub struct Explanation {
 }
 
 impl Code {
+    /// The code of that text, in letters of either case.
+    #[must_use]
+    pub fn named(text: &str) -> Option<Self> {
+        let mut codes = Self::ALL.iter().map(|&(code, _)| code);
+        codes.find(|code| code.as_str().eq_ignore_ascii_case(text))
+    }
+
     /// What the page of this code says.
     #[must_use]
     pub const fn explanation(self) -> Explanation {

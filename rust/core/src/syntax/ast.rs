@@ -73,6 +73,8 @@ pub struct Expr {
     pub kind: ExprKind,
     /// Where it stands, without brackets around it.
     pub span: Span,
+    /// Where it stands, with the brackets around it.
+    pub outer: Span,
     /// The height of its tree; a leaf has 1.
     pub height: usize,
 }
@@ -167,6 +169,16 @@ pub struct Argument {
     pub value: Expr,
 }
 
+impl Statement {
+    /// Where it stands, without its `;`.
+    #[must_use]
+    pub const fn span(&self) -> Span {
+        match self {
+            Self::Assign { span, .. } | Self::Capture { span, .. } => *span,
+        }
+    }
+}
+
 impl Expr {
     /// An expression over others, given the greatest of their heights (0 for a leaf).
     #[must_use]
@@ -174,6 +186,7 @@ impl Expr {
         Self {
             kind,
             span,
+            outer: span,
             height: height_below + 1,
         }
     }

@@ -1,10 +1,10 @@
-//! From text to tree: tokens, the tree, the parser, and an expression's canonical text.
+//! From text to tree and back: tokens, the tree, the parser, and the canonical text.
 
 pub mod ast;
+pub(crate) mod format;
 pub(crate) mod lexer;
 pub(crate) mod literal;
 pub(crate) mod parser;
-mod text;
 pub mod token;
 
 use crate::error::{CompileErrors, Reporter};

@@ -47,7 +47,8 @@ impl Parser<'_> {
                 Infix::Binary(op) => {
                     let operator = self.advance().span;
                     let right = self.climb(tighter(power))?;
-                    let (span, height) = (left.span.to(right.span), left.height.max(right.height));
+                    let (span, height) =
+                        (left.outer.to(right.outer), left.height.max(right.height));
                     let kind = ExprKind::Binary(op, operator, Box::new(left), Box::new(right));
                     self.over(kind, span, height)?
                 }
@@ -91,12 +92,12 @@ impl Parser<'_> {
 
     /// The rest of `left and … and …`.
     fn logic(&mut self, left: Expr, logic: Logic, power: Power) -> Parsed<Expr> {
-        let (mut span, mut height) = (left.span, left.height);
+        let (mut span, mut height) = (left.outer, left.height);
         let mut operands = vec![left];
         while matches!(self.infix(), Some((Infix::Logic(next), _)) if next == logic) {
             self.advance();
             let operand = self.climb(tighter(power))?;
-            span = span.to(operand.span);
+            span = span.to(operand.outer);
             height = height.max(operand.height);
             operands.push(operand);
         }
@@ -105,7 +106,7 @@ impl Parser<'_> {
 
     /// The rest of `left < … == …`.
     fn comparison(&mut self, left: Expr) -> Parsed<Expr> {
-        let (mut span, mut height) = (left.span, left.height);
+        let (mut span, mut height) = (left.outer, left.height);
         let mut chain = Vec::new();
         while let Some((Infix::Test(test), _)) = self.infix() {
             let mut operator = self.advance().span;
@@ -113,7 +114,7 @@ impl Parser<'_> {
                 operator = operator.to(self.advance().span);
             }
             let right = self.climb(Power::Sum)?;
-            span = span.to(right.span);
+            span = span.to(right.outer);
             height = height.max(right.height);
             chain.push(Comparison {
                 test,
@@ -160,7 +161,7 @@ impl Parser<'_> {
         operand: Expr,
         kind: impl FnOnce(Box<Expr>) -> ExprKind,
     ) -> Parsed<Expr> {
-        let (span, height) = (start.to(operand.span), operand.height);
+        let (span, height) = (start.to(operand.outer), operand.height);
         self.over(kind(Box::new(operand)), span, height)
     }
 
@@ -173,7 +174,7 @@ impl Parser<'_> {
                 TokenKind::Dot => {
                     self.advance();
                     let name = self.attribute_name()?;
-                    let (span, height) = (object.span.to(name.span), object.height);
+                    let (span, height) = (object.outer.to(name.span), object.height);
                     self.over(ExprKind::Attribute(Box::new(object), name), span, height)?
                 }
                 TokenKind::LeftBracket => {
@@ -183,8 +184,8 @@ impl Parser<'_> {
                 TokenKind::LeftParenthesis => {
                     self.advance();
                     let (_, end) = self.nested(|parser| parser.arguments(token))?;
-                    self.refused_call(&object, object.span.to(end));
-                    Expr::new(ExprKind::Wrong, object.span.to(end), 0)
+                    self.refused_call(&object, object.outer.to(end));
+                    Expr::new(ExprKind::Wrong, object.outer.to(end), 0)
                 }
                 _ => return Ok(object),
             };
@@ -224,7 +225,7 @@ impl Parser<'_> {
             let Some(key) = start else {
                 return Err(self.unexpected("a key"));
             };
-            let (span, brackets) = (object.span.to(end), open.span.to(end));
+            let (span, brackets) = (object.outer.to(end), open.span.to(end));
             return self.over(
                 ExprKind::Item(Box::new(object), key, brackets),
                 span,
@@ -236,7 +237,7 @@ impl Parser<'_> {
             return Err(self.foreign_syntax("the step of a slice"));
         }
         let end = self.close(open, TokenKind::RightBracket, WANTED)?;
-        let (span, brackets) = (object.span.to(end), open.span.to(end));
+        let (span, brackets) = (object.outer.to(end), open.span.to(end));
         self.over(
             ExprKind::Slice(Box::new(object), start, stop, brackets),
             span,
@@ -251,7 +252,7 @@ impl Parser<'_> {
         }
         let help = match &callee.kind {
             ExprKind::Attribute(object, name) => {
-                let object = self.text(object.span);
+                let object = self.text(object.outer);
                 match name.text.as_str() {
                     "startswith" | "endswith" => format!("write `{}({object}, …)`", name.text),
                     "lower" | "casefold" => format!("write `lower({object})`"),
@@ -369,16 +370,17 @@ impl Parser<'_> {
         Expr::new(ExprKind::Wrong, span, 0)
     }
 
-    /// The rest of `(…)`, which leaves no trace in the tree.
+    /// The rest of `(…)`, of which the tree keeps the place alone.
     fn grouped(&mut self, open: Token) -> Parsed<Expr> {
         if self.kind() == TokenKind::RightParenthesis {
             return Err(self.foreign_syntax("an empty tuple"));
         }
-        let inner = self.expression()?;
+        let mut inner = self.expression()?;
         if self.kind() == TokenKind::Comma {
             return Err(self.foreign_syntax("a tuple"));
         }
-        self.close(open, TokenKind::RightParenthesis, "`)` or an operator")?;
+        let end = self.close(open, TokenKind::RightParenthesis, "`)` or an operator")?;
+        inner.outer = open.span.to(end);
         Ok(inner)
     }
 
