@@ -20,6 +20,8 @@ from hogtrace.types import Exporter, ProbeState, ProbeStatus, Status, TrustEntry
 
 __all__ = ["Installation", "Tracer"]
 
+_NO_LINES = "probes at lines cannot be installed yet, only at entry and exit; execute_probe can run them over a frame"
+
 
 @dataclass(eq=False, slots=True)
 class _Installed:
@@ -223,6 +225,9 @@ class Tracer:
         """Look for the targets of ``probes`` and weave what is found and not woven yet."""
         wanted: dict[FunctionType, tuple[str, list[_Installed]]] = {}
         for probe in probes:
+            if probe.linked.point not in ("entry", "exit"):
+                probe.state, probe.reason, probe.waits = "refused", _NO_LINES, False
+                continue
             found = probe.target.find(self._wildcard_limit)
             probe.waits = found.waiting is not None
             probe.reason = found.refused or found.waiting
@@ -300,6 +305,7 @@ class Tracer:
             not_passed=linked.not_passed,
             failed=linked.failed,
             skipped=linked.skipped,
+            sampled_out=linked.sampled_out,
             captured=linked.captured,
             errors=linked.errors,
             last_error=linked.last_error,

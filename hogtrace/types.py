@@ -11,7 +11,7 @@ from hogtrace._engine import CaptureEvent
 __all__ = ["Exporter", "Point", "ProbeState", "ProbeStatus", "Status", "TrustEntry"]
 
 Point: TypeAlias = Literal["entry", "exit"]
-"""Where a probe fires: when a call's body begins, or when it ends."""
+"""Where an installed probe fires: when a call's body begins, or when it ends."""
 
 ProbeState: TypeAlias = Literal["pending", "installed", "refused", "removed"]
 """What has become of a probe: waiting for its target; in place; its target cannot be probed; taken out."""
@@ -65,7 +65,7 @@ class ProbeStatus:
     target: str
     """The function or pattern it names."""
     point: str
-    """`entry` or `exit`."""
+    """`entry`, `exit` or `entry+N`."""
     state: ProbeState
     """What has become of it."""
     reason: str | None = None
@@ -82,6 +82,8 @@ class ProbeStatus:
     """How many times its predicate could not be evaluated."""
     skipped: int = 0
     """How many hits were not looked at, because the thread was inside HogTrace itself."""
+    sampled_out: int = 0
+    """How many hits its `sample` left out."""
     captured: int = 0
     """How many events it made."""
     errors: int = 0
@@ -124,19 +126,21 @@ class Status:
         return "\n".join(lines)
 
 
-_COLUMNS = ("state", "sites", "hits", "fired", "captured", "errors", "probe")
+_COUNTS = ("sites", "hits", "sampled_out", "fired", "captured", "errors")
 
 
 def _table(probes: Sequence[ProbeStatus]) -> list[str]:
-    rows: list[tuple[str, ...]] = [_COLUMNS]
+    # Most tables have no sampled probe in them.
+    sampled = any(probe.sampled_out for probe in probes)
+    counts = [count for count in _COUNTS if sampled or count != "sampled_out"]
+    rows: list[tuple[str, ...]] = [("state", *(count.replace("_", " ") for count in counts), "probe")]
     for probe in probes:
-        name = f"{probe.target}:{probe.point}"
-        counts = (probe.sites, probe.hits, probe.fired, probe.captured, probe.errors)
-        rows.append((probe.state, *map(str, counts), f"{name}  {probe.program}"))
+        numbers = (str(getattr(probe, count)) for count in counts)
+        rows.append((probe.state, *numbers, f"{probe.target}:{probe.point}  {probe.program}"))
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     return [
         "  ".join(
-            cell.rjust(width) if 0 < index < len(_COLUMNS) - 1 else cell.ljust(width)
+            cell.rjust(width) if 0 < index <= len(counts) else cell.ljust(width)
             for index, (cell, width) in enumerate(zip(row, widths, strict=True))
         ).rstrip()
         for row in rows

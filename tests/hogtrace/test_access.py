@@ -842,7 +842,8 @@ EXPRESSIONS = [
     "o is None", "o in l", "1 in o", '"a" in o', "o in s", "o in d", 'o in "abc"', "o in r", 'o in ["a", 1]', "l == m",
     "d == e", "-o", "+o", "o + o", "o + 1", "1 + o", 'o + "a"', "o - 1", "o * 2", "2 * o", "l * o", "o / 2", "o // 2",
     "o % 2", "len(o)", "str(o)", "int(o)", "float(o)", "type(o)", "lower(o)", 'startswith(o, "a")', 'endswith("a", o)',
-    "abs(o)", "min(o, 1)", "max(1, o)", "round(o)", "round(1.5, o)", "d[o]", "l", "d", "x", "z", "t.name", "v.name",
+    "abs(o)", "min(o, 1)", "max(1, o)", "round(o)", "round(1.5, o)", "d[o]",
+    'matches(o, "a")', "stack(o)", "l", "d", "x", "z", "t.name", "v.name",
 ]  # fmt: skip
 
 

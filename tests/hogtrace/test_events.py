@@ -66,9 +66,12 @@ class TestFields:
         assert len(event.id) == 32
 
     def test_a_wrong_point(self) -> None:
-        """There are two points."""
+        """There are entry, exit, and lines counted from the entry."""
         with pytest.raises(ValueError, match="entry"):
             made(point="middle")
+        with pytest.raises(ValueError, match="entry"):
+            made(point="entry+03")
+        assert CaptureEvent.from_json(made(point="entry+3").to_json()).point == "entry+3"
 
     def test_cannot_be_changed(self) -> None:
         """What the properties give are copies."""

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from hogtrace import ProbeExecutor, RequestLocalStore, compile, execute_probe
+from hogtrace import ProbeExecutor, Program, RequestLocalStore, compile, execute_probe
 
 
 def frame() -> types.FrameType:
@@ -166,3 +166,18 @@ def test_executor_runs_over_many_frames() -> None:
     executor = ProbeExecutor(program, program.probes[0], store)
     assert [executor.execute(frame(), number) for number in (1, 2, 3)] == [None, {"retval": 2}, {"retval": 3}]
     assert store["last"] == 3
+
+
+def test_a_probe_at_a_line_runs_over_the_frame_as_it_is() -> None:
+    """`entry+N` names its point everywhere; over a frame in hand it is run like any other."""
+    program = compile("fn:m.f:entry+3 / total == 2 / { capture(total, a); } fn:m.f:entry+3 { sample 100%; }")
+    probe, second = program.probes
+    assert (probe.id, second.id) == ("m.f:entry+3", "m.f:entry+3#2")
+    assert (probe.spec.point, probe.spec.target, probe.spec.specifier) == ("entry+3", "entry+3", "m.f")
+    assert repr(probe.spec) == "<hogtrace.ProbeSpec fn:m.f:entry+3>"
+    store = RequestLocalStore()
+    assert execute_probe(program, probe, frame(), store) == {"total": 2, "a": 1}
+    assert ProbeExecutor(program, probe, store).execute(frame()) == {"total": 2, "a": 1}
+    again = Program.from_bytes(program.to_bytes())
+    assert [found.spec.point for found in again.probes] == ["entry+3", "entry+3"]
+    assert "sample 1.0" in again.disassemble()

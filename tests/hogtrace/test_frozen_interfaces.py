@@ -59,6 +59,7 @@ def test_the_counters() -> None:
         "not_passed",
         "failed",
         "skipped",
+        "sampled_out",
         "captured",
         "errors",
         "last_error",

@@ -12,6 +12,7 @@ mod codegen;
 pub mod error;
 mod explain;
 pub mod limits;
+pub mod pattern;
 pub mod span;
 mod suggest;
 pub mod syntax;
@@ -90,7 +91,7 @@ fn read(source: &str, name: &str) -> Result<Read, CompileErrors> {
     }
     let tokens = syntax::lexer::lex(source, &mut reporter);
     let file = syntax::parser::parse(source, &tokens, &mut reporter);
-    let checked = check::check(&file, &mut reporter);
+    let checked = check::check(&file, source, &mut reporter);
     if reporter.is_empty() {
         Ok(Read {
             tokens,

@@ -36,3 +36,31 @@ pub const DIAGNOSTICS: usize = 100;
 /// Steps that the verifier takes to follow where the values come from that one program captures and stores: more than
 /// any source within the limits needs.
 pub const FLOW_STEPS: usize = 1 << 22;
+
+/// Lines below its `def` line that `entry+N` can name.
+pub const POINT_LINES: u32 = 65_535;
+
+/// Bytes of one pattern of `matches`.
+pub const PATTERN_BYTES: usize = 1_024;
+
+/// How deep the groups of a pattern nest.
+pub const PATTERN_NESTING: u32 = 32;
+
+/// Bytes of one compiled pattern: 256 KiB.
+pub const PATTERN_SIZE: usize = 256 * 1024;
+
+/// Different patterns of one program.
+pub const PATTERNS: usize = 100;
+
+/// Bytes that one pattern may keep of what its searches found out about it: 512 KiB.
+pub const PATTERN_CACHE: usize = 512 * 1024;
+
+/// What a search may do before it is asked whether it takes too long: the states of the pattern, times the bytes of the
+/// text at which all of them are looked at.
+pub const PATTERN_WORK: usize = 1 << 21;
+
+/// Frames that `stack()` gives.
+pub const FRAMES_UNASKED: u8 = 16;
+
+/// Frames that `stack(n)` may ask for.
+pub const FRAMES: u8 = 64;

@@ -140,9 +140,10 @@ impl TryFrom<message::Constant> for Constant {
 
 impl From<&Probe> for message::Probe {
     fn from(probe: &Probe) -> Self {
-        let point = match probe.point {
-            Point::Entry => message::Point::Entry,
-            Point::Exit => message::Point::Exit,
+        let (point, line) = match probe.point {
+            Point::Entry => (message::Point::Entry, 0),
+            Point::Exit => (message::Point::Exit, 0),
+            Point::Line(line) => (message::Point::Line, line),
         };
         Self {
             id: probe.id.clone(),
@@ -158,6 +159,8 @@ impl From<&Probe> for message::Probe {
                 .collect(),
             predicate: Some((&probe.predicate).into()),
             body: Some((&probe.body).into()),
+            sample: probe.sample,
+            line,
         }
     }
 }
@@ -169,14 +172,21 @@ impl TryFrom<message::Probe> for Probe {
         let point = match message::Point::try_from(message.point) {
             Ok(message::Point::Entry) => Point::Entry,
             Ok(message::Point::Exit) => Point::Exit,
+            Ok(message::Point::Line) => Point::Line(message.line),
             Ok(message::Point::Unspecified) | Err(_) => {
                 return Err(DecodeError::new("a probe is of no known point"));
             }
         };
+        if message.line != 0 && !matches!(point, Point::Line(_)) {
+            return Err(DecodeError::new(
+                "a probe has a line where its point has none",
+            ));
+        }
         Ok(Self {
             id: message.id,
             target: message.target,
             point,
+            sample: message.sample,
             inputs: message
                 .inputs
                 .into_iter()

@@ -3,6 +3,7 @@
 use allocation_counter::measure;
 use hogtrace_core::bytecode::{BinaryOp, CompareOp, Function, Scope, UnaryOp};
 use hogtrace_core::compile;
+use hogtrace_core::pattern::Pattern;
 use hogtrace_core::value::Value;
 use hogtrace_core::vm::{Fault, FaultKind, Host, Outcome, run};
 
@@ -22,6 +23,10 @@ fn refuse() -> Fault {
 
 impl Host for Plain {
     type Object = ();
+
+    fn draw(&mut self) -> f64 {
+        0.5
+    }
 
     fn input(&mut self, _: u16) -> Answer {
         Ok(Value::Int(7))
@@ -69,6 +74,10 @@ impl Host for Plain {
 
     fn call(&mut self, _: Function, _: &[Value<()>]) -> Answer {
         Ok(Value::Float(0.5))
+    }
+
+    fn matches(&mut self, pattern: &Pattern, _: &Value<()>) -> Result<bool, Fault> {
+        pattern.is_in("GET /orders/17").map_err(|_| refuse())
     }
 
     fn capture(&mut self, _: u16, values: &[Value<()>]) -> Result<(), Fault> {
@@ -120,6 +129,30 @@ fn a_predicate_that_does_not_pass_allocates_nothing() {
         constants: constants(program.program()),
         ..Plain::default()
     };
+    let mut outcome = Outcome::Failed;
+    let info = measure(|| outcome = run(&program.probes()[0], &mut host));
+    assert_eq!(outcome, Outcome::NotPassed);
+    assert_eq!(info.count_total, 0);
+}
+
+#[test]
+fn a_probe_that_is_sampled_out_allocates_nothing() {
+    let source = "fn:m.f:exit / arg0 == 7 / { sample 1/4; capture(arg0); }";
+    let program = compile(source, "test").expect("valid");
+    let mut host = Plain::default();
+    let mut outcome = Outcome::Failed;
+    let info = measure(|| outcome = run(&program.probes()[0], &mut host));
+    assert_eq!(outcome, Outcome::SampledOut);
+    assert_eq!(info.count_total, 0);
+}
+
+#[test]
+fn a_pattern_that_knows_its_text_allocates_nothing() {
+    let source = r#"fn:m.f:exit / matches(arg0, "^POST /orders/\\d+$") / { capture(arg0); }"#;
+    let program = compile(source, "test").expect("valid");
+    let mut host = Plain::default();
+    // The first search finds out what the pattern does with such a text.
+    assert_eq!(run(&program.probes()[0], &mut host), Outcome::NotPassed);
     let mut outcome = Outcome::Failed;
     let info = measure(|| outcome = run(&program.probes()[0], &mut host));
     assert_eq!(outcome, Outcome::NotPassed);

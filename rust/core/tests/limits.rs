@@ -202,6 +202,53 @@ fn list_literals() {
 }
 
 #[test]
+fn patterns() {
+    let search = |pattern: &str| captures(&format!("matches(x, \"{pattern}\")"));
+    assert_limit(
+        &search(&"a".repeat(limits::PATTERN_BYTES)),
+        &search(&"a".repeat(limits::PATTERN_BYTES + 1)),
+        Code::BadPattern,
+    );
+    let groups = |depth: u32| {
+        let depth = depth as usize;
+        search(&format!("{}a{}", "(".repeat(depth), ")".repeat(depth)))
+    };
+    assert_limit(
+        &groups(limits::PATTERN_NESTING),
+        &groups(limits::PATTERN_NESTING + 1),
+        Code::BadPattern,
+    );
+    let different = |count: usize| {
+        let probe = |number| format!("fn:m.f:entry / matches(x, \"a{number}\") / {{ }}");
+        (0..count).map(probe).collect::<String>()
+    };
+    assert_limit(
+        &different(limits::PATTERNS),
+        &different(limits::PATTERNS + 1),
+        Code::TooManyPatterns,
+    );
+    assert_eq!(codes(&different(limits::PATTERNS).repeat(2)), []);
+}
+
+#[test]
+fn frames() {
+    let stack = |count: u32| captures(&format!("stack({count})"));
+    let most = u32::from(limits::FRAMES);
+    assert_limit(&stack(most), &stack(most + 1), Code::WrongArguments);
+    assert_limit(&stack(1), &stack(0), Code::WrongArguments);
+}
+
+#[test]
+fn lines_of_points() {
+    let at = |line: u32| format!("fn:m.f:entry+{line} {{ }}");
+    assert_limit(
+        &at(limits::POINT_LINES),
+        &at(limits::POINT_LINES + 1),
+        Code::UnknownPoint,
+    );
+}
+
+#[test]
 fn tables() {
     // Short statements, in probes of 200, with all names of up to four letters that are no words of the language.
     let source = |names: usize| {

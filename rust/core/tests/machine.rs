@@ -398,3 +398,78 @@ fn folded_and_unfolded_expressions_agree() {
         assert_eq!(world.captures[0][0].1, world.captures[0][1].1, "{folded}");
     }
 }
+
+#[test]
+fn a_draw_below_the_rate_fires() {
+    let program = program(
+        "fn:m.f:exit / flag / { sample 25%; capture(arg0); } fn:m.f:exit / flag / { capture(arg0); }",
+    );
+    let mut world = world();
+    for (draw, outcome) in [
+        (0.0, Outcome::Passed),
+        (0.249, Outcome::Passed),
+        (0.25, Outcome::SampledOut),
+        (0.999, Outcome::SampledOut),
+    ] {
+        world.draw = draw;
+        world.forget();
+        assert_eq!(world.run(&program, 0), outcome, "{draw}");
+        // The draw comes before the predicate, and nothing comes after one that is lost.
+        let asked: &[&str] = if outcome == Outcome::Passed {
+            &["draw", "flag", "arg0"]
+        } else {
+            &["draw"]
+        };
+        assert_eq!(world.asked, asked, "{draw}");
+        world.forget();
+        assert_eq!(world.run(&program, 1), Outcome::Passed);
+        assert_eq!(world.asked, ["flag", "arg0"], "no rate, no draw");
+    }
+}
+
+#[test]
+fn patterns_are_searched_for_in_strings() {
+    check(&[
+        (r#"matches(arg1, "^se.en$")"#, Value::Bool(true)),
+        (r#"matches(arg1, "\\d")"#, Value::Bool(false)),
+        (
+            r#"matches(arg1 + "1", "\\d") and not matches(arg1, "\\d")"#,
+            Value::Bool(true),
+        ),
+        (r#"matches("abc", "b")"#, Value::Bool(true)),
+    ]);
+    let (kind, message) = evaluate(r#"matches(arg0, "7")"#).unwrap_err();
+    assert_eq!(
+        (kind, message.as_str()),
+        (FaultKind::Type, "a pattern is searched for in strings")
+    );
+    // In a predicate and in a body, the same pattern and others.
+    let program = program(
+        r#"fn:m.f:exit / matches(arg1, "s") and matches(arg1, "e") / { capture(a=matches(arg1, "e"), b=matches(arg1, "x")); }"#,
+    );
+    let mut world = world();
+    assert_eq!(world.run(&program, 0), Outcome::Passed);
+    let found: Vec<&str> = world.asked.iter().map(String::as_str).collect();
+    assert_eq!(
+        found,
+        [
+            "arg1",
+            "matches s",
+            "arg1",
+            "matches e",
+            "arg1",
+            "matches e",
+            "arg1",
+            "matches x"
+        ]
+    );
+}
+
+#[test]
+fn frames_are_the_hosts() {
+    check(&[
+        ("len(stack())", Value::Int(1)),
+        ("stack(1)[0]", text("shop.py:3 add")),
+        ("stack(arg0)[0]", text("shop.py:3 add")),
+    ]);
+}

@@ -41,6 +41,7 @@ fn program(predicate: &[Op], body: &[Op]) -> Program {
             id: "m.f:exit".to_owned(),
             target: "m.f".to_owned(),
             point: Point::Exit,
+            sample: None,
             inputs: vec![Input::Args, Input::Name(1), Input::Retval],
             captures: Vec::new(),
             predicate: assemble(predicate),
@@ -155,6 +156,107 @@ fn opcodes_and_operands_exist() {
         1,
         "does not take 1",
     );
+}
+
+#[test]
+fn patterns_are_regular_expressions() {
+    refuse_predicate(&[ARGS, Op::Matches(2), Op::End], 1, "no constant 2");
+    refuse_predicate(&[ARGS, Op::Matches(0), Op::End], 1, "not a string");
+    refuse_predicate(&[Op::Matches(1), Op::End], 0, "more values than there are");
+    let with = |patterns: &[String]| {
+        let mut predicate = vec![ARGS];
+        for number in 0..patterns.len() {
+            let constant = u16::try_from(number).expect("few");
+            // Each looks at the result of the one before, which is no business of the verifier's.
+            predicate.push(Op::Matches(constant));
+        }
+        predicate.push(Op::End);
+        let mut program = program(&predicate, &[Op::End]);
+        program.constants = patterns.iter().cloned().map(Constant::Str).collect();
+        verify(program).map_err(|error| error.reason)
+    };
+    assert!(with(&["^a+$".to_owned()]).is_ok());
+    for (pattern, reason) in [
+        ("(", "constant 0 is no pattern: unclosed group"),
+        ("(?=a)", "look-around"),
+        (r"(a)\1", "backreferences"),
+        (r"\w{5000}", "at most 256 KiB"),
+    ] {
+        let error = with(&[pattern.to_owned()]).expect_err(pattern);
+        assert!(error.contains(reason), "{error}");
+    }
+    let long = "a".repeat(limits::PATTERN_BYTES + 1);
+    assert!(with(&[long]).unwrap_err().contains("at most 1024 bytes"));
+    let different = |count: usize| {
+        (0..count)
+            .map(|number| format!("a{number}"))
+            .collect::<Vec<_>>()
+    };
+    assert!(with(&different(limits::PATTERNS)).is_ok());
+    assert_eq!(
+        with(&different(limits::PATTERNS + 1)).unwrap_err(),
+        "a program has at most 100 different patterns"
+    );
+}
+
+#[test]
+fn one_pattern_counts_once_and_is_compiled_once() {
+    let search = [ARGS, Op::Matches(1), Op::End];
+    let mut all = program(&search, &[Op::End]);
+    for number in 2..=limits::PATTERNS + 5 {
+        let mut probe = all.probes[0].clone();
+        probe.id = format!("m.f:exit#{number}");
+        all.probes.push(probe);
+    }
+    assert!(verify(all).is_ok());
+}
+
+#[test]
+fn sampling_rates_are_above_zero_and_at_most_one() {
+    let sampled = |rate: f64| {
+        let mut program = program(&[], &[Op::End]);
+        program.probes[0].sample = Some(rate);
+        verify(program).map_err(|error| error.reason)
+    };
+    for rate in [1.0, 0.5, f64::MIN_POSITIVE, f64::from_bits(1)] {
+        let verified = sampled(rate).expect("a rate");
+        assert_eq!(verified.probes()[0].sample(), Some(rate));
+    }
+    for rate in [
+        0.0,
+        -0.0,
+        -0.1,
+        1.0 + f64::EPSILON,
+        f64::NAN,
+        f64::INFINITY,
+        f64::NEG_INFINITY,
+    ] {
+        assert_eq!(
+            sampled(rate).unwrap_err(),
+            "the sampling rate is not above 0 and at most 1"
+        );
+    }
+}
+
+#[test]
+fn points_at_lines_are_within_the_limit_and_have_no_end() {
+    let at = |line: u32| {
+        let mut program = program(&[], &[Op::End]);
+        program.probes[0].point = Point::Line(line);
+        program.probes[0].id = format!("m.f:entry+{line}");
+        program
+    };
+    let mut sound = at(limits::POINT_LINES);
+    sound.probes[0].inputs.truncate(2);
+    assert!(verify(sound).is_ok());
+    assert_eq!(refusal(at(3)).reason, "input 2 has no value at `entry+3`");
+    assert_eq!(
+        refusal(at(limits::POINT_LINES + 1)).reason,
+        "the point lies more than 65535 lines below the `def` line"
+    );
+    let mut misnamed = at(3);
+    misnamed.probes[0].id = "m.f:entry+03".to_owned();
+    assert!(refusal(misnamed).reason.contains("the id is not made"));
 }
 
 #[test]
@@ -578,6 +680,7 @@ fn the_table_of_effects_and_the_encoding_cover_every_instruction() {
         Op::Capture(10, 11),
         Op::Statement(12),
         Op::End,
+        Op::Matches(13),
     ];
     for op in all {
         let mut bytes = vec![0xff];

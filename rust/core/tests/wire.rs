@@ -120,6 +120,43 @@ fn other_versions_are_told_as_such() {
 }
 
 #[test]
+fn a_line_belongs_to_its_point() {
+    let source = "fn:m.f:entry+300 { } fn:m.f:entry { sample 1/8; }";
+    let program = compile(source, "n").expect("valid").program().clone();
+    let bytes = wire::encode(&program);
+    assert_eq!(wire::decode(&bytes), Ok(program));
+    // Point 3 in field 3, and 300 in field 9.
+    let place = |wanted: &[u8]| {
+        let found = bytes.windows(wanted.len()).position(|part| part == wanted);
+        found.expect("the field is there")
+    };
+    let _ = place(&[0x48, 0xac, 0x02]);
+    let mut entry = bytes.clone();
+    entry[place(&[0x18, 0x03]) + 1] = 1;
+    assert_eq!(
+        wire::decode(&entry).unwrap_err().reason,
+        "a probe has a line where its point has none"
+    );
+    let mut unknown = bytes.clone();
+    unknown[place(&[0x18, 0x03]) + 1] = 4;
+    assert_eq!(
+        wire::decode(&unknown).unwrap_err().reason,
+        "a probe is of no known point"
+    );
+    // A rate of zero that is there is not the same as none.
+    let mut never = bytes.clone();
+    let rate = place(&[&[0x41][..], &0.125_f64.to_le_bytes()].concat());
+    never[rate + 1..rate + 9].fill(0);
+    let decoded = wire::decode(&never).expect("still a program");
+    assert!(
+        verify(decoded)
+            .unwrap_err()
+            .reason
+            .contains("sampling rate")
+    );
+}
+
+#[test]
 fn unknown_fields_are_passed_over() {
     let (_, program) = samples().swap_remove(0);
     let mut bytes = wire::encode(&program);

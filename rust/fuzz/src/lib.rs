@@ -3,6 +3,7 @@
 use hogtrace_core::VerifiedProgram;
 use hogtrace_core::bytecode::{BinaryOp, CompareOp, Function, Probe, Program, Scope, UnaryOp};
 use hogtrace_core::limits;
+use hogtrace_core::pattern::Pattern;
 use hogtrace_core::value::Value;
 use hogtrace_core::vm::{Fault, FaultKind, Host, Outcome, run};
 
@@ -84,6 +85,10 @@ impl Checking<'_> {
 impl Host for Checking<'_> {
     type Object = u8;
 
+    fn draw(&mut self) -> f64 {
+        f64::from(u16::try_from(self.next() % 1000).unwrap_or(0)) / 1000.0
+    }
+
     fn input(&mut self, slot: u16) -> Result<Held, Fault> {
         assert!(self.probe.inputs[usize::from(slot)].exists_at(self.probe.point));
         self.answer()
@@ -141,6 +146,14 @@ impl Host for Checking<'_> {
         let (least, most) = function.arity();
         assert!((usize::from(least)..=usize::from(most)).contains(&arguments.len()));
         self.answer()
+    }
+
+    fn matches(&mut self, pattern: &Pattern, _: &Held) -> Result<bool, Fault> {
+        const TEXTS: [&str; 4] = ["", "GET /orders/17?x=1", "naïve \u{10ffff}\n", "aaaaaaaaaab"];
+        let text = TEXTS[usize::try_from(self.next() % 4).unwrap_or(0)];
+        pattern
+            .is_in(text)
+            .map_err(|gave_up| Fault::new(FaultKind::Limit, gave_up.to_string()))
     }
 
     fn capture(&mut self, index: u16, values: &[Held]) -> Result<(), Fault> {

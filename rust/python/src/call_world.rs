@@ -1,18 +1,20 @@
 //! The values of one call of a woven function, as a probe sees them.
 
-use std::cell::OnceCell;
+use std::cell::{Cell, OnceCell};
 use std::sync::Arc;
 
 use hogtrace_core::bytecode::Input;
 use hogtrace_core::value::Value;
 use hogtrace_core::vm::Fault;
 use pyo3::prelude::*;
-use pyo3::types::{PyDict, PyString, PyTuple};
+use pyo3::types::{PyDict, PyFrame, PyString, PyTuple};
 
 use crate::event::{Event, Failure};
+use crate::frames;
 use crate::host::{World, no_name};
 use crate::number::to_value;
 use crate::place::{Handed, Place};
+use crate::random;
 use crate::secrecy::{ByParameter, Secrecy};
 use crate::site::Call;
 use crate::site_probe::SiteProbe;
@@ -34,6 +36,8 @@ pub(crate) struct CallWorld<'a, 'py> {
     end: Option<End<'a, 'py>>,
     duration: Option<f64>,
     call: Option<&'a Bound<'py, Call>>,
+    /// The number by which the call is sampled outside any request, once it was drawn.
+    drawn: &'a Cell<Option<f64>>,
     /// The store of the request, if there is one, once it was asked for.
     store: OnceCell<Option<Bound<'py, RequestLocalStore>>>,
     /// `args`, once it was asked for.
@@ -47,6 +51,7 @@ impl<'a, 'py> CallWorld<'a, 'py> {
         end: Option<End<'a, 'py>>,
         duration: Option<f64>,
         call: Option<&'a Bound<'py, Call>>,
+        drawn: &'a Cell<Option<f64>>,
     ) -> Self {
         let py = handed.unbound.py();
         Self {
@@ -56,6 +61,7 @@ impl<'a, 'py> CallWorld<'a, 'py> {
             end,
             duration,
             call,
+            drawn,
             store: OnceCell::new(),
             args: None,
         }
@@ -184,6 +190,24 @@ impl<'py> World<'py> for CallWorld<'_, 'py> {
     fn store(&mut self) -> Option<&Bound<'py, RequestLocalStore>> {
         let py = self.py;
         self.store.get_or_init(|| store::current(py)).as_ref()
+    }
+
+    fn draw(&mut self) -> f64 {
+        if let Some(store) = self.store() {
+            return store.get().draw();
+        }
+        let drawn = self.drawn.get().unwrap_or_else(random::unit);
+        self.drawn.set(Some(drawn));
+        drawn
+    }
+
+    fn frame(&self) -> Option<(Bound<'py, PyFrame>, Option<u32>)> {
+        let frame = frames::running(self.py)?;
+        let line = match self.end {
+            Some(End::Raised(exception)) => frames::line_of_raise(&frame, exception),
+            _ => None,
+        };
+        Some((frame, line))
     }
 
     fn emit(&mut self, fields: Packed, errors: Vec<Failure>) {

@@ -389,6 +389,14 @@ impl<'py> World<'py> for FrameWorld<'_, 'py> {
         Some(self.store)
     }
 
+    fn draw(&mut self) -> f64 {
+        self.store.get().draw()
+    }
+
+    fn frame(&self) -> Option<(Bound<'py, PyFrame>, Option<u32>)> {
+        Some((self.frame.clone(), None))
+    }
+
     fn emit(&mut self, fields: Packed, _errors: Vec<Failure>) {
         self.first.get_or_insert(fields);
     }

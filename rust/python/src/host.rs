@@ -2,13 +2,16 @@
 //! function, which differ only in where names come from and where captures go.
 
 use hogtrace_core::bytecode::{BinaryOp, CompareOp, Function, Scope, UnaryOp};
+use hogtrace_core::limits;
+use hogtrace_core::pattern::Pattern;
 use hogtrace_core::value::Value;
 use hogtrace_core::vm::{Fault, FaultKind, Host};
 use pyo3::prelude::*;
-use pyo3::types::PyString;
+use pyo3::types::{PyFrame, PyList, PyString};
 
 use crate::access;
 use crate::event::{self, Failure};
+use crate::frames;
 use crate::linked::Linked;
 use crate::number::{from_value, to_value};
 use crate::random;
@@ -45,6 +48,12 @@ pub(crate) trait World<'py> {
     /// The store of the request, looked up when it is asked for.
     fn store(&mut self) -> Option<&Bound<'py, RequestLocalStore>>;
 
+    /// The number in [0, 1) by which the request, or the call, is sampled.
+    fn draw(&mut self) -> f64;
+
+    /// The frame that the probe looks at, and its current line where the frame itself does not tell.
+    fn frame(&self) -> Option<(Bound<'py, PyFrame>, Option<u32>)>;
+
     /// Takes a capture: its fields in packed form, and what went wrong in this run so far.
     fn emit(&mut self, fields: Packed, errors: Vec<Failure>);
 }
@@ -77,6 +86,32 @@ impl<'a, 'py, W: World<'py>> PythonHost<'a, 'py, W> {
             last_fault: None,
             dropped_writes: 0,
         }
+    }
+
+    /// `stack()`, `stack(n)`
+    fn stack(&self, arguments: &[Value<Bound<'py, PyAny>>]) -> Result<Bound<'py, PyList>, Fault> {
+        let count = match arguments {
+            [] => Some(limits::FRAMES_UNASKED),
+            [Value::Int(count)] => u8::try_from(*count).ok(),
+            [other] => {
+                let message = format!(
+                    "stack() takes an integer, not '{}'",
+                    access::type_of(&self.object(other))
+                );
+                return Err(Fault::new(FaultKind::Type, message));
+            }
+            _ => None,
+        };
+        let Some(count) = count.filter(|count| (1..=limits::FRAMES).contains(count)) else {
+            let message = format!("stack() gives 1 to {} frames", limits::FRAMES);
+            return Err(Fault::new(FaultKind::Value, message));
+        };
+        let texts = match self.world.frame() {
+            Some((frame, line)) => frames::innermost(frame, line, count),
+            None => Vec::new(),
+        };
+        PyList::new(self.py, texts)
+            .map_err(|error| Fault::new(FaultKind::Internal, error.to_string()))
     }
 
     fn object(&self, value: &Value<Bound<'py, PyAny>>) -> Bound<'py, PyAny> {
@@ -139,6 +174,10 @@ impl<'a, 'py, W: World<'py>> PythonHost<'a, 'py, W> {
 
 impl<'py, W: World<'py>> Host for PythonHost<'_, 'py, W> {
     type Object = Bound<'py, PyAny>;
+
+    fn draw(&mut self) -> f64 {
+        self.world.draw()
+    }
 
     fn begin_body(&mut self) {
         self.met.watching = self.linked.watches();
@@ -294,6 +333,9 @@ impl<'py, W: World<'py>> Host for PythonHost<'_, 'py, W> {
         match function {
             Function::Timestamp => Ok(Value::Float(event::now())),
             Function::Rand => Ok(Value::Float(random::unit())),
+            Function::Stack => self
+                .stack(arguments)
+                .map(|texts| Value::Object(texts.into_any())),
             _ => {
                 for argument in arguments {
                     self.operand(argument);
@@ -301,6 +343,14 @@ impl<'py, W: World<'py>> Host for PythonHost<'_, 'py, W> {
                 let objects: Vec<_> = arguments.iter().map(|value| self.object(value)).collect();
                 access::call(self.linked.policy(), self.py, function, &objects).map(to_value)
             }
+        }
+    }
+
+    fn matches(&mut self, pattern: &Pattern, text: &Value<Self::Object>) -> Result<bool, Fault> {
+        self.operand(text);
+        match text {
+            Value::Object(text) => access::matches(self.linked.policy(), pattern, text),
+            scalar => access::matches(self.linked.policy(), pattern, &self.object(scalar)),
         }
     }
 

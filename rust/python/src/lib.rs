@@ -5,6 +5,7 @@ mod call_world;
 mod errors;
 mod event;
 mod executor;
+mod frames;
 mod function;
 mod host;
 mod linked;

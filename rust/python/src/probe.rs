@@ -29,7 +29,7 @@ impl Counter {
     }
 }
 
-/// What became of the hits of one probe: `hits = skipped + not_passed + failed + passed`.
+/// What became of the hits of one probe: `hits = skipped + sampled_out + not_passed + failed + passed`.
 #[derive(Default)]
 pub(crate) struct Counters {
     pub(crate) hits: Counter,
@@ -37,6 +37,7 @@ pub(crate) struct Counters {
     pub(crate) not_passed: Counter,
     pub(crate) failed: Counter,
     pub(crate) skipped: Counter,
+    pub(crate) sampled_out: Counter,
     pub(crate) captured: Counter,
     pub(crate) errors: Counter,
     pub(crate) dropped_writes: Counter,
@@ -75,6 +76,7 @@ impl LinkedProbe {
     pub(crate) fn count(&self, outcome: Outcome) {
         let counters = &self.counters;
         match outcome {
+            Outcome::SampledOut => counters.sampled_out.add(1),
             Outcome::NotPassed => counters.not_passed.add(1),
             Outcome::Failed => counters.failed.add(1),
             Outcome::Passed => counters.passed.add(1),
@@ -128,10 +130,10 @@ impl LinkedProbe {
         self.probe_ref()
     }
 
-    /// `entry` or `exit`.
+    /// `entry`, `exit` or `entry+N`.
     #[getter]
-    fn point(&self) -> &'static str {
-        self.probe_ref().point_text()
+    fn point(&self) -> String {
+        self.linked.plain().point.to_string()
     }
 
     /// What the probe reads of a call, as pairs of a kind and its argument.
@@ -194,6 +196,12 @@ impl LinkedProbe {
     #[getter]
     fn skipped(&self) -> u64 {
         self.counters.skipped.get()
+    }
+
+    /// How many times its sampling rate left a request, or a call, out.
+    #[getter]
+    fn sampled_out(&self) -> u64 {
+        self.counters.sampled_out.get()
     }
 
     /// How many events it made.

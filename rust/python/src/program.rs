@@ -102,13 +102,6 @@ impl Probe {
     pub(crate) fn plain(&self) -> &hogtrace_core::bytecode::Probe {
         &self.program.program().probes[self.index]
     }
-
-    pub(crate) fn point_text(&self) -> &'static str {
-        match self.plain().point {
-            Point::Entry => "entry",
-            Point::Exit => "exit",
-        }
-    }
 }
 
 #[pymethods]
@@ -124,7 +117,7 @@ impl Probe {
     fn spec(&self) -> ProbeSpec {
         ProbeSpec {
             specifier: self.plain().target.clone(),
-            point: self.point_text(),
+            point: self.plain().point,
         }
     }
 
@@ -149,7 +142,7 @@ impl Probe {
 #[pyclass(frozen, module = "hogtrace")]
 pub(crate) struct ProbeSpec {
     specifier: String,
-    point: &'static str,
+    point: Point,
 }
 
 #[pymethods]
@@ -160,16 +153,16 @@ impl ProbeSpec {
         &self.specifier
     }
 
-    /// `entry` or `exit`.
+    /// `entry`, `exit` or `entry+N`.
     #[getter]
-    fn point(&self) -> &'static str {
-        self.point
+    fn point(&self) -> String {
+        self.point.to_string()
     }
 
     /// The older name of `point`.
     #[getter]
-    fn target(&self) -> &'static str {
-        self.point
+    fn target(&self) -> String {
+        self.point.to_string()
     }
 
     fn __repr__(&self) -> String {

@@ -62,6 +62,8 @@ pub(crate) struct Site {
     timed: bool,
     /// Whether calls carry a token of their own.
     has_calls: bool,
+    /// Whether probes at both ends are sampled, so that a draw at the entry has to be remembered.
+    remembers_draw: bool,
 }
 
 /// The token of one call: what must be remembered until it ends.
@@ -70,6 +72,8 @@ pub(crate) struct Call {
     site: Py<Site>,
     started: Option<Instant>,
     kept: Vec<Py<PyAny>>,
+    /// The number by which the call is sampled, if it was drawn.
+    drawn: Option<f64>,
     pub(crate) variables: Vec<Variable>,
 }
 
@@ -100,6 +104,8 @@ impl Site {
         let timed = probes().any(|probe| probe.linked.inputs().contains(&Input::Duration));
         let uses_call_scope = probes().any(|probe| probe.linked.verified().uses_call_scope());
         let has_calls = timed || uses_call_scope || !keep.is_empty();
+        let sampled = |probe: &SiteProbe| probe.linked.get().linked.verified().sample().is_some();
+        let remembers_draw = entry.iter().any(sampled) && exit.iter().any(sampled);
         Ok(Self {
             entry,
             exit,
@@ -107,6 +113,7 @@ impl Site {
             loads,
             timed,
             has_calls,
+            remembers_draw,
         })
     }
 
@@ -150,6 +157,7 @@ pub(crate) fn inert_site() -> Site {
         loads: (0, 0),
         timed: false,
         has_calls: false,
+        remembers_draw: false,
     }
 }
 
@@ -191,7 +199,8 @@ fn enter<'py>(site: &Bound<'py, Site>, values: &Bound<'py, PyAny>) -> Bound<'py,
         return site.clone().into_any();
     };
     let loads = Loads::handed(values, this.loads.0);
-    let call = if this.has_calls {
+    let drawn = Cell::new(None);
+    let mut call = if this.has_calls {
         start_call(site, loads)
     } else {
         None
@@ -203,7 +212,16 @@ fn enter<'py>(site: &Bound<'py, Site>, values: &Bound<'py, PyAny>) -> Bound<'py,
             unbound: site.as_any(),
         };
         for probe in &this.entry {
-            run(probe, handed, None, None, call.as_ref());
+            run(probe, handed, None, None, call.as_ref(), &drawn);
+        }
+    }
+    if this.remembers_draw && drawn.get().is_some() {
+        // Outside any request: the probes of the exit go by the same number.
+        if call.is_none() {
+            call = start_call(site, Loads::Nothing);
+        }
+        if let Some(call) = &call {
+            call.borrow_mut().drawn = drawn.get();
         }
     }
     match call {
@@ -229,6 +247,7 @@ fn start_call<'py>(site: &Bound<'py, Site>, loads: Loads<'_, 'py>) -> Option<Bou
         site: site.clone().unbind(),
         started: None,
         kept,
+        drawn: None,
         variables: Vec::new(),
     };
     Bound::new(site.py(), call).ok()
@@ -278,9 +297,11 @@ fn leave<'py>(
     let py = site.py();
     let mut kept = Vec::new();
     let mut duration = None;
+    let drawn = Cell::new(None);
     match call {
         Some(call) => {
             let call = call.borrow();
+            drawn.set(call.drawn);
             duration = call.started.map(|started| started.elapsed().as_secs_f64());
             kept.extend(call.kept.iter().map(|value| value.clone_ref(py)));
         }
@@ -294,7 +315,7 @@ fn leave<'py>(
         unbound: site.as_any(),
     };
     for probe in &this.exit {
-        run(probe, handed, Some(end), duration, call);
+        run(probe, handed, Some(end), duration, call, &drawn);
     }
 }
 
@@ -314,6 +335,7 @@ fn run<'py>(
     end: Option<End<'_, 'py>>,
     duration: Option<f64>,
     call: Option<&Bound<'py, Call>>,
+    drawn: &Cell<Option<f64>>,
 ) {
     let linked = probe.linked.get();
     if !linked.is_enabled() {
@@ -321,7 +343,7 @@ fn run<'py>(
     }
     let py = handed.unbound.py();
     linked.counters.hits.add(1);
-    let world = CallWorld::new(probe, handed, end, duration, call);
+    let world = CallWorld::new(probe, handed, end, duration, call, drawn);
     let mut host = PythonHost::new(py, &linked.linked, world);
     let outcome = catch_unwind(AssertUnwindSafe(|| {
         vm::run(linked.linked.verified(), &mut host)

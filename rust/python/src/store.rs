@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::fmt;
 use std::ptr;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use pyo3::exceptions::{PyKeyError, PyValueError};
@@ -12,6 +13,8 @@ use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyDict, PyIterator, PyList, PyMapping, PyString};
 
+use crate::event;
+use crate::random;
 use crate::redact::{REDACTED, Redaction};
 use crate::snapshot::{Packed, pack_scalars};
 
@@ -68,6 +71,26 @@ impl fmt::Display for StoreFull {
 pub(crate) struct RequestLocalStore {
     request: Arc<RequestInfo>,
     inner: Mutex<Inner>,
+    draw: Draw,
+}
+
+/// The number by which a request is sampled, drawn when it is first asked for. Only threads holding the GIL ask.
+#[derive(Debug, Default)]
+struct Draw {
+    /// The process generation in which it was drawn, plus one: a forked child goes on with a draw of its own.
+    drawn_in: AtomicU64,
+    number: AtomicU64,
+}
+
+impl Draw {
+    fn number(&self) -> f64 {
+        let generation = event::generation() + 1;
+        if self.drawn_in.load(Relaxed) != generation {
+            self.number.store(random::unit().to_bits(), Relaxed);
+            self.drawn_in.store(generation, Relaxed);
+        }
+        f64::from_bits(self.number.load(Relaxed))
+    }
 }
 
 /// What a variable holds.
@@ -173,6 +196,11 @@ impl RequestLocalStore {
         Arc::clone(&self.request)
     }
 
+    /// The number in [0, 1) by which this request is sampled: the same for all of its threads and tasks.
+    pub(crate) fn draw(&self) -> f64 {
+        self.draw.number()
+    }
+
     fn remove(&self, name: &Bound<'_, PyString>) -> bool {
         let name = intern(name);
         let mut inner = self.lock();
@@ -202,6 +230,7 @@ impl RequestLocalStore {
         Ok(Self {
             request: Arc::new(RequestInfo::new(request_id, info, shown)),
             inner: Mutex::default(),
+            draw: Draw::default(),
         })
     }
 

@@ -36,6 +36,9 @@ impl Listing<'_> {
 
     fn write_probe(&self, text: &mut String, probe: &Probe) -> fmt::Result {
         writeln!(text, "probe fn:{}", shown(&probe.id))?;
+        if let Some(rate) = probe.sample {
+            writeln!(text, "  sample {rate:?}")?;
+        }
         for (slot, input) in probe.inputs.iter().enumerate() {
             writeln!(text, "  input {slot}: {}", self.input(input))?;
         }
@@ -121,6 +124,14 @@ impl Listing<'_> {
                 function.to_string(),
                 format!("{arguments} arguments"),
             ),
+            Op::Matches(index) => {
+                let pattern = self.program.constants.get(usize::from(index));
+                (
+                    "matches",
+                    index.to_string(),
+                    pattern.map_or_else(missing, literal),
+                )
+            }
             Op::JumpIfFalseOrPop(target) => with("jump_if_false_or_pop", &target),
             Op::JumpIfTrueOrPop(target) => with("jump_if_true_or_pop", &target),
             Op::Jump(target) => with("jump", &target),

@@ -8,4 +8,4 @@ pub mod target;
 
 pub use op::{BadInstruction, Effect, Op};
 pub use operand::{BinaryOp, CompareOp, Function, Scope, Singleton, UnaryOp};
-pub use program::{Capture, Code, Constant, Input, Point, Position, Probe, Program};
+pub use program::{Capture, Code, Constant, Input, Point, Position, Probe, Program, UnknownPoint};

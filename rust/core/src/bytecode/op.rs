@@ -38,6 +38,9 @@ pub enum Op {
     Not,
     /// Pops that many arguments, pushes the result.
     Call(Function, u8),
+    /// Pops a string, pushes whether the pattern is found in it: a constant of the program here, a number of the
+    /// section's own patterns once verified.
+    Matches(u16),
     /// If the top is false, jumps and keeps it; else pops it.
     JumpIfFalseOrPop(u16),
     /// If the top is true, jumps and keeps it; else pops it.
@@ -97,6 +100,7 @@ mod opcode {
     pub(super) const CAPTURE: u8 = 0x16;
     pub(super) const STATEMENT: u8 = 0x17;
     pub(super) const END: u8 = 0x18;
+    pub(super) const MATCHES: u8 = 0x19;
 }
 
 /// Why bytes are not an instruction.
@@ -129,9 +133,12 @@ impl Op {
             Self::StoreVariable(..) => (1, 0, 0),
             Self::Item | Self::Binary(_) | Self::Compare(_) | Self::Nip => (2, 1, 0),
             Self::Slice => (3, 1, 0),
-            Self::Attribute(_) | Self::Unary(_) | Self::Is(_) | Self::Truth | Self::Not => {
-                (1, 1, 0)
-            }
+            Self::Attribute(_)
+            | Self::Unary(_)
+            | Self::Is(_)
+            | Self::Truth
+            | Self::Not
+            | Self::Matches(_) => (1, 1, 0),
             Self::Call(_, arguments) => (arguments, 1, 0),
             Self::JumpIfFalseOrPop(_) | Self::JumpIfTrueOrPop(_) => (1, 0, 1),
             Self::Jump(_) | Self::Field(_) | Self::FieldEnd | Self::Statement(_) | Self::End => {
@@ -193,6 +200,7 @@ impl Op {
             Self::Constant(index) => wide(bytes, opcode::CONSTANT, index),
             Self::Input(slot) => wide(bytes, opcode::INPUT, slot),
             Self::Attribute(name) => wide(bytes, opcode::ATTRIBUTE, name),
+            Self::Matches(pattern) => wide(bytes, opcode::MATCHES, pattern),
             Self::JumpIfFalseOrPop(target) => wide(bytes, opcode::JUMP_IF_FALSE_OR_POP, target),
             Self::JumpIfTrueOrPop(target) => wide(bytes, opcode::JUMP_IF_TRUE_OR_POP, target),
             Self::Jump(target) => wide(bytes, opcode::JUMP, target),
@@ -236,6 +244,7 @@ impl Op {
             opcode::CONSTANT => Self::Constant(reader.wide()?),
             opcode::INPUT => Self::Input(reader.wide()?),
             opcode::ATTRIBUTE => Self::Attribute(reader.wide()?),
+            opcode::MATCHES => Self::Matches(reader.wide()?),
             opcode::JUMP_IF_FALSE_OR_POP => Self::JumpIfFalseOrPop(reader.wide()?),
             opcode::JUMP_IF_TRUE_OR_POP => Self::JumpIfTrueOrPop(reader.wide()?),
             opcode::JUMP => Self::Jump(reader.wide()?),

@@ -154,6 +154,8 @@ operands! {
         Max = 13 "max",
         /// `round(x)`, `round(x, n)`
         Round = 14 "round",
+        /// `stack()`, `stack(n)`: the innermost frames.
+        Stack = 15 "stack",
     }
 }
 
@@ -182,6 +184,7 @@ impl Function {
             | Self::Abs => (1, 1),
             Self::StartsWith | Self::EndsWith => (2, 2),
             Self::Round => (1, 2),
+            Self::Stack => (0, 1),
             Self::Min | Self::Max => (2, u8::MAX),
         }
     }

@@ -1,6 +1,9 @@
 //! A compiled program as plain data: what `codegen` makes and `wire` carries. It cannot run until `verify` accepts it.
 
 use std::fmt;
+use std::str::FromStr;
+
+use crate::limits;
 
 /// When a probe fires.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -9,6 +12,8 @@ pub enum Point {
     Entry,
     /// When the body ends, by return or by exception.
     Exit,
+    /// Before the statement that starts so many source lines below the `def` line.
+    Line(u32),
 }
 
 /// A constant of the program.
@@ -83,7 +88,7 @@ pub struct Capture {
 }
 
 /// One probe.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Probe {
     /// Unique in the program: `target:point`, with `#2`, `#3`, … where that repeats.
     pub id: String,
@@ -91,6 +96,8 @@ pub struct Probe {
     pub target: String,
     /// When it fires.
     pub point: Point,
+    /// In which share of requests it fires, above 0 and up to 1; `None` if in all.
+    pub sample: Option<f64>,
     /// What it reads of the call; `Op::Input` indexes it.
     pub inputs: Vec<Input>,
     /// What its captures are called; `Op::Capture` indexes it.
@@ -114,20 +121,46 @@ pub struct Program {
     pub probes: Vec<Probe>,
 }
 
-impl Point {
-    /// Its name in probe files: `entry` or `exit`.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
+/// Its text in probe files: `entry`, `exit`, `entry+3`.
+impl fmt::Display for Point {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Entry => "entry",
-            Self::Exit => "exit",
+            Self::Entry => f.write_str("entry"),
+            Self::Exit => f.write_str("exit"),
+            Self::Line(line) => write!(f, "entry+{line}"),
         }
     }
 }
 
-impl fmt::Display for Point {
+/// A text is the name of no point.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct UnknownPoint;
+
+impl fmt::Display for UnknownPoint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
+        f.write_str("the points are `entry`, `exit` and `entry+N`")
+    }
+}
+
+impl std::error::Error for UnknownPoint {}
+
+/// Reads what [`fmt::Display`] writes, and nothing else.
+impl FromStr for Point {
+    type Err = UnknownPoint;
+
+    fn from_str(text: &str) -> Result<Self, UnknownPoint> {
+        match text {
+            "entry" => return Ok(Self::Entry),
+            "exit" => return Ok(Self::Exit),
+            _ => {}
+        }
+        let digits = text.strip_prefix("entry+").ok_or(UnknownPoint)?;
+        let line = digits.parse().map_err(|_| UnknownPoint)?;
+        if line <= limits::POINT_LINES && Self::Line(line).to_string() == text {
+            Ok(Self::Line(line))
+        } else {
+            Err(UnknownPoint)
+        }
     }
 }
 
@@ -138,6 +171,36 @@ impl Input {
         match self {
             Self::Retval | Self::Exception | Self::Duration => matches!(point, Point::Exit),
             _ => true,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Point, UnknownPoint};
+
+    #[test]
+    fn points_are_read_as_they_are_written() {
+        for point in [
+            Point::Entry,
+            Point::Exit,
+            Point::Line(0),
+            Point::Line(65_535),
+        ] {
+            assert_eq!(point.to_string().parse(), Ok(point));
+        }
+        for text in [
+            "",
+            "Entry",
+            "entry+",
+            "entry+03",
+            "entry++3",
+            "entry+-1",
+            "entry+65536",
+            "exit+1",
+            "entry + 1",
+        ] {
+            assert_eq!(text.parse::<Point>(), Err(UnknownPoint), "{text}");
         }
     }
 }

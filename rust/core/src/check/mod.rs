@@ -16,9 +16,10 @@ use crate::span::Span;
 use crate::syntax::ast;
 use tree::{Expr, Probe, Program, Statement};
 
-/// Checks `file`. Where something was reported the result is incomplete and must not be used.
-pub(crate) fn check(file: &ast::File, reporter: &mut Reporter) -> Program {
+/// Checks `file`, the tree of `source`. Where something was reported the result is incomplete and must not be used.
+pub(crate) fn check(file: &ast::File, source: &str, reporter: &mut Reporter) -> Program {
     let mut program = Program::default();
+    let mut patterns = FxHashSet::default();
     let mut seen: FxHashMap<String, usize> = FxHashMap::default();
     for probe in &file.probes {
         if program.probes.len() == limits::PROBES {
@@ -35,13 +36,16 @@ pub(crate) fn check(file: &ast::File, reporter: &mut Reporter) -> Program {
             format!("{place}#{count}")
         };
         let mut checker = Checker {
+            source,
             point: probe.point,
+            patterns: &mut patterns,
             reporter,
         };
         let predicate = probe
             .predicate
             .as_ref()
             .and_then(|predicate| checker.expression(predicate));
+        let sample = checker.sample(&probe.body);
         let body = probe
             .body
             .iter()
@@ -52,6 +56,7 @@ pub(crate) fn check(file: &ast::File, reporter: &mut Reporter) -> Program {
             id,
             target: probe.target.clone(),
             point: probe.point,
+            sample,
             predicate,
             body,
         });
@@ -61,11 +66,66 @@ pub(crate) fn check(file: &ast::File, reporter: &mut Reporter) -> Program {
 
 /// Checks one probe. Its methods give `None` for what was reported.
 struct Checker<'a> {
+    source: &'a str,
     point: Point,
+    /// The patterns of the program so far; they are sound.
+    patterns: &'a mut FxHashSet<String>,
     reporter: &'a mut Reporter,
 }
 
 impl Checker<'_> {
+    /// The sampling rate, from a directive that stands once and before the other statements.
+    fn sample(&mut self, body: &[ast::Statement]) -> Option<f64> {
+        let mut found = None;
+        for (index, statement) in body.iter().enumerate() {
+            let &ast::Statement::Sample { span, share } = statement else {
+                continue;
+            };
+            if found.is_some() {
+                self.reporter.error_with_help(
+                    Code::MisplacedDirective,
+                    span,
+                    "the probe is sampled already",
+                    "`sample` stands once in a probe; of 10 % of the requests a half is `sample 5%;`",
+                );
+                continue;
+            }
+            if index > 0 {
+                self.reporter.error_with_help(
+                    Code::MisplacedDirective,
+                    span,
+                    "`sample` stands before the other statements",
+                    "whether the probe fires is drawn before its predicate; put `sample` first",
+                );
+            }
+            let rate = share.rate();
+            if let ast::Share::Fraction(_, 0.0) = share {
+                self.reporter.error_with_help(
+                    Code::BadSample,
+                    span,
+                    format!("`sample {share}` divides by zero"),
+                    "`sample 1/100;` lets the probe fire in one of 100 requests",
+                );
+            } else if rate <= 0.0 {
+                self.reporter.error_with_help(
+                    Code::BadSample,
+                    span,
+                    format!("with `sample {share}` the probe would never fire"),
+                    "a sampling rate is above 0 and at most 100 %",
+                );
+            } else if rate > 1.0 {
+                self.reporter.error_with_help(
+                    Code::BadSample,
+                    span,
+                    format!("`sample {share}` is more than all requests"),
+                    "a sampling rate is above 0 and at most 100 %",
+                );
+            }
+            found = Some(rate);
+        }
+        found
+    }
+
     fn statement(&mut self, statement: &ast::Statement) -> Option<Statement> {
         match statement {
             ast::Statement::Assign {
@@ -83,6 +143,8 @@ impl Checker<'_> {
                     value,
                 })
             }
+            // It is no step of the body; see `sample`.
+            ast::Statement::Sample { .. } => None,
             ast::Statement::Capture { span, fields } => Some(Statement::Capture {
                 span: *span,
                 fields: self.fields(fields)?,

@@ -22,6 +22,8 @@ pub(crate) struct Probe {
     pub(crate) target: String,
     /// When it fires.
     pub(crate) point: Point,
+    /// In which share of requests it fires, if not in all.
+    pub(crate) sample: Option<f64>,
     /// What has to be `True`.
     pub(crate) predicate: Option<Expr>,
     /// What is done then.
@@ -87,6 +89,8 @@ pub(crate) enum ExprKind {
     Logic(Logic, Vec<Expr>),
     /// A call of a function of the language.
     Call(Function, Vec<Expr>),
+    /// `matches(text, "pattern")`
+    Matches(Box<Expr>, String),
 }
 
 /// A value that a probe reads of the instrumented call.
@@ -146,6 +150,7 @@ impl Expr {
                 | ExprKind::Not(_)
                 | ExprKind::Compare(..)
                 | ExprKind::Logic(..)
+                | ExprKind::Matches(..)
                 | ExprKind::Call(
                     Function::Bool | Function::StartsWith | Function::EndsWith,
                     _

@@ -58,6 +58,11 @@ impl Generator<'_> {
                 let count = u8::try_from(arguments.len()).unwrap_or(u8::MAX);
                 self.section.push_at(Op::Call(*function, count), at);
             }
+            ExprKind::Matches(text, pattern) => {
+                self.expression(text);
+                let pattern = self.tables.constant(&Constant::Str(pattern.clone()));
+                self.section.push_at(Op::Matches(pattern), at);
+            }
         }
     }
 

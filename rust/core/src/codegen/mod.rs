@@ -48,6 +48,7 @@ pub(crate) fn generate(
             id: probe.id.clone(),
             target: probe.target.clone(),
             point: probe.point,
+            sample: probe.sample,
             inputs: generator.inputs.into_entries(),
             captures: generator.captures,
             predicate: predicate.finish(lines),

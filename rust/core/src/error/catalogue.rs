@@ -83,7 +83,8 @@ pub(super) const fn explanation(code: Code) -> Explanation {
         ),
         Code::UnknownPoint => page(
             "A probe fires at `entry`, when the body of the call begins, or at `exit`, when it ends by return or \
-             by exception.",
+             by exception. `entry+3` fires inside of the body, before the statement that starts 3 lines below the \
+             `def` line.",
             Some("fn:shop.cart.add:return { capture(retval); }"),
             Some("fn:shop.cart.add:exit { capture(retval); }"),
         ),
@@ -148,7 +149,7 @@ pub(super) const fn explanation(code: Code) -> Explanation {
         ),
         Code::UnknownFunction => page(
             "The functions are `timestamp rand len str int float bool type startswith endswith lower abs min max \
-             round`. No other function can be called, neither of Python nor of the application.",
+             round stack matches`. No other function can be called, neither of Python nor of the application.",
             Some("fn:shop.cart.add:entry / length(args) > 2 / { capture(args); }"),
             Some("fn:shop.cart.add:entry / len(args) > 2 / { capture(args); }"),
         ),
@@ -218,6 +219,26 @@ pub(super) const fn explanation(code: Code) -> Explanation {
             Some(r#"fn:shop.cart.add:entry { capture(text="%s" % arg0); }"#),
             Some("fn:shop.cart.add:entry { capture(text=str(arg0)); }"),
         ),
+        Code::BadPattern => page(
+            "The second argument of `matches` is a regular expression in the syntax of the Rust crate `regex`, which \
+             is that of Python's `re` for the most part. It is searched for in linear time, so there is no look-around \
+             and no backreference. In a string a backslash is written `\\\\`. A pattern has at most 1,024 bytes, and \
+             256 KiB once it is compiled.",
+            Some(
+                r#"fn:shop.pages.show:entry / matches(arg0.path, "^/orders/(?!new)") / { capture(arg0.path); }"#,
+            ),
+            Some(
+                r#"fn:shop.pages.show:entry / matches(arg0.path, "^/orders/") and not startswith(arg0.path, "/orders/new") / { capture(arg0.path); }"#,
+            ),
+        ),
+        Code::PatternNotLiteral => page(
+            "A pattern is compiled together with the probe, once, so it stands there as a string. A value of the \
+             call cannot be a pattern.",
+            Some("fn:shop.pages.show:entry / matches(arg0.path, arg1) / { capture(arg0.path); }"),
+            Some(
+                r#"fn:shop.pages.show:entry / matches(arg0.path, "^/orders/[0-9]+$") / { capture(arg0.path); }"#,
+            ),
+        ),
         Code::PositionalAfterNamed => page(
             "Fields without a name come first, as positional arguments do in Python.",
             Some("fn:shop.cart.add:entry { capture(total=arg1, arg0); }"),
@@ -228,6 +249,18 @@ pub(super) const fn explanation(code: Code) -> Explanation {
              expression, so the same expression twice is an error too.",
             Some("fn:shop.cart.add:entry { capture(arg0, arg0=1); }"),
             Some("fn:shop.cart.add:entry { capture(arg0, count=1); }"),
+        ),
+        Code::BadSample => page(
+            "`sample` takes a percentage, `10%` or `0.5%`, or a fraction, `1/100`. It says in how many of the requests \
+             the probe fires: in some of them, and in no more than all. A probe that fires always has no `sample`.",
+            Some("fn:shop.cart.add:entry { sample 0.1; capture(args); }"),
+            Some("fn:shop.cart.add:entry { sample 10%; capture(args); }"),
+        ),
+        Code::MisplacedDirective => page(
+            "`sample` decides whether the probe fires at all, before its predicate is looked at. It stands once, \
+             before the other statements.",
+            Some("fn:shop.cart.add:entry { capture(args); sample 10%; }"),
+            Some("fn:shop.cart.add:entry { sample 10%; capture(args); }"),
         ),
         Code::TooManyProbes => page(
             "A program has at most 10,000 probes. Split the file, or use a wildcard in the target.",
@@ -251,12 +284,17 @@ pub(super) const fn explanation(code: Code) -> Explanation {
             None,
             None,
         ),
+        Code::TooManyPatterns => page(
+            "The probes of one program have at most 100 different patterns for `matches`. One that several use counts \
+             once.",
+            None,
+            None,
+        ),
         Code::NotAvailable => page(
-            "The word is reserved for a part of the language that this version does not have yet: points inside \
-             of a function (`entry+N`), `sample`, `rate`, `limit`, `speculate`, `commit`, `discard`, aggregations \
-             (`@name`), `matches` and `stack`.",
-            Some("fn:shop.cart.add:entry { sample 10%; capture(args); }"),
-            Some("fn:shop.cart.add:entry / rand() < 0.1 / { capture(args); }"),
+            "The word is reserved for a part of the language that this version does not have yet: `rate`, `limit`, \
+             `speculate`, `commit`, `discard`, and aggregations (`@name`).",
+            Some("fn:shop.cart.add:entry { rate 10/s; capture(args); }"),
+            Some("fn:shop.cart.add:entry { sample 1%; capture(args); }"),
         ),
         Code::Internal => page(
             "The compiler made bytecode that the verifier refuses. Nothing was run. This is a defect of HogTrace: \

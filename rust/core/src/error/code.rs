@@ -103,10 +103,18 @@ codes! {
     IsOperand "HT042" "`is` takes `None`, `True` or `False` on its right";
     /// `"…" % x`
     StringModulo "HT043" "`%` does not format strings";
+    /// A pattern of `matches` that is no regular expression.
+    BadPattern "HT044" "a pattern is malformed";
+    /// A pattern of `matches` that is not a literal.
+    PatternNotLiteral "HT045" "a pattern is not written out";
     /// `capture(a=1, b)`
     PositionalAfterNamed "HT050" "a field without a name follows a named one";
     /// Two fields of one name.
     DuplicateField "HT051" "a field of a capture is named twice";
+    /// A sampling rate that is none.
+    BadSample "HT052" "a sampling rate lies above 0 and at most at 100 %";
+    /// A directive behind another statement, or twice.
+    MisplacedDirective "HT053" "a directive stands once, before the other statements";
     /// Over [`crate::limits::PROBES`].
     TooManyProbes "HT060" "a program has too many probes";
     /// Over [`crate::limits::INSTRUCTIONS`].
@@ -115,6 +123,8 @@ codes! {
     StackTooDeep "HT062" "an expression needs too many values at once";
     /// Over [`crate::limits::TABLE_ENTRIES`].
     TableFull "HT063" "a program has too many names or constants";
+    /// Over [`crate::limits::PATTERNS`].
+    TooManyPatterns "HT064" "a program has too many patterns";
     /// Syntax that is reserved for what is still to come.
     NotAvailable "HT070" "this is not available yet";
     /// A defect of the compiler.

@@ -1,5 +1,7 @@
 //! The tree of a probe file, as written.
 
+use std::fmt;
+
 use crate::bytecode::{BinaryOp, CompareOp, Point, Scope, UnaryOp};
 use crate::span::Span;
 
@@ -39,6 +41,13 @@ pub enum Statement {
         /// What it becomes.
         value: Expr,
     },
+    /// `sample 10%;`
+    Sample {
+        /// The whole directive without its `;`.
+        span: Span,
+        /// Of how many requests it lets the probe fire.
+        share: Share,
+    },
     /// `capture(…);` or `send(…);`
     Capture {
         /// The whole statement without its `;`.
@@ -46,6 +55,35 @@ pub enum Statement {
         /// The fields.
         fields: Vec<Field>,
     },
+}
+
+/// A sampling rate as it is written; its numbers may be any.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Share {
+    /// `10%`
+    Percent(f64),
+    /// `1/100`
+    Fraction(f64, f64),
+}
+
+impl Share {
+    /// The rate, as a part of 1.
+    #[must_use]
+    pub fn rate(self) -> f64 {
+        match self {
+            Self::Percent(percent) => percent / 100.0,
+            Self::Fraction(some, of) => some / of,
+        }
+    }
+}
+
+impl fmt::Display for Share {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Percent(percent) => write!(f, "{percent}%"),
+            Self::Fraction(some, of) => write!(f, "{some}/{of}"),
+        }
+    }
 }
 
 /// One field of a capture.
@@ -174,7 +212,9 @@ impl Statement {
     #[must_use]
     pub const fn span(&self) -> Span {
         match self {
-            Self::Assign { span, .. } | Self::Capture { span, .. } => *span,
+            Self::Assign { span, .. } | Self::Sample { span, .. } | Self::Capture { span, .. } => {
+                *span
+            }
         }
     }
 }

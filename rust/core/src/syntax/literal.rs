@@ -168,6 +168,33 @@ pub(crate) fn string(text: &str) -> Result<String, Vec<BadLiteral>> {
     }
 }
 
+/// The bytes of a string with its quotes, one without errors, that the bytes `range` of its value are written with.
+pub(crate) fn written(text: &str, range: &Range<usize>) -> Range<usize> {
+    let inner = &text[1..text.len() - 1];
+    let (mut place, mut value) = (0, 0);
+    let (mut start, mut end) = (None, None);
+    loop {
+        if value >= range.start {
+            start.get_or_insert(1 + place);
+        }
+        if value >= range.end {
+            end.get_or_insert(1 + place);
+        }
+        let rest = &inner[place..];
+        let Some(first) = rest.chars().next() else {
+            break;
+        };
+        let (character, length) = match (first, escape(rest.get(1..).unwrap_or_default())) {
+            ('\\', Ok((character, length))) => (character, 1 + length),
+            _ => (Some(first), first.len_utf8()),
+        };
+        place += length;
+        value += character.map_or(0, char::len_utf8);
+    }
+    let start = start.unwrap_or(1 + place);
+    start..end.unwrap_or(1 + place).max(start)
+}
+
 /// A failed escape: its length behind the backslash, what is wrong, what to do.
 type BadEscape = (usize, String, Option<String>);
 
@@ -244,7 +271,7 @@ fn hexadecimal(text: &str, digits: usize) -> Result<(Option<char>, usize), BadEs
 
 #[cfg(test)]
 mod tests {
-    use super::{Literal, number, string};
+    use super::{Literal, number, string, written};
     use crate::error::Code;
 
     #[test]
@@ -308,6 +335,25 @@ mod tests {
         ] {
             assert_eq!(string(text).as_deref(), Ok(value), "{text}");
         }
+    }
+
+    #[test]
+    fn parts_of_a_value_are_found_in_the_text() {
+        let text = r#""aé\\d\u00e9\tz""#;
+        let value = string(text).expect("a string");
+        for (part, place) in [
+            ("a", 1..2),
+            ("é\\", 2..6),
+            ("d", 6..7),
+            ("\t", 13..15),
+            ("z", 15..16),
+        ] {
+            let start = value.find(part).expect("a part");
+            assert_eq!(written(text, &(start..start + part.len())), place, "{part}");
+        }
+        assert_eq!(written(text, &(value.len()..value.len())), 16..16);
+        assert_eq!(written(text, &(0..0)), 1..1);
+        assert_eq!(written("''", &(0..0)), 1..1);
     }
 
     #[test]

@@ -164,6 +164,7 @@ impl Origins {
             | Function::Len
             | Function::Bool
             | Function::Type
+            | Function::Stack
             | Function::StartsWith
             | Function::EndsWith => Self::NOTHING,
         }

@@ -3,10 +3,11 @@
 //! Proved are: every operand is in range and every function has its arguments; jumps go forward, to the start of an
 //! instruction; each instruction has one depth of the stack, within the limit, and is reachable; each section ends
 //! with the depth that it needs; guards nest as the machine expects; names have values at the probe's point; and all
-//! limits of the language hold. From that follows that a run never panics, never loops and never reads out of bounds.
+//! limits of the language hold, for patterns and sampling rates too. From that follows that a run never panics, never loops and never reads out of bounds.
 
 mod flow;
 mod guards;
+mod patterns;
 mod ready;
 mod section;
 mod tables;
@@ -17,6 +18,7 @@ use crate::bytecode::Program;
 use crate::limits;
 
 pub use flow::{Flow, Store};
+use patterns::Patterns;
 pub(crate) use ready::Ready;
 pub use ready::VerifiedProbe;
 
@@ -124,10 +126,11 @@ pub fn verify(program: Program) -> Result<VerifiedProgram, VerifyError> {
     tables::check(&program)?;
     // Following values through code that was made to be slow is bounded over the whole program.
     let mut steps = limits::FLOW_STEPS;
+    let mut patterns = Patterns::default();
     let probes = (0..program.probes.len())
         .map(|index| {
             tables::check_probe(&program, index)?;
-            section::check(&program, index, &mut steps)
+            section::check(&program, index, &mut steps, &mut patterns)
         })
         .collect::<Result<_, _>>()?;
     Ok(VerifiedProgram { program, probes })

@@ -3,12 +3,17 @@
 //! Markers (`Statement`, `Field`, `FieldEnd`) are taken out of the instructions and kept as tables that only a fault
 //! reads, so that a run without faults pays nothing for them. Jump targets are indices of instructions.
 
+use std::sync::Arc;
+
 use super::flow::{Flow, Store};
+use super::patterns::Patterns;
 use crate::bytecode::{Op, Position};
+use crate::pattern::Pattern;
 
 /// A probe that is ready to run.
 #[derive(Clone, Debug)]
 pub struct VerifiedProbe {
+    pub(super) sample: Option<f64>,
     pub(super) predicate: Option<Ready>,
     pub(super) body: Ready,
     pub(super) flows: Vec<Vec<Flow>>,
@@ -18,6 +23,12 @@ pub struct VerifiedProbe {
 }
 
 impl VerifiedProbe {
+    /// In which share of requests it fires, above 0 and up to 1; `None` if in all.
+    #[must_use]
+    pub const fn sample(&self) -> Option<f64> {
+        self.sample
+    }
+
     /// What each field of each capture was read through, in the order of [`crate::bytecode::Probe::captures`].
     #[must_use]
     pub fn flows(&self) -> &[Vec<Flow>] {
@@ -75,11 +86,19 @@ pub(crate) struct Ready {
     statements: Box<[Guard]>,
     /// The line and column of the instructions from each index on.
     places: Box<[(u16, u32, u32)]>,
+    /// The patterns that `Op::Matches` numbers.
+    pub(crate) patterns: Box<[Arc<Pattern>]>,
 }
 
 impl Ready {
-    /// Takes the markers out of `ops`, which are checked, with their byte offsets.
-    pub(super) fn new(ops: &[(u16, Op)], depths: &[u8], positions: &[Position]) -> Self {
+    /// Takes the markers out of `ops`, which are checked, with their byte offsets, and puts the compiled ones of
+    /// `compiled` in the place of constants that are patterns.
+    pub(super) fn new(
+        ops: &[(u16, Op)],
+        depths: &[u8],
+        positions: &[Position],
+        compiled: &Patterns,
+    ) -> Self {
         let mut plain = Vec::with_capacity(ops.len());
         // How many instructions that are kept begin before each one.
         let mut indices = Vec::with_capacity(ops.len());
@@ -94,6 +113,7 @@ impl Ready {
             Err(_) => kept,
         };
         let (mut fields, mut statements) = (Vec::new(), Vec::new());
+        let mut patterns: Vec<Arc<Pattern>> = Vec::new();
         for (instruction, &(_, op)) in ops.iter().enumerate() {
             let guard = |end: u16, field| Guard {
                 start: indices[instruction],
@@ -105,6 +125,9 @@ impl Ready {
                 Op::Field(end) => fields.push(guard(end, Some(depths[instruction]))),
                 Op::Statement(end) => statements.push(guard(end, None)),
                 Op::FieldEnd => {}
+                Op::Matches(constant) => {
+                    plain.push(Op::Matches(compiled.number(constant, &mut patterns)))
+                }
                 op => plain.push(
                     op.jump_target()
                         .map_or(op, |target| op.with_target(index_of(target))),
@@ -120,6 +143,7 @@ impl Ready {
             fields: fields.into(),
             statements: statements.into(),
             places,
+            patterns: patterns.into(),
         }
     }
 

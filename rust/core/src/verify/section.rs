@@ -8,6 +8,7 @@ use rustc_hash::FxHashMap;
 
 use super::flow::{Flow, Origin, Origins, Store};
 use super::guards::Shape;
+use super::patterns::Patterns;
 use super::ready::{Ready, VerifiedProbe};
 use super::{Section, VerifyError};
 use crate::bytecode::{Code, Constant, Input, Op, Probe, Program, Scope};
@@ -18,6 +19,7 @@ pub(super) fn check(
     program: &Program,
     index: usize,
     steps: &mut usize,
+    patterns: &mut Patterns,
 ) -> Result<VerifiedProbe, VerifyError> {
     let probe = &program.probes[index];
     let fault = |section| {
@@ -28,7 +30,7 @@ pub(super) fn check(
             reason,
         }
     };
-    let mut findings = Findings::new(probe);
+    let mut findings = Findings::new(probe, patterns);
     let predicate = if probe.predicate.bytes.is_empty() && probe.predicate.positions.is_empty() {
         None
     } else {
@@ -45,6 +47,7 @@ pub(super) fn check(
         return Err(VerifyError::probe(index, "a capture is not used"));
     };
     Ok(VerifiedProbe {
+        sample: probe.sample,
         predicate,
         body,
         flows,
@@ -61,8 +64,9 @@ type Wrong = (usize, String);
 const TOO_LONG: &str = "it takes too long to follow where the values come from";
 
 /// What the walks through both sections find.
-struct Findings {
+struct Findings<'a> {
     instructions: usize,
+    patterns: &'a mut Patterns,
     /// Per capture, once it is met.
     flows: Vec<Option<Vec<Flow>>>,
     /// Per variable that is set.
@@ -71,10 +75,11 @@ struct Findings {
     uses_request_scope: bool,
 }
 
-impl Findings {
-    fn new(probe: &Probe) -> Self {
+impl<'a> Findings<'a> {
+    fn new(probe: &Probe, patterns: &'a mut Patterns) -> Self {
         Self {
             instructions: 0,
+            patterns,
             flows: vec![None; probe.captures.len()],
             stores: FxHashMap::default(),
             uses_call_scope: false,
@@ -104,11 +109,11 @@ impl Findings {
 }
 
 /// One walk through one section.
-struct Walk<'a> {
+struct Walk<'a, 'p> {
     program: &'a Program,
     probe: &'a Probe,
     section: Section,
-    findings: &'a mut Findings,
+    findings: &'a mut Findings<'p>,
     steps: &'a mut usize,
     origins: Origins,
     /// The abstract stack; `None` behind a jump.
@@ -118,12 +123,12 @@ struct Walk<'a> {
     shape: Shape,
 }
 
-impl<'a> Walk<'a> {
+impl<'a, 'p> Walk<'a, 'p> {
     fn new(
         program: &'a Program,
         probe: &'a Probe,
         section: Section,
-        findings: &'a mut Findings,
+        findings: &'a mut Findings<'p>,
         steps: &'a mut usize,
     ) -> Self {
         Self {
@@ -159,7 +164,8 @@ impl<'a> Walk<'a> {
             None => return Err((0, "the section is empty".to_owned())),
         }
         check_positions(code, &ops)?;
-        Ok(Ready::new(&ops, &depths, &code.positions))
+        let patterns = &*self.findings.patterns;
+        Ok(Ready::new(&ops, &depths, &code.positions, patterns))
     }
 
     /// The instructions with their offsets.
@@ -346,7 +352,9 @@ impl<'a> Walk<'a> {
                 self.findings.flows[usize::from(index)] = Some(flows.ok_or(TOO_LONG)?);
             }
             (Op::JumpIfFalseOrPop(_) | Op::JumpIfTrueOrPop(_), &[top]) => stack.push(top),
-            (Op::Compare(_) | Op::Is(_) | Op::Truth | Op::Not, _) => stack.push(Origins::NOTHING),
+            (Op::Compare(_) | Op::Is(_) | Op::Truth | Op::Not | Op::Matches(_), _) => {
+                stack.push(Origins::NOTHING)
+            }
             // The rest takes what it takes and leaves nothing.
             _ => {}
         }
@@ -364,6 +372,11 @@ impl<'a> Walk<'a> {
         match op {
             Op::Constant(index) => within(index, self.program.constants.len(), "constant"),
             Op::Input(slot) => within(slot, self.probe.inputs.len(), "input"),
+            Op::Matches(index) => {
+                within(index, self.program.constants.len(), "constant")?;
+                let constant = &self.program.constants[usize::from(index)];
+                self.findings.patterns.compile(index, constant)
+            }
             Op::Attribute(name) => within(name, self.program.names.len(), "name"),
             Op::LoadVariable(scope, name) | Op::StoreVariable(scope, name) => {
                 match scope {

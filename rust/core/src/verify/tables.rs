@@ -4,7 +4,7 @@ use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::VerifyError;
 use crate::bytecode::target::{self, is_dunder, is_identifier};
-use crate::bytecode::{Constant, Input, Program};
+use crate::bytecode::{Constant, Input, Point, Program};
 use crate::limits;
 use crate::value::integer::is_canonical_big;
 
@@ -39,7 +39,7 @@ pub(super) fn check(program: &Program) -> Result<(), VerifyError> {
         let place = format!("{}:{}", probe.target, probe.point);
         let count = counts.entry(place).or_default();
         *count += 1;
-        if !is_id(&probe.id, &probe.target, probe.point.as_str(), *count) {
+        if !is_id(&probe.id, &probe.target, &probe.point.to_string(), *count) {
             return Err(VerifyError::probe(
                 index,
                 "the id is not made of target and point",
@@ -60,6 +60,11 @@ fn is_id(id: &str, target: &str, point: &str, count: usize) -> bool {
         Some(rest) => count > 1 && rest == format!("#{count}"),
         None => false,
     }
+}
+
+/// Whether `rate` is a share of requests in which a probe can fire. Not a number is none.
+fn is_rate(rate: f64) -> bool {
+    rate > 0.0 && rate <= 1.0
 }
 
 fn check_constant(constant: &Constant) -> Result<(), &'static str> {
@@ -83,6 +88,15 @@ pub(super) fn check_probe(program: &Program, index: usize) -> Result<(), VerifyE
     let refuse = |reason: String| Err(VerifyError::probe(index, reason));
     if let Err(bad) = target::check(&probe.target) {
         return refuse(bad.reason.to_string());
+    }
+    if matches!(probe.point, Point::Line(line) if line > limits::POINT_LINES) {
+        return refuse(format!(
+            "the point lies more than {} lines below the `def` line",
+            limits::POINT_LINES
+        ));
+    }
+    if probe.sample.is_some_and(|rate| !is_rate(rate)) {
+        return refuse("the sampling rate is not above 0 and at most 1".to_owned());
     }
     for (name, count) in [
         ("inputs", probe.inputs.len()),

@@ -2,6 +2,7 @@
 
 use super::fault::Fault;
 use crate::bytecode::{BinaryOp, CompareOp, Function, Scope, UnaryOp};
+use crate::pattern::Pattern;
 use crate::value::Value;
 
 /// The world of one run of one probe: where names, attributes, items and variables are found, how values that only
@@ -14,6 +15,10 @@ use crate::value::Value;
 pub trait Host {
     /// A value that only the host understands; cloning it must be cheap and must not fail.
     type Object: Clone;
+
+    /// The number in [0, 1) by which the request, or outside any request the call, is sampled: the same for every
+    /// probe that asks in it. Asked for by probes with a sampling rate only, before anything else.
+    fn draw(&mut self) -> f64;
 
     /// The predicate passed, or there is none: what is asked from now on, the body asks.
     fn begin_body(&mut self) {}
@@ -122,6 +127,12 @@ pub trait Host {
         function: Function,
         arguments: &[Value<Self::Object>],
     ) -> Result<Value<Self::Object>, Fault>;
+
+    /// Whether `pattern` is found anywhere in a value that is a string.
+    ///
+    /// # Errors
+    /// When the value is no string, when looking into it is refused, or over a limit.
+    fn matches(&mut self, pattern: &Pattern, text: &Value<Self::Object>) -> Result<bool, Fault>;
 
     /// Takes a bounded copy of `values`, in the order of the fields of capture `index` of this probe.
     ///

@@ -12,6 +12,8 @@ use crate::verify::{Ready, VerifiedProbe};
 /// How one run of a probe ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Outcome {
+    /// The probe is sampled, and this request, or this call, is not among those in which it fires.
+    SampledOut,
     /// The predicate gave something else than `True`.
     NotPassed,
     /// The predicate has no value; the host was told the fault.
@@ -25,6 +27,11 @@ pub enum Outcome {
 /// Faults go to [`Host::fault`]. One in the predicate ends the run; one in the body ends its statement, or, in a
 /// captured field, makes the field `None`. The machine itself allocates nothing unless a fault is reported.
 pub fn run<H: Host>(probe: &VerifiedProbe, host: &mut H) -> Outcome {
+    if let Some(rate) = probe.sample()
+        && host.draw() >= rate
+    {
+        return Outcome::SampledOut;
+    }
     if let Some(predicate) = probe.predicate() {
         let mut machine = Machine::new(predicate, host);
         match machine.run() {
@@ -149,6 +156,11 @@ impl<'a, H: Host> Machine<'a, H> {
                     let value = call(self.host, function, &self.stack[below..])?;
                     self.stack.truncate(below);
                     self.push(value)?;
+                }
+                Op::Matches(number) => {
+                    let pattern = section.patterns.get(usize::from(number));
+                    let top = self.stack.last_mut().ok_or_else(defect)?;
+                    *top = Value::Bool(self.host.matches(pattern.ok_or_else(defect)?, top)?);
                 }
                 Op::JumpIfFalseOrPop(target) => {
                     if self.keeps(false)? {

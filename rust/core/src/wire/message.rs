@@ -62,6 +62,10 @@ pub(super) struct Probe {
     pub(super) predicate: Option<Code>,
     #[prost(message, optional, tag = "7")]
     pub(super) body: Option<Code>,
+    #[prost(double, optional, tag = "8")]
+    pub(super) sample: Option<f64>,
+    #[prost(uint32, tag = "9")]
+    pub(super) line: u32,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Enumeration)]
@@ -70,6 +74,7 @@ pub(super) enum Point {
     Unspecified = 0,
     Entry = 1,
     Exit = 2,
+    Line = 3,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Message)]

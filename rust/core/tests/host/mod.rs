@@ -13,6 +13,7 @@ use hogtrace_core::VerifiedProgram;
 use hogtrace_core::bytecode::{
     BinaryOp, CompareOp, Constant, Function, Input, Program, Scope, UnaryOp,
 };
+use hogtrace_core::pattern::Pattern;
 use hogtrace_core::value::Value;
 use hogtrace_core::vm::{Fault, FaultKind, Host, Outcome, run};
 
@@ -84,6 +85,8 @@ pub(crate) struct World {
     pub(crate) asked: Vec<String>,
     /// How many variables fit, if there is a bound.
     pub(crate) room: Option<usize>,
+    /// The number that samples this world's request.
+    pub(crate) draw: f64,
 }
 
 impl World {
@@ -147,6 +150,11 @@ fn constant(constant: &Constant) -> Held {
 
 impl Host for TestHost<'_> {
     type Object = Object;
+
+    fn draw(&mut self) -> f64 {
+        self.world.asked.push("draw".to_owned());
+        self.world.draw
+    }
 
     fn input(&mut self, slot: u16) -> Result<Held, Fault> {
         let name = match &self.program.probes[self.probe].inputs[usize::from(slot)] {
@@ -237,6 +245,21 @@ impl Host for TestHost<'_> {
     fn call(&mut self, function: Function, arguments: &[Held]) -> Result<Held, Fault> {
         self.world.asked.push(format!("{function}()"));
         operations::call(function, arguments)
+    }
+
+    fn matches(&mut self, pattern: &Pattern, text: &Held) -> Result<bool, Fault> {
+        self.world
+            .asked
+            .push(format!("matches {}", pattern.as_str()));
+        match text {
+            Value::Object(Object::Str(text)) => pattern
+                .is_in(text)
+                .map_err(|gave_up| fault(FaultKind::Limit, gave_up.to_string())),
+            _ => Err(fault(
+                FaultKind::Type,
+                "a pattern is searched for in strings",
+            )),
+        }
     }
 
     fn capture(&mut self, index: u16, values: &[Held]) -> Result<(), Fault> {

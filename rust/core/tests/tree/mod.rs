@@ -16,6 +16,7 @@ fn probe(probe: &Probe) -> String {
     }
     for statement in &probe.body {
         match statement {
+            Statement::Sample { share, .. } => lines.push(format!("  sample {share}")),
             Statement::Assign {
                 scope, name, value, ..
             } => {

@@ -1,11 +1,12 @@
 //! The functions of the language, and the truth of values.
 
 use hogtrace_core::bytecode::{CompareOp, Function};
+use hogtrace_core::pattern::Pattern;
 use hogtrace_core::vm::FaultKind;
 use pyo3::exceptions::PyValueError;
 use pyo3::ffi;
 use pyo3::prelude::*;
-use pyo3::types::{PyBool, PyFloat, PyString};
+use pyo3::types::{PyBool, PyBytes, PyFloat, PyString};
 use pyo3::{IntoPyObjectExt, intern};
 
 use super::arithmetic::{absolute, check_bits, exact_int, round};
@@ -233,6 +234,53 @@ fn tail_match<'py>(
         -1 => Err(Stop::raised(py, &PyErr::fetch(py))),
         found => Ok(PyBool::new(py, found == 1).to_owned().into_any()),
     }
+}
+
+/// Whether a pattern is found in a string.
+pub(super) fn matches<'py>(pattern: &Pattern, text: &Bound<'py, PyAny>) -> Safe<'py, bool> {
+    if shape_of(text).family != Family::Str {
+        let message = format!("matches() takes a string, not '{}'", short_name(text));
+        return Err(Stop::fault(FaultKind::Type, message));
+    }
+    check_text(text)?;
+    let exact = exact_str(text)?;
+    let found = utf8(&exact, |text| pattern.is_in(text))?;
+    found.map_err(|gave_up| Stop::fault(FaultKind::Limit, gave_up.to_string()))
+}
+
+/// What `look` sees in the UTF-8 of an exact string. Beyond ASCII it is a copy: CPython's own would stay with the
+/// application's string, and show in its size.
+fn utf8<'py, T>(text: &Bound<'py, PyString>, look: impl FnOnce(&str) -> T) -> Safe<'py, T> {
+    let (length, width) = string_size(text);
+    if width == 1 {
+        // SAFETY: a string of one byte a character that lives, and is not changed.
+        let latin: &[u8] = unsafe {
+            std::slice::from_raw_parts(ffi::PyUnicode_DATA(text.as_ptr()).cast(), length)
+        };
+        if let Ok(ascii) = std::str::from_utf8(latin)
+            && latin.is_ascii()
+        {
+            return Ok(look(ascii));
+        }
+    }
+    // SAFETY: a string that lives; the result is a new byte string, or null with an error, which is cleared.
+    let bytes = unsafe {
+        let bytes = ffi::PyUnicode_AsUTF8String(text.as_ptr());
+        if bytes.is_null() {
+            ffi::PyErr_Clear();
+        }
+        Bound::from_owned_ptr_or_opt(text.py(), bytes).ok_or_else(no_utf8)?
+    };
+    let bytes = bytes.cast::<PyBytes>().map_err(|_| no_utf8())?;
+    let text = std::str::from_utf8(bytes.as_bytes()).map_err(|_| no_utf8())?;
+    Ok(look(text))
+}
+
+fn no_utf8<'py>() -> Stop<'py> {
+    Stop::fault(
+        FaultKind::Value,
+        "the string holds half of a surrogate pair, so that no pattern can be searched for in it",
+    )
 }
 
 fn lower<'py>(text: &Bound<'py, PyAny>) -> Safe<'py, Bound<'py, PyAny>> {

@@ -20,6 +20,7 @@ mod trusted;
 mod work;
 
 use hogtrace_core::bytecode::{BinaryOp, CompareOp, Function, UnaryOp};
+use hogtrace_core::pattern::Pattern;
 use hogtrace_core::vm::{Fault, FaultKind};
 use pyo3::IntoPyObjectExt;
 use pyo3::exceptions::PyTypeError;
@@ -28,7 +29,7 @@ use pyo3::types::{PyBool, PySlice, PyString, PyTuple};
 
 pub(crate) use calls::{base_length, generic_get, iterate};
 pub(crate) use headers::Headers;
-pub(crate) use names::{name_of, names, type_name};
+pub(crate) use names::{name_of, names, short_name as type_of, type_name};
 pub(crate) use part::{
     bits, byte_head, complex_text, head as string_head, int_digits, string_size, surrogates_passed,
 };
@@ -267,6 +268,24 @@ pub(crate) fn call<'py>(
         py,
         functions::call(py, function, arguments),
         || real_call(py, function, arguments),
+    )
+}
+
+/// Whether a pattern is found in a string.
+///
+/// # Errors
+/// When it is no string, or one without UTF-8, or over a limit.
+pub(crate) fn matches(
+    policy: Policy<'_>,
+    pattern: &Pattern,
+    text: &Bound<'_, PyAny>,
+) -> Result<bool, Fault> {
+    let real = || Err(PyTypeError::new_err("matches() takes a string"));
+    settle(
+        policy.mode,
+        text.py(),
+        functions::matches(pattern, text),
+        real,
     )
 }
 

@@ -1,5 +1,6 @@
 //! `CaptureEvent`: an event as exporters see it.
 
+use std::borrow::Cow;
 use std::collections::hash_map::DefaultHasher;
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
@@ -20,7 +21,7 @@ use crate::store::RequestInfo;
 /// `kind`, `message`, `line` and `column`. `timestamp` is Unix time in seconds.
 ///
 /// Made by hand it takes a bounded copy of `values`; `id`, `process` and `thread` default to new and current ones,
-/// `function` to `target`. Raises `ValueError` for a `point` that is neither "entry" nor "exit".
+/// `function` to `target`. Raises `ValueError` for a `point` that is not "entry", "exit" or "entry+N".
 #[pyclass(frozen, weakref, module = "hogtrace._engine")]
 pub(crate) struct CaptureEvent {
     event: Arc<Event>,
@@ -140,7 +141,7 @@ impl CaptureEvent {
 
     /// "entry" or "exit".
     #[getter]
-    fn point(&self) -> &'static str {
+    fn point(&self) -> Cow<'static, str> {
         self.event.point()
     }
 
@@ -316,13 +317,11 @@ impl CaptureEvent {
 }
 
 fn parse_point(point: &str) -> PyResult<Point> {
-    match point {
-        "entry" => Ok(Point::Entry),
-        "exit" => Ok(Point::Exit),
-        other => Err(PyValueError::new_err(format!(
-            "point: \"entry\" or \"exit\", not {other:?}"
-        ))),
-    }
+    point.parse().map_err(|_| {
+        PyValueError::new_err(format!(
+            "point: \"entry\", \"exit\" or \"entry+N\", not {point:?}"
+        ))
+    })
 }
 
 fn to_dict<'py>(mapping: &Bound<'py, PyMapping>) -> PyResult<Bound<'py, PyDict>> {

@@ -34,7 +34,7 @@ pub(crate) struct Origin {
     pub(crate) target: Box<str>,
     /// The function that was instrumented: `module.qualname`.
     pub(crate) function: Box<str>,
-    /// Entry or exit.
+    /// Where in the call.
     pub(crate) point: Point,
 }
 
@@ -127,10 +127,11 @@ impl Event {
         }
     }
 
-    fn point(&self) -> &'static str {
+    fn point(&self) -> Cow<'static, str> {
         match self.origin.point {
-            Point::Entry => "entry",
-            Point::Exit => "exit",
+            Point::Entry => Cow::Borrowed("entry"),
+            Point::Exit => Cow::Borrowed("exit"),
+            point @ Point::Line(_) => Cow::Owned(point.to_string()),
         }
     }
 
@@ -146,7 +147,7 @@ impl Event {
             (",\"probe\":", &*self.origin.probe),
             (",\"target\":", &*self.origin.target),
             (",\"function\":", &*self.origin.function),
-            (",\"point\":", self.point()),
+            (",\"point\":", &*self.point()),
         ] {
             out.push_str(name);
             write_json_string(&mut out, text);

@@ -95,6 +95,20 @@ impl Pieces<'_, '_> {
                 write(value, true, self);
             }
             Statement::Capture { span, fields } => self.capture(*span, fields),
+            Statement::Sample { span, .. } => self.sample(*span),
+        }
+    }
+
+    /// The word and the rate, whose numbers keep their spelling.
+    fn sample(&mut self, span: Span) {
+        let first = self.first_from(span.start, TokenKind::Name);
+        self.text("sample ");
+        for token in &self.tokens[first + 1..] {
+            if token.span.start >= span.end {
+                break;
+            }
+            let written = self.source[token.span.range()].to_owned();
+            self.text(&written);
         }
     }
 

@@ -352,7 +352,7 @@ impl Parser<'_> {
     }
 
     /// Reports what is wrong with a literal; the expression around it is still read.
-    fn bad_literal(&mut self, span: Span, bad: Vec<BadLiteral>) -> Expr {
+    pub(super) fn bad_literal(&mut self, span: Span, bad: Vec<BadLiteral>) -> Expr {
         for BadLiteral {
             code,
             range,

@@ -3,9 +3,11 @@
 use super::{Parsed, Parser, Reported, shortened};
 use crate::bytecode::{Point, target};
 use crate::error::Code;
+use crate::limits;
 use crate::span::Span;
 use crate::suggest::nearest;
-use crate::syntax::ast::{Expr, Probe, Statement};
+use crate::syntax::ast::{Expr, Literal, Probe, Statement};
+use crate::syntax::literal;
 use crate::syntax::token::TokenKind;
 
 impl Parser<'_> {
@@ -72,7 +74,7 @@ impl Parser<'_> {
     }
 
     fn point(&mut self) -> Parsed<Point> {
-        const HELP: &str = "the points are `entry` and `exit`";
+        const HELP: &str = "the points are `entry`, `exit` and `entry+N`";
         if !self.accept(TokenKind::Colon) {
             let span = self.last_span().behind();
             self.reporter
@@ -112,16 +114,53 @@ impl Parser<'_> {
             }
         }
         self.advance();
-        if point.is_ok() && self.kind() == TokenKind::Plus {
-            let plus = self.advance().span;
-            self.accept(TokenKind::Number);
-            self.not_available(
-                token.span.to(self.last_span().max(plus)),
-                "a point inside of a function",
-            );
-            return Err(Reported);
+        if self.kind() == TokenKind::Plus {
+            return self.line(point);
         }
         point
+    }
+
+    /// The rest of `entry+N`; `point` is what stands before the plus.
+    fn line(&mut self, point: Parsed<Point>) -> Parsed<Point> {
+        const HELP: &str =
+            "`entry+3` fires before the statement that starts 3 lines below the `def` line";
+        let plus = self.advance().span;
+        let token = self.token();
+        let number = self.accept(TokenKind::Number);
+        let whole = plus.to(self.last_span());
+        if point? != Point::Entry {
+            let message = "lines are counted from `entry` only";
+            self.reporter
+                .error_with_help(Code::UnknownPoint, whole, message, HELP);
+            return Err(Reported);
+        }
+        if !number {
+            let message = "the number of lines is missing";
+            self.reporter
+                .error_with_help(Code::UnknownPoint, plus.behind(), message, HELP);
+            return Err(Reported);
+        }
+        match literal::number(self.text(token.span)) {
+            Ok(Literal::Int(number)) => {
+                if let Ok(line) = u32::try_from(number)
+                    && line <= limits::POINT_LINES
+                {
+                    return Ok(Point::Line(line));
+                }
+            }
+            Ok(_) => {}
+            Err(bad) => {
+                self.bad_literal(token.span, vec![bad]);
+                return Err(Reported);
+            }
+        }
+        let message = format!(
+            "lines are counted in integers up to {}",
+            limits::POINT_LINES
+        );
+        self.reporter
+            .error_with_help(Code::UnknownPoint, token.span, message, HELP);
+        Err(Reported)
     }
 
     /// Reports syntax that is reserved.

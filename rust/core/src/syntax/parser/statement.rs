@@ -1,9 +1,10 @@
-//! Statements: assignments, captures, and what is reserved for later.
+//! Statements: assignments, captures, directives, and what is reserved for later.
 
 use super::{Parsed, Parser, Reported, is_foreign_word};
 use crate::error::Code;
 use crate::span::Span;
-use crate::syntax::ast::{Expr, ExprKind, Field, Name, Statement};
+use crate::syntax::ast::{Expr, ExprKind, Field, Literal, Name, Share, Statement};
+use crate::syntax::literal;
 use crate::syntax::token::{Token, TokenKind};
 
 impl Parser<'_> {
@@ -27,6 +28,10 @@ impl Parser<'_> {
             TokenKind::Name if matches!(text, "capture" | "send") => {
                 self.advance();
                 return self.capture(first.span);
+            }
+            TokenKind::Name if text == "sample" && self.begins_sample() => {
+                self.advance();
+                return self.sample(first.span);
             }
             TokenKind::Name => {
                 if let Some(what) = self.reserved_statement(text) {
@@ -80,7 +85,6 @@ impl Parser<'_> {
         // These words stay names where they are used as names.
         let ends = matches!(following, TokenKind::Semicolon | TokenKind::RightBrace);
         match word {
-            "sample" if number => Some("`sample`"),
             "rate" if number => Some("`rate`"),
             "limit" if number => Some("`limit`"),
             "speculate" if following == TokenKind::Name => Some("`speculate`"),
@@ -92,12 +96,103 @@ impl Parser<'_> {
 
     /// The span of the last token of the statement that the place is in.
     fn statement_end(&self) -> Span {
-        let rest = &self.tokens[self.next..];
-        let count = rest
-            .iter()
-            .take_while(|token| !ends_statement(token.kind))
-            .count();
-        rest[count.saturating_sub(1)].span
+        let mut last = self.token().span;
+        for pair in self.tokens[self.next..].windows(2) {
+            let [token, next] = pair else { break };
+            let between = last.behind().to(next.span.before());
+            // Where the `;` is forgotten, a word at the beginning of a line begins the next statement.
+            let begins = matches!(
+                next.kind,
+                TokenKind::Name | TokenKind::Variable | TokenKind::At
+            ) && self.text(between).contains('\n')
+                && !matches!(
+                    token.kind,
+                    TokenKind::Comma | TokenKind::LeftParenthesis | TokenKind::LeftBracket
+                );
+            if begins || ends_statement(next.kind) {
+                break;
+            }
+            last = next.span;
+        }
+        last
+    }
+
+    /// Whether `sample` begins a directive here. As the name of a local it may be read, like any other.
+    fn begins_sample(&self) -> bool {
+        matches!(
+            self.following().kind,
+            TokenKind::Number
+                | TokenKind::Minus
+                | TokenKind::Plus
+                | TokenKind::Percent
+                | TokenKind::Name
+                | TokenKind::Variable
+                | TokenKind::String
+                | TokenKind::Semicolon
+                | TokenKind::RightBrace
+        )
+    }
+
+    /// The rest of `sample 10%` and `sample 1/100`.
+    fn sample(&mut self, start: Span) -> Parsed<Statement> {
+        let negative = self.kind() == TokenKind::Minus;
+        if negative || self.kind() == TokenKind::Plus {
+            self.advance();
+        }
+        let first = self.sample_number()?;
+        let first = if negative { -first } else { first };
+        let share = if self.accept(TokenKind::Percent) {
+            Share::Percent(first)
+        } else if self.accept(TokenKind::Slash) {
+            Share::Fraction(first, self.sample_number()?)
+        } else {
+            let help = if first > 0.0 && first < 1.0 {
+                format!("write `sample {}%;`", first * 100.0)
+            } else {
+                format!("write `sample {first}%;`, or a fraction: `sample 1/100;`")
+            };
+            self.reporter.error_with_help(
+                Code::BadSample,
+                start.to(self.last_span()),
+                "a sampling rate is a percentage or a fraction",
+                help,
+            );
+            return Err(Reported);
+        };
+        Ok(Statement::Sample {
+            span: start.to(self.last_span()),
+            share,
+        })
+    }
+
+    fn sample_number(&mut self) -> Parsed<f64> {
+        let token = self.token();
+        if token.kind != TokenKind::Number {
+            let span = if ends_statement(token.kind) {
+                self.last_span()
+            } else {
+                token.span
+            };
+            self.reporter.error_with_help(
+                Code::BadSample,
+                span,
+                "the number of the sampling rate is missing",
+                "write `sample 10%;` or `sample 1/100;`",
+            );
+            return Err(Reported);
+        }
+        self.advance();
+        match literal::number(self.text(token.span)) {
+            #[expect(clippy::cast_precision_loss, reason = "so fine no rate needs to be")]
+            Ok(Literal::Int(value)) => Ok(value as f64),
+            Ok(Literal::Float(value)) => Ok(value),
+            // Larger than any rate can be.
+            Ok(_) => Ok(f64::INFINITY),
+            Err(bad) => {
+                self.bad_literal(token.span, vec![bad]);
+                Err(Reported)
+            }
+        }
     }
 
     fn assignment(&mut self, left: Expr) -> Parsed<Statement> {
