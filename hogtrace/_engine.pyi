@@ -85,7 +85,17 @@ class ProbeSpec:
 
 @final
 class ProbeExecutor:
-    def __new__(cls, program: Program, probe: Probe, store: RequestLocalStore) -> ProbeExecutor: ...
+    def __new__(
+        cls,
+        program: Program,
+        probe: Probe,
+        store: RequestLocalStore,
+        *,
+        redact: bool = False,
+        access: str = "safe",
+    ) -> ProbeExecutor: ...
+    @property
+    def errors(self) -> list[dict[str, Any]]: ...
     def execute(
         self, frame: FrameType, retval: object = None, exception: BaseException | None = None
     ) -> dict[str, Any] | None: ...

@@ -1,10 +1,19 @@
-"""One expression of a probe, evaluated over given values by the engine alone: no weaving, no exporter."""
+"""One expression of a probe, evaluated over given values by the engine alone: no weaving, no exporter.
 
-from collections.abc import Sequence
+There are two hosts: the values of a call, as the hook of a woven function hands them over, and a Python frame.
+"""
+
+import contextlib
+import functools
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from types import FrameType
 from typing import Any, NamedTuple
 
-from hogtrace import compile
+from hogtrace import ProbeExecutor, RequestLocalStore, compile
 from hogtrace._engine import CaptureEvent, EventQueue, LinkedProbe, Redaction, Site, TrustList
+
+_host = "call"
 
 
 class Outcome(NamedTuple):
@@ -31,9 +40,47 @@ def fire(source: str, /, **settings_and_names: Any) -> list[CaptureEvent]:
     return queue.take(10)
 
 
+@functools.cache
+def _framed(names: tuple[str, ...]) -> Callable[..., FrameType]:
+    """Make a function with these parameters, which gives its own frame."""
+    namespace: dict[str, Any] = {"sys": sys}
+    exec(f"def f({', '.join(names)}):\n    return sys._getframe()\n", namespace)  # noqa: S102 - our own text
+    made: Callable[..., FrameType] = namespace["f"]
+    return made
+
+
+def _evaluate_in_a_frame(source: str, access: str, names: dict[str, Any]) -> Outcome:
+    program = compile(source)
+    executor = ProbeExecutor(program, program.probes[0], RequestLocalStore(), access=access)
+    captured = executor.execute(_framed(tuple(names))(**names))
+    assert captured is not None
+    return _outcome(captured["result"], executor.errors)
+
+
+def _outcome(value: Any, errors: Sequence[dict[str, Any]]) -> Outcome:
+    for error in errors:
+        return Outcome(value, error["kind"], error["message"])
+    return Outcome(value, None, None)
+
+
 def evaluate(expression: str, /, **settings_and_names: Any) -> Outcome:
-    """Give the value of `expression`, or the kind and message of its failure."""
-    (event,) = fire(f"fn:app.f:entry {{ capture(result={expression}); }}", **settings_and_names)
-    for error in event.errors:
-        return Outcome(event.values["result"], error["kind"], error["message"])
-    return Outcome(event.values["result"], None, None)
+    """Give the value of `expression`, or the kind and message of its failure, in the host of the test.
+
+    That is a call, or what `host` says. A trust list and redaction are there in a call only.
+    """
+    source = f"fn:app.f:entry {{ capture(result={expression}); }}"
+    if _host == "frame" and not settings_and_names.keys() & {"trust", "redaction"}:
+        return _evaluate_in_a_frame(source, settings_and_names.pop("access", "safe"), settings_and_names)
+    (event,) = fire(source, **settings_and_names)
+    return _outcome(event.values["result"], event.errors)
+
+
+@contextlib.contextmanager
+def host(name: str) -> Iterator[None]:
+    """Let `evaluate` read the values of a "call" or of a "frame"."""
+    global _host
+    before, _host = _host, name
+    try:
+        yield
+    finally:
+        _host = before

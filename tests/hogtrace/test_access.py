@@ -8,7 +8,6 @@ import decimal
 import enum
 import functools
 import itertools
-import math
 import operator
 import os
 import pathlib
@@ -27,6 +26,8 @@ import pytest
 
 from tests.hogtrace.evaluation import Outcome, evaluate
 from tests.hogtrace.hostile import hostile_objects, touches
+
+pytestmark = pytest.mark.usefixtures("each_host")
 
 
 class Plain:
@@ -482,29 +483,13 @@ class TestItems:
     @pytest.mark.parametrize(
         ("expression", "o", "value"),
         [
-            ("o[0]", [1, 2], 1),
-            ("o[-1]", (1, 2), 2),
-            ("o[1]", "añb", "ñ"),
-            ("o[0]", b"abc", 97),
-            ("o[2]", range(0, 100, 10), 20),
-            ("o[True]", [1, 2], 2),
             ("o[1]", collections.deque([1, 2]), 2),
-            ("o[1:]", [1, 2, 3], [2, 3]),
-            ("o[:-1]", (1, 2, 3), (1, 2)),
-            ("o[1:2]", "abc", "b"),
-            ("o[:100]", b"abc", b"abc"),
-            ("o[5:1]", [1, 2, 3], []),
-            ("o[:10000000000000000000000]", [1], [1]),
             ('o["a"]', {"a": 1}, 1),
-            ("o[1]", {1.0: "one"}, "one"),
-            ("o[None]", {None: 1, 2: 3}, 1),
             ('o["a"]', collections.OrderedDict(a=1), 1),
             ('o["a"]', collections.defaultdict(list, a=1), 1),
             ('o["a"]', collections.Counter("a"), 1),
             ('o["a"]', {Name("a"): 1}, 1),
-            ("len(o)", {1, 2}, 2),
             ("len(o)", {"a": 1}.keys(), 1),
-            ("len(o)", "añb", 3),
             ("len(o)", collections.Counter("ab"), 2),
             ("len(o)", Name("abc"), 3),
             ("o[0]", Items([1]), 1),
@@ -588,13 +573,13 @@ class TestItems:
 class TestOperators:
     """Comparison, membership, truth, arithmetic."""
 
-    VALUES: ClassVar[list[Any]] = [
-        None, True, False, 0, 1, -7, 2**70, -(2**70), 0.0, -0.0, 2.5, math.inf, math.nan, 1 + 2j, "", "abc", "ab", b"",
-        b"ab", (), (1, "a"), [], [1], [1, 2], {}, {"a": 1}, {"a": 1.0}, {1, 2}, {1}, frozenset({1}), range(3),
-        Name("abc"), Level.HIGH, datetime.date(2024, 1, 1), datetime.datetime.fromisoformat("2024-01-01"),
-        datetime.timedelta(hours=1), datetime.datetime(2024, 1, 1, tzinfo=datetime.UTC), collections.deque([1]),
-        bytearray(b"ab"),
+    # What the random expressions of test_arithmetic.py do not have.
+    OTHERS: ClassVar[list[Any]] = [
+        Name("abc"), Level.HIGH, Items([1]), Members({1}), Pair((1, "a")), datetime.date(2024, 1, 1),
+        datetime.datetime.fromisoformat("2024-01-01"), datetime.timedelta(hours=1),
+        datetime.datetime(2024, 1, 1, tzinfo=datetime.UTC), collections.deque([1]), 1 + 2j, bytearray(b"ab"),
     ]  # fmt: skip
+    BUILT_IN: ClassVar[list[Any]] = [None, True, 7, 2**70, 2.5, "abc", b"ab", (1, "a"), [1], {"a": 1}, {1}, range(3)]
     OPERATORS: ClassVar[dict[str, Callable[[Any, Any], Any]]] = {
         "==": operator.eq,
         "!=": operator.ne,
@@ -611,10 +596,11 @@ class TestOperators:
     }
 
     @pytest.mark.parametrize("sign", OPERATORS)
-    def test_every_pair_of_built_in_values(self, sign: str) -> None:
-        """On built-in values each operator gives what CPython gives, or fails where CPython fails."""
+    def test_pairs_with_other_values(self, sign: str) -> None:
+        """Subclasses, moments and the like give with each operator what CPython gives, or fail where CPython fails."""
         expression = f"a {sign} b"
-        for a, b in itertools.product(self.VALUES, repeat=2):
+        pairs = itertools.product(self.OTHERS, self.OTHERS + self.BUILT_IN)
+        for a, b in (pair for one, other in pairs for pair in [(one, other), (other, one)]):
             case = f"{a!r} {sign} {b!r}"
             outcome = evaluate(expression, a=a, b=b)
             if sign == "%" and isinstance(a, str | bytes | bytearray):
@@ -640,29 +626,17 @@ class TestOperators:
             else:
                 assert repr(outcome.value) == repr(expected), case
 
-    @pytest.mark.parametrize("value", VALUES, ids=repr)
+    @pytest.mark.parametrize("value", OTHERS, ids=repr)
     def test_truth(self, value: object) -> None:
-        """The truth of a built-in value is Python's."""
+        """The truth of such a value is Python's."""
         assert evaluate("bool(a)", a=value).value is bool(value)
 
     @pytest.mark.parametrize(
         ("item", "container", "found"),
         [
-            (1, [1, 2], True),
-            (1.0, (1, 2), True),
-            ("b", "abc", True),
-            (b"b", b"abc", True),
-            (98, b"abc", True),
-            ("a", {"a": 1}, True),
-            (1, {1, 2}, True),
-            (5, range(10), True),
-            (5.0, range(10), True),
-            (5.5, range(10), False),
-            ("a", range(10), False),
             ("a", {"a": 1}.keys(), True),
             (1, {"a": 1}.values(), True),
             (2, collections.deque([1, 2]), True),
-            ([1], [[1]], True),
             (Color.RED, [Color.RED], True),
         ],
     )
@@ -731,37 +705,6 @@ class TestOperators:
         for text in ["%s", b"%s", Name("%s")]:
             assert evaluate("a % b", a=text, b=Plain()).kind == "type"
 
-    @pytest.mark.parametrize(
-        ("expression", "given"),
-        [
-            ("a * 1000000000", {"a": "x"}),
-            ("1000000000 * a", {"a": [1]}),
-            ("a * b", {"a": (1,), "b": 2**70}),
-            ("a + a", {"a": "é" * 40_000}),
-            ("a + a", {"a": [0] * 5_000}),
-            ("a * a", {"a": 2**3000}),
-            ("a + 1", {"a": 2**5000}),
-            ("a == b", {"a": "x" * 100_000, "b": "y" * 100_000}),
-            ("a == b", {"a": [0] * 20_000, "b": [0] * 20_000}),
-            ('"y" in a', {"a": "x" * 100_000}),
-            ("1 in a", {"a": [0] * 20_000}),
-            ("a == b", {"a": functools.reduce(lambda n, _: [n], range(1000), 1), "b": [[1]]}),
-            ("lower(a)", {"a": "X" * 100_000}),
-            ("int(a)", {"a": "9" * 100_000}),
-            ("str(a)", {"a": 10**5000}),
-            ("round(1, a)", {"a": -(10**9)}),
-            ("int(a)", {"a": decimal.Decimal("1e999999")}),
-        ],
-    )
-    def test_limits(self, expression: str, given: dict[str, Any]) -> None:
-        """What would take too much time or memory is an error, and comes within 10 ms."""
-        evaluate(expression, **given)
-        started = time.perf_counter()
-        outcome = evaluate(expression, **given)
-        assert time.perf_counter() - started < 0.05
-        assert outcome.kind in {"limit", None if "==" in expression else "limit"}, outcome
-        assert outcome.value in (None, False)
-
 
 class TestFunctions:
     """The language's own functions."""
@@ -769,12 +712,7 @@ class TestFunctions:
     @pytest.mark.parametrize(
         ("expression", "o", "value"),
         [
-            ("str(o)", None, "None"),
-            ("str(o)", True, "True"),
-            ("str(o)", 12, "12"),
-            ("str(o)", 2.0, "2.0"),
             ("str(o)", Name("abc"), "abc"),
-            ("str(o)", b"abc", "b'abc'"),
             ("str(o)", datetime.datetime.fromisoformat("2024-01-02T03:04:05.000006"), "2024-01-02 03:04:05.000006"),
             ("str(o)", datetime.date(2024, 1, 2), "2024-01-02"),
             ("str(o)", datetime.time(1, 2, tzinfo=datetime.UTC), "01:02:00+00:00"),
@@ -787,25 +725,10 @@ class TestFunctions:
             ("str(o)", KeyError("k"), "'k'"),
             ("str(o)", ValueError("a", 1), "('a', 1)"),
             ("str(o)", FileNotFoundError(2, "No such file", "x"), "[Errno 2] No such file: 'x'"),
-            ("int(o)", " 12 ", 12),
-            ("int(o)", 2.9, 2),
-            ("int(o)", True, 1),
             ("int(o)", Level.HIGH, 3),
-            ("float(o)", "1e3", 1000.0),
-            ("float(o)", 3, 3.0),
-            ("type(o)", 3, "int"),
             ("type(o)", Color.RED, f"{Color.__module__}.Color"),
             ("type(o)", decimal.Decimal(1), "decimal.Decimal"),
-            ('startswith(o, "ab")', "abc", True),
-            ('endswith(o, "ab")', "abc", False),
-            ("lower(o)", "ABÇ", "abç"),
-            ("abs(o)", -(2**70), 2**70),
             ("abs(o)", 3 + 4j, 5.0),
-            ("min(o, 2)", 2**70, 2),
-            ("max(o, 2)", 2**70, 2**70),
-            ("round(o)", 2.5, 2),
-            ("round(o, 1)", 2.25, 2.2),
-            ("round(o, -2)", 2**70, round(2**70, -2)),
         ],
     )
     def test_values(self, expression: str, o: object, value: object) -> None:
@@ -816,19 +739,8 @@ class TestFunctions:
         ("expression", "o", "kind"),
         [
             ("str(o)", Plain(), "type"),
-            ("str(o)", [1], "type"),
             ("str(o)", Money(1), "refused"),
             ("str(o)", KeyError(Plain()), "refused"),
-            ("int(o)", "x", "value"),
-            ("int(o)", math.inf, "arithmetic"),
-            ("int(o)", math.nan, "value"),
-            ("int(o)", None, "type"),
-            ("float(o)", "x", "value"),
-            ("float(o)", 10**400, "arithmetic"),
-            ("lower(o)", 1, "type"),
-            ('startswith(o, "a")', b"a", "type"),
-            ("round(o)", "a", "type"),
-            ("min(o, 1)", "a", "type"),
         ],
     )
     def test_failures(self, expression: str, o: object, kind: str) -> None:

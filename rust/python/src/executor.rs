@@ -1,6 +1,6 @@
 //! `execute_probe` and `ProbeExecutor`: one run over a frame that the caller has in hand.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use hogtrace_core::bytecode::Input;
 use hogtrace_core::value::Value;
@@ -8,9 +8,9 @@ use hogtrace_core::vm::{self, Fault};
 use pyo3::exceptions::PyValueError;
 use pyo3::intern;
 use pyo3::prelude::*;
-use pyo3::types::{PyDict, PyFrame, PyString, PyTuple};
+use pyo3::types::{PyDict, PyFrame, PyList, PyString, PyTuple};
 
-use crate::event::Failure;
+use crate::event::{Failure, error_dicts};
 use crate::host::{PythonHost, World, no_name};
 use crate::linked::Linked;
 use crate::number::to_value;
@@ -41,7 +41,7 @@ pub(crate) fn execute_probe<'py>(
     access: &str,
 ) -> PyResult<Option<Bound<'py, PyAny>>> {
     let linked = link(py, program, probe, redact, access)?;
-    execute(py, &linked, frame, store, retval, exception)
+    Ok(execute(py, &linked, frame, store, retval, exception)?.0)
 }
 
 /// A probe bound to a store, to run over many frames.
@@ -49,21 +49,34 @@ pub(crate) fn execute_probe<'py>(
 pub(crate) struct ProbeExecutor {
     linked: Linked,
     store: Py<RequestLocalStore>,
+    /// What went wrong in the last run.
+    errors: Mutex<Vec<Failure>>,
 }
 
 #[pymethods]
 impl ProbeExecutor {
     #[new]
+    #[pyo3(signature = (program, probe, store, *, redact = false, access = "safe"))]
     fn new(
         py: Python<'_>,
         program: &Program,
         probe: &Probe,
         store: Py<RequestLocalStore>,
+        redact: bool,
+        access: &str,
     ) -> PyResult<Self> {
         Ok(Self {
-            linked: link(py, program, probe, false, "safe")?,
+            linked: link(py, program, probe, redact, access)?,
             store,
+            errors: Mutex::default(),
         })
+    }
+
+    /// What went wrong in the last run, in the form of an event's `errors`.
+    #[getter]
+    fn errors<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
+        let errors = self.errors.lock().unwrap_or_else(PoisonError::into_inner);
+        error_dicts(py, &errors)
     }
 
     /// Runs the probe over a frame and gives its first capture, or `None`.
@@ -75,14 +88,10 @@ impl ProbeExecutor {
         retval: Option<Bound<'py, PyAny>>,
         exception: Option<Bound<'py, PyAny>>,
     ) -> PyResult<Option<Bound<'py, PyAny>>> {
-        execute(
-            py,
-            &self.linked,
-            frame,
-            self.store.bind(py),
-            retval,
-            exception,
-        )
+        let store = self.store.bind(py);
+        let (captured, errors) = execute(py, &self.linked, frame, store, retval, exception)?;
+        *self.errors.lock().unwrap_or_else(PoisonError::into_inner) = errors;
+        Ok(captured)
     }
 }
 
@@ -121,7 +130,7 @@ fn execute<'py>(
     store: &Bound<'py, RequestLocalStore>,
     retval: Option<Bound<'py, PyAny>>,
     exception: Option<Bound<'py, PyAny>>,
-) -> PyResult<Option<Bound<'py, PyAny>>> {
+) -> PyResult<(Option<Bound<'py, PyAny>>, Vec<Failure>)> {
     let parts = FrameParts::of(frame)?;
     let parameters = parts.parameters(linked.judge())?;
     let world = FrameWorld {
@@ -137,13 +146,18 @@ fn execute<'py>(
         parts,
         variables: Vec::new(),
         first: None,
+        errors: Vec::new(),
     };
     let mut host = PythonHost::new(py, linked, world);
     vm::run(linked.verified(), &mut host);
-    host.world
+    let mut errors = std::mem::take(&mut host.world.errors);
+    errors.extend(host.take_failures(|_| None));
+    let captured = host
+        .world
         .first
-        .map(|fields| Ok(fields.to_python(py)?.into_any()))
-        .transpose()
+        .map(|fields| Ok::<_, PyErr>(fields.to_python(py)?.into_any()))
+        .transpose()?;
+    Ok((captured, errors))
 }
 
 /// A frame, taken apart once.
@@ -279,6 +293,8 @@ struct FrameWorld<'a, 'py> {
     variables: Vec<Variable>,
     /// The first capture, packed.
     first: Option<Packed>,
+    /// What went wrong before each capture.
+    errors: Vec<Failure>,
 }
 
 impl<'py> FrameWorld<'_, 'py> {
@@ -397,7 +413,8 @@ impl<'py> World<'py> for FrameWorld<'_, 'py> {
         Some((self.frame.clone(), None))
     }
 
-    fn emit(&mut self, fields: Packed, _errors: Vec<Failure>) {
+    fn emit(&mut self, fields: Packed, errors: Vec<Failure>) {
+        self.errors.extend(errors);
         self.first.get_or_insert(fields);
     }
 }

@@ -114,6 +114,17 @@ impl<'a, 'py, W: World<'py>> PythonHost<'a, 'py, W> {
             .map_err(|error| Fault::new(FaultKind::Internal, error.to_string()))
     }
 
+    /// Takes what went wrong since the last capture; `name` tells the names of the fields of the next one.
+    pub(crate) fn take_failures<'n>(
+        &mut self,
+        name: impl Fn(u16) -> Option<&'n str>,
+    ) -> Vec<Failure> {
+        std::mem::take(&mut self.pending)
+            .iter()
+            .map(|(fault, field)| Failure::new(fault, field.and_then(&name)))
+            .collect()
+    }
+
     fn object(&self, value: &Value<Bound<'py, PyAny>>) -> Bound<'py, PyAny> {
         from_value(self.py, value)
     }
@@ -372,10 +383,7 @@ impl<'py, W: World<'py>> Host for PythonHost<'_, 'py, W> {
         }
         let packed = writer.finish()?;
         let name = |field: u16| fields.get(usize::from(field)).map(String::as_str);
-        let errors = std::mem::take(&mut self.pending)
-            .iter()
-            .map(|(fault, field)| Failure::new(fault, field.and_then(name)))
-            .collect();
+        let errors = self.take_failures(name);
         self.world.emit(packed, errors);
         Ok(())
     }

@@ -6,6 +6,8 @@ use pyo3::types::{PyBool, PyFloat, PyInt, PyString};
 use pyo3::{IntoPyObjectExt, ffi};
 
 /// Unboxes `None`, booleans, floats and 64-bit integers of exactly the built-in types; everything else stays itself.
+///
+/// A NaN stays an object too: containers take it for equal to itself, which only the object can tell.
 pub(crate) fn to_value(object: Bound<'_, PyAny>) -> Value<Bound<'_, PyAny>> {
     if object.is_none() {
         return Value::None;
@@ -27,7 +29,12 @@ pub(crate) fn to_value(object: Bound<'_, PyAny>) -> Value<Bound<'_, PyAny>> {
     }
     if object.is_exact_instance_of::<PyFloat>() {
         // SAFETY: `object` is an exact float.
-        return Value::Float(unsafe { ffi::PyFloat_AS_DOUBLE(object.as_ptr()) });
+        let value = unsafe { ffi::PyFloat_AS_DOUBLE(object.as_ptr()) };
+        return if value.is_nan() {
+            Value::Object(object)
+        } else {
+            Value::Float(value)
+        };
     }
     if let Ok(value) = object.cast_exact::<PyBool>() {
         return Value::Bool(value.is_true());

@@ -10,12 +10,15 @@ use pyo3::types::{PyFloat, PyString};
 use super::names::short_name;
 use super::part::{bits, string_size};
 use super::refusal::{Safe, Stop};
-use super::search::{check_key, members};
+use super::search::checked_members;
 use super::shape::{Family, Shape, shape_of};
 use super::slots::Slot;
 use super::storage::stored_length;
 use super::time::{is_plain_zone, zone_of};
-use super::work::{BITS, BYTES, ELEMENTS, ITEMS, Work};
+use super::work::{BITS, BYTES, ITEMS, Work};
+
+/// Rounding to more digits before the point makes 0 of every integer within the limit, which has at most 1,234 digits.
+const ROUNDED: i64 = 1300;
 
 /// `-a` and `+a`
 pub(super) fn unary<'py>(op: UnaryOp, operand: &Bound<'py, PyAny>) -> Safe<'py, Bound<'py, PyAny>> {
@@ -221,13 +224,8 @@ impl Size {
     }
 
     fn times(self, factor: &Bound<'_, PyAny>) -> Self {
-        let factor = factor
-            .extract::<i64>()
-            .unwrap_or(if shape_of(factor).family == Family::Int {
-                i64::MAX
-            } else {
-                0
-            });
+        // A negative number of times is none, and what is no number or beyond 64 bits CPython refuses itself.
+        let factor = factor.extract::<i64>().unwrap_or(0);
         let factor = usize::try_from(factor).unwrap_or(0);
         Self {
             units: self.units.saturating_mul(factor),
@@ -289,10 +287,7 @@ fn check_sets<'py>(
     let mut work = Work::new();
     for (object, shape) in [left, right] {
         if matches!(shape.family, Family::Set | Family::FrozenSet) {
-            for member in members(object, shape.base) {
-                work.touch()?;
-                check_key(&member, &mut Work::new())?;
-            }
+            checked_members(object, &mut work)?;
         }
     }
     Ok(())
@@ -359,15 +354,14 @@ pub(super) fn round<'py>(
             }
             let digits = exact_int(digits).map_err(|error| Stop::raised(py, &error))?;
             // An integer is rounded with a power of ten of so many digits.
-            let digits: i64 = digits.extract().unwrap_or(i64::MIN);
-            if digits.unsigned_abs() > ELEMENTS as u64 {
-                return Err(Stop::fault(
-                    FaultKind::Limit,
-                    format!("round(…, n): n is at most {ELEMENTS}"),
-                ));
+            if shape.family != Family::Float && digits.lt(-ROUNDED).unwrap_or(false) {
+                exact.call_method1("__round__", (-ROUNDED,))
+            } else {
+                exact.call_method1("__round__", (digits,))
             }
-            exact.call_method1("__round__", (digits,))
         }
     };
-    rounded.map_err(|error| Stop::raised(py, &error))
+    let rounded = rounded.map_err(|error| Stop::raised(py, &error))?;
+    check_bits(&rounded, &shape_of(&rounded))?;
+    Ok(rounded)
 }

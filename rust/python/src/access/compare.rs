@@ -11,15 +11,16 @@ use pyo3::types::{PyDict, PyString};
 use super::arithmetic::{decimal_from_float, exact_int};
 use super::calls::{base_length, iterate};
 use super::headers::Headers;
+use super::item::check_range;
 use super::names::short_name;
-use super::part::{bits, string_size};
+use super::part::{bits, byte_length, string_size};
 use super::refusal::{Safe, Stop};
-use super::search::{Searched, check_key, find, is_member, members};
+use super::search::{Searched, check_key, checked_members, find, is_member};
 use super::shape::{Family, Shape, shape_of};
-use super::slots::Slot;
+use super::slots::{Kind, Slot};
 use super::storage::{entries, stored_item, stored_length};
 use super::time::check_zone;
-use super::work::{BYTES, Work, check_bytes};
+use super::work::{BITS, Work, check_bytes};
 
 /// A comparison of two values.
 pub(super) fn compare<'py>(
@@ -89,12 +90,26 @@ fn equal<'py>(
             Ok(same_length && first_difference(left, right, work)?.is_none())
         }
         (Family::Dict, Family::Dict) => equal_dicts(left, right, work),
-        (Family::Set | Family::FrozenSet, Family::Set | Family::FrozenSet) => Ok(set_length(left)
-            == set_length(right)
-            && is_subset((left, left_shape), (right, right_shape))?),
-        _ if by_c(left_shape) && by_c(right_shape) => {
-            plain(CompareOp::Equal, (left, left_shape), (right, right_shape))
+        (Family::Set | Family::FrozenSet, Family::Set | Family::FrozenSet) => {
+            Ok(set_length(left) == set_length(right) && is_subset(left, right, work)?)
         }
+        (Family::DictView, Family::DictView | Family::Set | Family::FrozenSet)
+        | (Family::Set | Family::FrozenSet, Family::DictView)
+            if !left.is(right) =>
+        {
+            let view = if left_shape.family == Family::DictView {
+                left
+            } else {
+                right
+            };
+            Err(Stop::method(view, "__eq__"))
+        }
+        _ if by_c(left_shape) && by_c(right_shape) => plain(
+            CompareOp::Equal,
+            (left, left_shape),
+            (right, right_shape),
+            work,
+        ),
         // What is not of one kind is equal only to itself.
         _ => Ok(left.is(right)),
     }
@@ -122,17 +137,23 @@ fn order<'py>(
         }
         (Family::Set | Family::FrozenSet, Family::Set | Family::FrozenSet) => {
             let (small, large) = match op {
-                CompareOp::Less | CompareOp::LessEqual => {
-                    ((left, left_shape), (right, right_shape))
-                }
-                _ => ((right, right_shape), (left, left_shape)),
+                CompareOp::Less | CompareOp::LessEqual => (left, right),
+                _ => (right, left),
             };
             let proper = matches!(op, CompareOp::Less | CompareOp::Greater);
-            let (inner, outer) = (set_length(small.0), set_length(large.0));
-            Ok(inner <= outer && !(proper && inner == outer) && is_subset(small, large)?)
+            let (inner, outer) = (set_length(small), set_length(large));
+            Ok(inner <= outer && !(proper && inner == outer) && is_subset(small, large, work)?)
+        }
+        (Family::DictView, _) | (_, Family::DictView) => {
+            let view = if left_shape.family == Family::DictView {
+                left
+            } else {
+                right
+            };
+            Err(Stop::method(view, method(op)))
         }
         _ if by_c(left_shape) && by_c(right_shape) => {
-            plain(op, (left, left_shape), (right, right_shape))
+            plain(op, (left, left_shape), (right, right_shape), work)
         }
         _ => Err(not_supported(op, left, right)),
     }
@@ -191,6 +212,7 @@ fn plain<'py>(
     op: CompareOp,
     (left, left_shape): (&Bound<'py, PyAny>, &Shape<'_>),
     (right, right_shape): (&Bound<'py, PyAny>, &Shape<'_>),
+    work: &mut Work,
 ) -> Safe<'py, bool> {
     let py = left.py();
     if left_shape.family == Family::Decimal || right_shape.family == Family::Decimal {
@@ -199,18 +221,14 @@ fn plain<'py>(
     for (object, shape) in [(left, left_shape), (right, right_shape)] {
         match shape.family {
             Family::Date | Family::DateTime | Family::Time => check_zone(object)?,
-            Family::Int if bits(object) > 8 * BYTES => check_bytes(object, bits(object) / 8)?,
-            Family::Str | Family::Bytes | Family::ByteArray => {
-                let (length, other) = (byte_length(left), byte_length(right));
-                let touched = if op == CompareOp::Equal && length != other {
-                    0
-                } else {
-                    length.min(other)
-                };
-                check_bytes(object, touched)?;
-            }
+            Family::Int if bits(object) > BITS => work.bytes(object, bits(object) / 8)?,
+            Family::Range => check_range(object)?,
             _ => {}
         }
+    }
+    let (length, other) = (byte_length(left), byte_length(right));
+    if op != CompareOp::Equal || length == other {
+        work.bytes(left, length.min(other))?;
     }
     run(op, left, right).map_err(|error| Stop::raised(py, &error))
 }
@@ -229,18 +247,6 @@ fn run(op: CompareOp, left: &Bound<'_, PyAny>, right: &Bound<'_, PyAny>) -> PyRe
         Bound::from_owned_ptr_or_err(left.py(), outcome)?
     };
     outcome.is_truthy()
-}
-
-/// How many bytes of data a string or byte string holds; 0 for other objects.
-fn byte_length(object: &Bound<'_, PyAny>) -> usize {
-    match shape_of(object).family {
-        Family::Str => object.cast::<PyString>().map_or(0, |text| {
-            let (length, width) = string_size(text);
-            length * width
-        }),
-        Family::Bytes | Family::ByteArray => stored_length(object),
-        _ => 0,
-    }
 }
 
 /// Decimals with each other and with numbers. CPython's own comparison with a float sets a flag in the application's
@@ -356,17 +362,12 @@ fn set_length(set: &Bound<'_, PyAny>) -> usize {
 
 /// Whether all members of `inner` are in `outer`.
 fn is_subset<'py>(
-    (inner, inner_shape): (&Bound<'py, PyAny>, &Shape<'_>),
-    (outer, outer_shape): (&Bound<'py, PyAny>, &Shape<'_>),
+    inner: &Bound<'py, PyAny>,
+    outer: &Bound<'py, PyAny>,
+    work: &mut Work,
 ) -> Safe<'py, bool> {
-    let mut work = Work::new();
-    for set in [(inner, inner_shape), (outer, outer_shape)] {
-        for member in members(set.0, set.1.base) {
-            work.touch()?;
-            check_key(&member, &mut Work::new())?;
-        }
-    }
-    for member in members(inner, inner_shape.base) {
+    checked_members(outer, work)?;
+    for member in checked_members(inner, work)? {
         // SAFETY: a set and a key that live; all members run C code alone, see above.
         match unsafe { ffi::PySet_Contains(outer.as_ptr(), member.as_ptr()) } {
             1 => {}
@@ -406,6 +407,9 @@ fn contains<'py>(container: &Bound<'py, PyAny>, item: &Bound<'py, PyAny>) -> Saf
         }
         Family::Deque | Family::DictView => {
             let mut work = Work::new();
+            if shape.base == Kind::of_static(&raw mut ffi::PyDictKeys_Type) {
+                check_key(item, &mut work)?;
+            }
             for element in iterate(shape.base, container).into_iter().flatten() {
                 work.touch()?;
                 if work.inside(|work| same_or_equal(&element, item, work))? {
@@ -465,7 +469,10 @@ fn contains_text<'py>(container: &Bound<'py, PyAny>, item: &Bound<'py, PyAny>) -
 fn contains_bytes<'py>(container: &Bound<'py, PyAny>, item: &Bound<'py, PyAny>) -> Safe<'py, bool> {
     let shape = shape_of(item);
     let outcome = match shape.family {
-        Family::Int | Family::Bool if shape.keeps(Slot::Index) => container.contains(item),
+        Family::Int | Family::Bool if shape.keeps(Slot::Index) => {
+            check_bytes(container, byte_length(container))?;
+            container.contains(item)
+        }
         Family::Bytes | Family::ByteArray if shape.keeps(Slot::Index) => {
             check_bytes(container, byte_length(container))?;
             check_bytes(item, byte_length(item))?;
@@ -494,16 +501,27 @@ fn contains_number<'py>(range: &Bound<'py, PyAny>, item: &Bound<'py, PyAny>) -> 
     if !shape.keeps(Slot::Compare) {
         return Err(Stop::method(item, "__eq__"));
     }
+    check_range(range)?;
     let number = match shape.family {
         Family::Int | Family::Bool => exact_int(item),
-        Family::Float => {
-            let value: f64 = item.extract().map_err(|error| Stop::raised(py, &error))?;
-            if value.fract() != 0.0 || !value.is_finite() {
+        Family::Float | Family::Complex => {
+            // SAFETY: reads a float, or the parts of a complex number; for these types that cannot fail.
+            let (value, imaginary) = unsafe {
+                match shape.family {
+                    Family::Float => (ffi::PyFloat_AsDouble(item.as_ptr()), 0.0),
+                    _ => (
+                        ffi::PyComplex_RealAsDouble(item.as_ptr()),
+                        ffi::PyComplex_ImagAsDouble(item.as_ptr()),
+                    ),
+                }
+            };
+            if value.fract() != 0.0 || !value.is_finite() || imaginary != 0.0 {
                 return Ok(false);
             }
             // SAFETY: takes a finite float; the result is a new reference or null with an error.
             unsafe { Bound::from_owned_ptr_or_err(py, ffi::PyLong_FromDouble(value)) }
         }
+        Family::Decimal => return Err(Stop::words(item, "in a range; use int(…)")),
         _ => return Ok(false),
     };
     number

@@ -14,15 +14,19 @@ use super::compare::compare;
 use super::headers::Headers;
 use super::item::length;
 use super::names::{name_of, short_name};
-use super::part::string_size;
+use super::part::{byte_head, byte_length, string_size};
 use super::refusal::{Safe, Stop};
 use super::shape::{Family, Shape, shape_of};
 use super::slots::Slot;
+use super::storage::{stored_item, stored_length};
 use super::text::{decimal_fits, str_of};
-use super::work::{BITS, check_bytes};
+use super::work::{BITS, BYTES, Work, check_bytes};
 
-/// Digits before the point of a decimal that becomes an integer: three for ten bits.
-const DIGITS: i64 = 1228;
+/// Digits before the point of a decimal that becomes an integer, but for the first: more make more than 4,096 bits.
+const DIGITS: i64 = 1233;
+
+/// Digits of a text that is read as an integer.
+const READ_DIGITS: usize = 4300;
 
 /// A call of a function whose number of arguments was checked when the program was.
 pub(super) fn call<'py>(
@@ -117,6 +121,17 @@ fn check_conversion<'py>(object: &Bound<'py, PyAny>, shape: &Shape<'_>) -> Safe<
     Ok(())
 }
 
+/// Refuses to read more digits than CPython reads by default: the time it takes grows with their square.
+fn check_digits<'py>(digits: usize) -> Safe<'py, ()> {
+    if digits <= READ_DIGITS {
+        return Ok(());
+    }
+    Err(Stop::fault(
+        FaultKind::Limit,
+        format!("an integer of {digits} digits; there are at most {BITS} bits"),
+    ))
+}
+
 /// `int(object)`
 fn int<'py>(object: &Bound<'py, PyAny>) -> Safe<'py, Bound<'py, PyAny>> {
     let py = object.py();
@@ -132,8 +147,22 @@ fn int<'py>(object: &Bound<'py, PyAny>) -> Safe<'py, Bound<'py, PyAny>> {
         Family::Str => {
             check_text(object)?;
             let text = exact_str(object)?;
+            let digits = text
+                .to_string_lossy()
+                .chars()
+                .filter(|&character| character.is_numeric())
+                .count();
+            check_digits(digits)?;
             // SAFETY: an exact string that lives; the result is a new reference or null with an error.
             unsafe { Bound::from_owned_ptr_or_err(py, ffi::PyNumber_Long(text.as_ptr())) }
+        }
+        Family::Bytes | Family::ByteArray => {
+            check_bytes(object, stored_length(object))?;
+            let (bytes, _) = byte_head(object, BYTES);
+            check_digits(bytes.iter().filter(|byte| byte.is_ascii_digit()).count())?;
+            // SAFETY: a byte string or byte array that lives, without the methods of a number; the result is a new
+            // reference or null with an error.
+            unsafe { Bound::from_owned_ptr_or_err(py, ffi::PyNumber_Long(object.as_ptr())) }
         }
         Family::Decimal => {
             let digits: i64 = object
@@ -168,6 +197,8 @@ fn float<'py>(object: &Bound<'py, PyAny>) -> Safe<'py, Bound<'py, PyAny>> {
     let shape = shape_of(object);
     check_conversion(object, &shape)?;
     let number = match shape.family {
+        // The same object, as in CPython: a NaN is told by that.
+        Family::Float if shape.is_exact() => Ok(object.clone()),
         Family::Float => object
             .extract::<f64>()
             .map(|value| PyFloat::new(py, value).into_any()),
@@ -179,6 +210,11 @@ fn float<'py>(object: &Bound<'py, PyAny>) -> Safe<'py, Bound<'py, PyAny>> {
             let text = exact_str(object)?;
             // SAFETY: an exact string that lives; the result is a new reference or null with an error.
             unsafe { Bound::from_owned_ptr_or_err(py, ffi::PyFloat_FromString(text.as_ptr())) }
+        }
+        Family::Bytes | Family::ByteArray => {
+            check_bytes(object, stored_length(object))?;
+            // SAFETY: a byte string or byte array that lives; the result is a new reference or null with an error.
+            unsafe { Bound::from_owned_ptr_or_err(py, ffi::PyFloat_FromString(object.as_ptr())) }
         }
         Family::Decimal if decimal_fits(object) => {
             // SAFETY: a decimal of C's own type, by its slots; the result is a new reference or null with an error.
@@ -214,13 +250,41 @@ fn tail_match<'py>(
     direction: std::ffi::c_int,
 ) -> Safe<'py, Bound<'py, PyAny>> {
     let py = text.py();
-    for argument in [text, part] {
-        if shape_of(argument).family != Family::Str {
-            let message = format!("{name}() takes strings, not '{}'", short_name(argument));
-            return Err(Stop::fault(FaultKind::Type, message));
+    let mut work = Work::new();
+    if shape_of(part).family == Family::Tuple {
+        check_is_text(text, name)?;
+        for index in 0.. {
+            let Some(part) = stored_item(part, index) else {
+                break;
+            };
+            work.touch()?;
+            if is_tail(text, &part, (name, direction), &mut work)? {
+                return Ok(PyBool::new(py, true).to_owned().into_any());
+            }
         }
+        return Ok(PyBool::new(py, false).to_owned().into_any());
     }
-    check_text(part)?;
+    let found = is_tail(text, part, (name, direction), &mut work)?;
+    Ok(PyBool::new(py, found).to_owned().into_any())
+}
+
+fn check_is_text<'py>(argument: &Bound<'py, PyAny>, name: &str) -> Safe<'py, ()> {
+    if shape_of(argument).family == Family::Str {
+        return Ok(());
+    }
+    let message = format!("{name}() takes strings, not '{}'", short_name(argument));
+    Err(Stop::fault(FaultKind::Type, message))
+}
+
+fn is_tail<'py>(
+    text: &Bound<'py, PyAny>,
+    part: &Bound<'py, PyAny>,
+    (name, direction): (&str, std::ffi::c_int),
+    work: &mut Work,
+) -> Safe<'py, bool> {
+    check_is_text(text, name)?;
+    check_is_text(part, name)?;
+    work.bytes(part, byte_length(part))?;
     // SAFETY: two strings that live; -1 comes with an error.
     match unsafe {
         ffi::PyUnicode_Tailmatch(
@@ -231,8 +295,8 @@ fn tail_match<'py>(
             direction,
         )
     } {
-        -1 => Err(Stop::raised(py, &PyErr::fetch(py))),
-        found => Ok(PyBool::new(py, found == 1).to_owned().into_any()),
+        -1 => Err(Stop::raised(text.py(), &PyErr::fetch(text.py()))),
+        found => Ok(found == 1),
     }
 }
 
@@ -293,9 +357,12 @@ fn lower<'py>(text: &Bound<'py, PyAny>) -> Safe<'py, Bound<'py, PyAny>> {
         ));
     }
     check_text(text)?;
-    exact_str(text)?
+    let lower = exact_str(text)?
         .call_method0(intern!(py, "lower"))
-        .map_err(|error| Stop::raised(py, &error))
+        .map_err(|error| Stop::raised(py, &error))?;
+    // A few characters become two.
+    check_text(&lower)?;
+    Ok(lower)
 }
 
 /// The first of the arguments that none other surpasses.

@@ -2,11 +2,11 @@
 
 use hogtrace_core::vm::FaultKind;
 use pyo3::ffi;
+use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyString};
-use pyo3::{IntoPyObjectExt, intern};
 
-use super::arithmetic::exact_int;
+use super::arithmetic::{check_bits, exact_int};
 use super::headers::Headers;
 use super::names::short_name;
 use super::part::string_size;
@@ -60,6 +60,9 @@ pub(super) fn item<'py>(
                 ));
             }
             let py = object.py();
+            if shape.family == Family::Range {
+                check_range(object)?;
+            }
             let index = exact_int(key).map_err(|error| Stop::raised(py, &error))?;
             object
                 .get_item(index)
@@ -117,7 +120,10 @@ pub(super) fn slice<'py>(
         Family::List | Family::Tuple => (stored_length(object), ITEMS),
         Family::Bytes | Family::ByteArray => (stored_length(object), BYTES),
         // A slice of a range is a range: nothing is copied.
-        Family::Range => (0, ITEMS),
+        Family::Range => {
+            check_range(object)?;
+            (0, ITEMS)
+        }
         Family::Str => {
             let (length, width) = object
                 .cast::<PyString>()
@@ -137,42 +143,50 @@ pub(super) fn slice<'py>(
     };
     let (from, to) = (bound(start)?, bound(stop)?);
     let taken = to
+        .as_ref()
         .map_or(length, |to| place(to, length))
-        .saturating_sub(from.map_or(0, |from| place(from, length)));
+        .saturating_sub(from.as_ref().map_or(0, |from| place(from, length)));
     if taken > limit {
         let message = format!("a slice of {taken} items; there are at most {limit}");
         return Err(Stop::fault(FaultKind::Limit, message));
     }
-    // Numbers of 64 bits reach beyond every sequence, so these ends mean what the given ones mean.
-    let ends = (from.into_bound_py_any(py), to.into_bound_py_any(py));
-    let sliced = match ends {
-        // SAFETY: two objects that live; the result is a new reference or null with an error.
-        (Ok(from), Ok(to)) => unsafe {
-            let slice = ffi::PySlice_New(from.as_ptr(), to.as_ptr(), std::ptr::null_mut());
-            Bound::from_owned_ptr_or_err(py, slice).and_then(|slice| object.get_item(slice))
-        },
-        (Err(error), _) | (_, Err(error)) => Err(error),
+    // SAFETY: three ends that live, or null where they are open; the result is a new reference or null with an error.
+    let slice = unsafe {
+        let end = |end: &Option<Bound<'_, PyAny>>| {
+            end.as_ref().map_or(std::ptr::null_mut(), Bound::as_ptr)
+        };
+        let slice = ffi::PySlice_New(end(&from), end(&to), std::ptr::null_mut());
+        Bound::from_owned_ptr_or_err(py, slice)
     };
-    sliced.map_err(|error| Stop::raised(py, &error))
+    slice
+        .and_then(|slice| object.get_item(slice))
+        .map_err(|error| Stop::raised(py, &error))
 }
 
-/// One end of a slice.
-fn bound<'py>(end: &Bound<'py, PyAny>) -> Safe<'py, Option<i64>> {
+/// Checks that the numbers of a range are small enough to work with.
+pub(super) fn check_range<'py>(range: &Bound<'py, PyAny>) -> Safe<'py, ()> {
+    let py = range.py();
+    for name in [
+        intern!(py, "start"),
+        intern!(py, "stop"),
+        intern!(py, "step"),
+    ] {
+        let number = range
+            .getattr(name)
+            .map_err(|error| Stop::raised(py, &error))?;
+        check_bits(&number, &shape_of(&number))?;
+    }
+    Ok(())
+}
+
+/// One end of a slice, as an exact int.
+fn bound<'py>(end: &Bound<'py, PyAny>) -> Safe<'py, Option<Bound<'py, PyAny>>> {
     let shape = shape_of(end);
     match shape.family {
         Family::None => Ok(None),
-        Family::Int | Family::Bool => {
-            let exact = exact_int(end).map_err(|error| Stop::raised(end.py(), &error))?;
-            // Beyond 64 bits it is beyond every sequence, on the side of its sign.
-            let beyond = || {
-                if exact.lt(0).unwrap_or(false) {
-                    i64::MIN
-                } else {
-                    i64::MAX
-                }
-            };
-            Ok(Some(exact.extract().unwrap_or_else(|_| beyond())))
-        }
+        Family::Int | Family::Bool => exact_int(end)
+            .map(Some)
+            .map_err(|error| Stop::raised(end.py(), &error)),
         Family::Other if !shape.keeps(Slot::Index) => Err(Stop::method(end, "__index__")),
         _ => {
             let message = "slice indices must be integers or None or have an __index__ method";
@@ -182,7 +196,16 @@ fn bound<'py>(end: &Bound<'py, PyAny>) -> Safe<'py, Option<i64>> {
 }
 
 /// Where one end of a slice lies in a sequence.
-fn place(end: i64, length: usize) -> usize {
+fn place(end: &Bound<'_, PyAny>, length: usize) -> usize {
+    // Beyond 64 bits it is beyond every sequence, on the side of its sign.
+    let beyond = || {
+        if end.lt(0).unwrap_or(false) {
+            i64::MIN
+        } else {
+            i64::MAX
+        }
+    };
+    let end: i64 = end.extract().unwrap_or_else(|_| beyond());
     let distance = usize::try_from(end.unsigned_abs()).unwrap_or(usize::MAX);
     if end < 0 {
         length.saturating_sub(distance)

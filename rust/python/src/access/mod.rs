@@ -10,6 +10,7 @@ mod item;
 mod names;
 mod part;
 mod refusal;
+mod representation;
 mod search;
 mod shape;
 mod slots;

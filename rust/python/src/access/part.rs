@@ -5,7 +5,9 @@ use pyo3::prelude::*;
 use pyo3::types::PyString;
 
 use super::calls::call_unary;
+use super::shape::{Family, shape_of};
 use super::slots::{Kind, Slot, kind_of};
+use super::storage::stored_length;
 
 unsafe extern "C" {
     /// How many bits an int has, its sign left out.
@@ -112,4 +114,16 @@ pub(crate) fn string_size(text: &Bound<'_, PyString>) -> (usize, usize) {
         )
     };
     (usize::try_from(length).unwrap_or(0), width as usize)
+}
+
+/// How many bytes of data a string, byte string or byte array holds; 0 for other objects.
+pub(crate) fn byte_length(object: &Bound<'_, PyAny>) -> usize {
+    match shape_of(object).family {
+        Family::Str => object.cast::<PyString>().map_or(0, |text| {
+            let (length, width) = string_size(text);
+            length * width
+        }),
+        Family::Bytes | Family::ByteArray => stored_length(object),
+        _ => 0,
+    }
 }

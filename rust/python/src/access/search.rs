@@ -8,15 +8,34 @@ use pyo3::types::{PyDict, PyFrozenSet, PySet};
 use super::calls::iterate;
 use super::compare::same_or_equal;
 use super::names::short_name;
+use super::part::{bits, byte_length};
 use super::refusal::{Safe, Stop};
 use super::shape::{Family, Shape, shape_of};
 use super::slots::{Kind, Slot};
 use super::storage::{entries, has_plain_keys, stored_item, stored_length};
 use super::time::check_zone;
-use super::work::{ELEMENTS, Work};
+use super::work::{BITS, ELEMENTS, Work};
 
-/// Checks that hashing and comparing `key` runs C code alone.
+/// Checks that hashing and comparing `key` runs C code alone. What is a key already has the hashes of its strings at hand.
 pub(super) fn check_key<'py>(key: &Bound<'py, PyAny>, work: &mut Work) -> Safe<'py, ()> {
+    check(key, false, work)
+}
+
+/// Checks that hashing and comparing `key`, which is looked for, runs C code alone and takes no time.
+fn check_asked<'py>(key: &Bound<'py, PyAny>, work: &mut Work) -> Safe<'py, ()> {
+    check(key, true, work)
+}
+
+/// Whether hashing and comparing what is a key already runs C code alone.
+fn is_plain<'py>(key: &Bound<'py, PyAny>, work: &mut Work) -> Safe<'py, bool> {
+    match check_key(key, work) {
+        Ok(()) => Ok(true),
+        Err(Stop::Fault(fault)) if fault.kind == FaultKind::Limit => Err(Stop::Fault(fault)),
+        Err(_) => Ok(false),
+    }
+}
+
+fn check<'py>(key: &Bound<'py, PyAny>, asked: bool, work: &mut Work) -> Safe<'py, ()> {
     let shape = shape_of(key);
     if !shape.keeps(Slot::Hash) {
         return Err(Stop::method(key, "__hash__"));
@@ -39,7 +58,7 @@ pub(super) fn check_key<'py>(key: &Bound<'py, PyAny>, work: &mut Work) -> Safe<'
             for index in 0..stored_length(key) {
                 work.touch()?;
                 if let Some(element) = stored_item(key, index) {
-                    check_key(&element, work)?;
+                    check(&element, asked, work)?;
                 }
             }
             Ok(())
@@ -47,10 +66,12 @@ pub(super) fn check_key<'py>(key: &Bound<'py, PyAny>, work: &mut Work) -> Safe<'
         Family::FrozenSet => work.inside(|work| {
             for element in iterate(shape.base, key).into_iter().flatten() {
                 work.touch()?;
-                check_key(&element, work)?;
+                check(&element, asked, work)?;
             }
             Ok(())
         }),
+        Family::Int if bits(key) > BITS => work.bytes(key, bits(key) / 8),
+        Family::Str | Family::Bytes if asked => work.bytes(key, byte_length(key)),
         _ => Ok(()),
     }
 }
@@ -81,7 +102,7 @@ impl<'a, 'py> Searched<'a, 'py> {
         }
         for (key, _) in entries(dict) {
             work.touch()?;
-            if check_key(&key, &mut Work::new()).is_err() {
+            if !is_plain(&key, work)? {
                 return Ok(Self { dict, plain: false });
             }
         }
@@ -94,7 +115,7 @@ impl<'a, 'py> Searched<'a, 'py> {
         key: &Bound<'py, PyAny>,
         work: &mut Work,
     ) -> Safe<'py, Option<Bound<'py, PyAny>>> {
-        check_key(key, work)?;
+        check_asked(key, work)?;
         if !self.plain {
             return self.get_among(key, work);
         }
@@ -124,7 +145,7 @@ impl<'a, 'py> Searched<'a, 'py> {
             if known.is(key) {
                 return Ok(Some(value));
             }
-            if check_key(&known, &mut Work::new()).is_err() {
+            if !is_plain(&known, work)? {
                 unknown = Some(known);
             } else if same_or_equal(&known, key, work)? {
                 return Ok(Some(value));
@@ -154,10 +175,12 @@ pub(super) fn is_member<'py>(
 ) -> Safe<'py, bool> {
     let mut work = Work::new();
     if shape_of(item).family == Family::Set {
-        // CPython looks for the frozen copy of a set.
-        return Err(Stop::fault(FaultKind::Type, "unhashable type: 'set'"));
+        // As in CPython, a set is looked for as its frozen copy; hashing that runs the same code as hashing its members.
+        let frozen = PyFrozenSet::new(set.py(), checked_members(item, &mut work)?)
+            .map_err(|error| Stop::raised(set.py(), &error))?;
+        return is_member(set, shape, frozen.as_any());
     }
-    check_key(item, &mut work)?;
+    check_asked(item, &mut work)?;
     // SAFETY: a set or frozenset that lives.
     let length = unsafe { ffi::PySet_Size(set.as_ptr()) };
     let length = usize::try_from(length).unwrap_or(0);
@@ -166,7 +189,7 @@ pub(super) fn is_member<'py>(
     }
     for known in members(set, shape.base) {
         work.touch()?;
-        if check_key(&known, &mut Work::new()).is_err() {
+        if !is_plain(&known, &mut work)? {
             return if known.is(item) {
                 Ok(true)
             } else {
@@ -180,6 +203,20 @@ pub(super) fn is_member<'py>(
         1 => Ok(true),
         _ => Err(Stop::raised(set.py(), &PyErr::fetch(set.py()))),
     }
+}
+
+/// The elements of a set or frozenset, all of which can be compared without code of the application.
+pub(super) fn checked_members<'py>(
+    set: &Bound<'py, PyAny>,
+    work: &mut Work,
+) -> Safe<'py, Vec<Bound<'py, PyAny>>> {
+    let mut checked = Vec::new();
+    for member in members(set, shape_of(set).base) {
+        work.touch()?;
+        check_key(&member, work)?;
+        checked.push(member);
+    }
+    Ok(checked)
 }
 
 /// The elements of a set or frozenset.

@@ -13,13 +13,14 @@ use super::attribute::attribute;
 use super::calls::call_unary;
 use super::functions::exact_str;
 use super::names::{definer, name_of, names, short_name};
-use super::part::{bits, string_size};
+use super::part::{bits, byte_length, string_size};
 use super::refusal::{Safe, Stop};
+use super::representation::repr_of;
 use super::shape::{Family, Shape, shape_of};
 use super::slots::{Kind, Slot, kind_of};
 use super::storage::{exception_arguments, member, stored_item, stored_length};
 use super::time::{is_plain_zone, zone_of};
-use super::work::{BITS, BYTES};
+use super::work::{BITS, BYTES, check_bytes};
 
 /// A class of the standard library whose objects are told by a text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -67,7 +68,11 @@ pub(super) fn str_of<'py>(object: &Bound<'py, PyAny>) -> Safe<'py, Bound<'py, Py
         _ if !shape.keeps(Slot::Str) || !shape.keeps(Slot::Repr) && shape.family != Family::Str => {
             return Err(Stop::method(object, "__str__"));
         }
-        Family::Str => return exact_str(object).map(Bound::into_any),
+        Family::Str if shape.is_exact() => return Ok(object.clone()),
+        Family::Str => {
+            check_bytes(object, byte_length(object))?;
+            return exact_str(object).map(Bound::into_any);
+        }
         Family::Int if bits(object) > BITS => {
             let message = format!(
                 "an integer of {} bits; there are at most {BITS}",
@@ -81,13 +86,15 @@ pub(super) fn str_of<'py>(object: &Bound<'py, PyAny>) -> Safe<'py, Bound<'py, Py
                 .map(Bound::into_any)
                 .map_err(|error| Stop::raised(py, &error));
         }
-        Family::Bytes if stored_length(object) <= BYTES / 4 => {
-            // `str` of bytes is their `repr`, but warns where the interpreter was told to.
-            return object
-                .repr()
-                .map(Bound::into_any)
-                .map_err(|error| Stop::raised(py, &error));
-        }
+        // `str` of bytes is their `repr`, but warns where the interpreter was told to.
+        Family::Bytes
+        | Family::ByteArray
+        | Family::List
+        | Family::Tuple
+        | Family::Dict
+        | Family::Set
+        | Family::FrozenSet
+        | Family::Range => return repr_of(object),
         Family::Date | Family::DateTime | Family::Time => match moment_text(object, ' ') {
             Some(text) => text,
             None => return Err(Stop::method(object, "__str__")),
@@ -104,7 +111,7 @@ pub(super) fn str_of<'py>(object: &Bound<'py, PyAny>) -> Safe<'py, Bound<'py, Py
 
 fn no_text<'py>(object: &Bound<'py, PyAny>) -> Stop<'py> {
     let message = format!(
-        "str() takes None, booleans, numbers, strings, dates and the like, not '{}'",
+        "str() takes None, booleans, numbers, strings, dates, built-in containers and the like, not '{}'",
         short_name(object)
     );
     Stop::fault(FaultKind::Type, message)

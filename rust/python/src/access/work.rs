@@ -16,9 +16,13 @@ pub(super) const BITS: usize = 4096;
 /// How deep an operation follows containers in containers; the application's own stack carries it.
 const DEPTH: usize = 32;
 
+/// Bytes of one string, or of one integer, that count for nothing beside the element that it is.
+const SMALL: usize = 64;
+
 /// What one operation may still touch.
 pub(super) struct Work {
     elements: usize,
+    bytes: usize,
     depth: usize,
 }
 
@@ -27,6 +31,7 @@ impl Work {
     pub(super) const fn new() -> Self {
         Self {
             elements: ELEMENTS,
+            bytes: BYTES,
             depth: DEPTH,
         }
     }
@@ -39,6 +44,22 @@ impl Work {
                 format!("one operation touches at most {ELEMENTS} elements"),
             )
         })?;
+        Ok(())
+    }
+
+    /// Touches `length` bytes of `object`.
+    pub(super) fn bytes<'py>(
+        &mut self,
+        object: &Bound<'py, PyAny>,
+        length: usize,
+    ) -> Safe<'py, ()> {
+        if length <= SMALL {
+            return Ok(());
+        }
+        self.bytes = self
+            .bytes
+            .checked_sub(length)
+            .ok_or_else(|| too_long(object, length))?;
         Ok(())
     }
 
@@ -64,9 +85,14 @@ pub(super) fn check_bytes<'py>(object: &Bound<'py, PyAny>, length: usize) -> Saf
     if length <= BYTES {
         return Ok(());
     }
+    Err(too_long(object, length))
+}
+
+#[cold]
+fn too_long<'py>(object: &Bound<'py, PyAny>, length: usize) -> Stop<'py> {
     let name = super::names::name_of(object);
-    Err(Stop::fault(
+    Stop::fault(
         FaultKind::Limit,
-        format!("a {name} of {length} bytes; one operation takes at most {BYTES}"),
-    ))
+        format!("a {name} of {length} bytes; one operation takes at most {BYTES} in all"),
+    )
 }

@@ -184,17 +184,7 @@ impl CaptureEvent {
     /// The expressions that had no value: a new list of dicts.
     #[getter]
     fn errors<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
-        let list = PyList::empty(py);
-        for error in &self.event.errors {
-            let dict = PyDict::new(py);
-            dict.set_item("field", error.field.as_deref())?;
-            dict.set_item("kind", &*error.kind)?;
-            dict.set_item("message", &*error.message)?;
-            dict.set_item("line", error.line)?;
-            dict.set_item("column", error.column)?;
-            list.append(dict)?;
-        }
-        Ok(list)
+        error_dicts(py, &self.event.errors)
     }
 
     /// About how many bytes of memory it takes.
@@ -349,6 +339,24 @@ fn required<'py>(data: &Bound<'py, PyDict>, name: &str) -> PyResult<Bound<'py, P
 
 fn text(data: &Bound<'_, PyDict>, name: &str) -> PyResult<Box<str>> {
     Ok(required(data, name)?.extract::<String>()?.into_boxed_str())
+}
+
+/// Each failure as a dict.
+pub(crate) fn error_dicts<'py>(
+    py: Python<'py>,
+    failures: &[Failure],
+) -> PyResult<Bound<'py, PyList>> {
+    let list = PyList::empty(py);
+    for failure in failures {
+        let dict = PyDict::new(py);
+        dict.set_item("field", failure.field.as_deref())?;
+        dict.set_item("kind", &*failure.kind)?;
+        dict.set_item("message", &*failure.message)?;
+        dict.set_item("line", failure.line)?;
+        dict.set_item("column", failure.column)?;
+        list.append(dict)?;
+    }
+    Ok(list)
 }
 
 /// Reads the dicts that `errors` gives.

@@ -12,7 +12,7 @@ use hogtrace_core::vm::Fault;
 use pyo3::ffi;
 use pyo3::prelude::*;
 
-pub(crate) use class::CaptureEvent;
+pub(crate) use class::{CaptureEvent, error_dicts};
 pub(crate) use ids::{generation, now, register_fork_hook};
 
 use crate::snapshot::{Packed, write_json_float, write_json_string};
