@@ -139,11 +139,11 @@ class WithProperty:
 
 def test_safe_access_does_not_run_a_property_and_python_access_does() -> None:
     """In mode `safe` a property is refused; `access="python"` reads it."""
-    thing = WithProperty()
+    thing, before = WithProperty(), WithProperty.runs
     assert captured("retval.name", retval=thing) is None
-    assert WithProperty.runs == 0
+    assert WithProperty.runs == before
     assert captured("retval.name", retval=thing, access="python") == "computed"
-    assert WithProperty.runs == 1
+    assert WithProperty.runs == before + 1
 
 
 def test_unknown_access_mode_is_an_error() -> None:
@@ -181,3 +181,28 @@ def test_a_probe_at_a_line_runs_over_the_frame_as_it_is() -> None:
     again = Program.from_bytes(program.to_bytes())
     assert [found.spec.point for found in again.probes] == ["entry+3", "entry+3"]
     assert "sample 1.0" in again.disassemble()
+
+
+def test_executor_tells_the_errors_of_its_last_run() -> None:
+    """`errors` has what had no value, in the form of an event's errors; a run without errors empties it."""
+    program = compile(
+        "fn:m.f:exit {\n $req.x = retval / 2;\n capture(half=retval / 2, whole=1);\n $req.y = retval[0];\n}"
+    )
+    executor = ProbeExecutor(program, program.probes[0], RequestLocalStore())
+    assert executor.errors == []
+    assert executor.execute(frame(), None) == {"half": None, "whole": 1}
+    told = [(error["field"], error["kind"], error["line"]) for error in executor.errors]
+    assert told == [(None, "type", 2), ("half", "type", 3), (None, "type", 4)]
+    assert "NoneType" in executor.errors[0]["message"]
+    executor.execute(frame(), 4)
+    assert [error["line"] for error in executor.errors] == [4]
+
+
+def test_executor_takes_the_settings_of_a_run() -> None:
+    """`redact` and `access` mean what they mean for `execute_probe`."""
+    program = compile("fn:m.f:exit { capture(password=retval.name); }")
+    given = (program, program.probes[0], RequestLocalStore())
+    assert ProbeExecutor(*given).execute(frame(), WithProperty()) == {"password": None}
+    assert ProbeExecutor(*given, access="python").execute(frame(), WithProperty()) == {"password": "computed"}
+    hiding = ProbeExecutor(*given, access="python", redact=True)
+    assert hiding.execute(frame(), WithProperty()) == {"password": "[redacted]"}

@@ -60,6 +60,7 @@ def running(program: Program, frame: types.FrameType, store: RequestLocalStore, 
     assert_type(hogtrace.execute_probe(program, probe, frame, store), dict[str, Any] | None)
     hogtrace.execute_probe(program, probe, frame, store, "retval", error, redact=True, access="python")
     assert_type(ProbeExecutor(program, probe, store).execute(frame, retval=1, exception=None), dict[str, Any] | None)
+    assert_type(ProbeExecutor(program, probe, store, redact=True, access="python").errors, list[dict[str, Any]])
 
 
 def stores() -> None:

@@ -20,6 +20,7 @@ KINDS: list[tuple[type[BaseException], str]] = [
     (ZeroDivisionError, "arithmetic"),
     (OverflowError, "arithmetic"),
     (LookupError, "lookup"),
+    (AttributeError, "attribute"),
     (ValueError, "value"),
     (MemoryError, "limit"),
     (RecursionError, "limit"),

@@ -64,6 +64,8 @@ class Tree:
                 return f"{self.word} {parts[0].probe(UNARY)}"
             case "call":
                 return f"{self.word}({', '.join(part.probe() for part in parts)})"
+            case "attribute":
+                return f"{self._base()}.{self.word}"
             case "item":
                 return f"{self._base()}[{parts[1].probe()}]"
             case "slice":
@@ -105,6 +107,8 @@ class Tree:
                 return f"({self.word} {parts[0]})"
             case "call":
                 return f"{self.word}({', '.join(parts)})"
+            case "attribute":
+                return f"{parts[0]}.{self.word}"
             case "item":
                 return f"{parts[0]}[{parts[1]}]"
             case "slice":
