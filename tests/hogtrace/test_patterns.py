@@ -1,6 +1,6 @@
 """`matches`: regular expressions over strings of the application."""
 
-import gc
+import random
 import re
 import sys
 import threading
@@ -41,10 +41,15 @@ class Loud(str):
         raise AssertionError("encode ran")
 
 
+def written(pattern: str) -> str:
+    """Give `pattern` as a string of the language."""
+    escaped = pattern.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
+    return f'"{escaped}"'
+
+
 def search(pattern: str, text: object) -> object:
     """Give what `matches(text, pattern)` gives."""
-    written = pattern.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
-    return evaluate(f'matches(o, "{written}")', o=text)
+    return evaluate(f"matches(o, {written(pattern)})", o=text)
 
 
 PATTERNS = [
@@ -54,18 +59,23 @@ PATTERNS = [
     "(a+)+$", r"^[\w.+-]+@[\w-]+\.[a-z]{2,}", r"^/users/\d+/orders/[\w-]+$", r"\A\w",
 ]  # fmt: skip
 TEXTS = [
-    "", "a", "b", "abc", "xabcx", "aac", "aab", "aaab", "ab", "abab", "b\nb", "a\nc", "word", "a word.", "words", "sword",
-    "WORD", "12", "a1", " ", "\t", ".", "[", "a\\b", "é", "ü", "naïve word", "\u0663", "\x41", "日本語 word",
-    "ada@example.org", "/users/12/orders/a-1", "/users/x/orders/", "a" * 40 + "b", "ſ", "\U0001f600",
+    "", "a", "b", "abc", "xabcx", "aac", "aab", "aaab", "ab", "abab", "b\nb", "a\nc", "word", "a word.", "words",
+    "sword", "WORD", "12", "a1", " ", "\t", ".", "[", "a\\b", "é", "ü", "naïve word", "\u0663", "\x41", "日本語 word",
+    "ada@example.org", "/users/12/orders/a-1", "/users/x/orders/", "a" * 12 + "b", "\u017f", "\U0001f600",
 ]  # fmt: skip
 
 
 @pytest.mark.parametrize("pattern", PATTERNS)
 def test_finds_what_re_finds(pattern: str) -> None:
     """On what both languages of patterns have in common, `matches` agrees with `re.search`."""
+    program = hogtrace.compile(f"fn:m.f:entry {{ capture(found=matches(text, {written(pattern)})); }}")
+    store = RequestLocalStore()
+
+    def run(text: str) -> object:
+        return execute_probe(program, program.probes[0], sys._getframe(), store)
+
     for text in TEXTS:
-        found = search(pattern, text)
-        assert found == (re.search(pattern, text) is not None, None, None), text
+        assert run(text) == {"found": re.search(pattern, text) is not None}, text
 
 
 def test_differs_from_re_where_the_docs_say_so() -> None:
@@ -132,7 +142,7 @@ def test_a_search_ends() -> None:
     started = time.monotonic()
     assert search("^(a+)+$", "a" * 60_000 + "b") == (False, None, None)
     assert search("(x+x+)+y", "x" * 60_000) == (False, None, None)
-    noise = "".join("ab"[int(digit) % 2] for digit in str(7**20_000))[:16_000] * 4
+    noise = "".join(random.Random(1).choices("ab", k=65_000))  # noqa: S311 - the same at every run
     assert evaluate('matches(o, "(?:a|b)*a(?:a|b|ab){1000}c")', o=noise).kind == "limit"
     # A guard against a hang; each of them takes milliseconds.
     assert time.monotonic() - started < 30
@@ -204,12 +214,3 @@ def test_programs_from_outside_are_checked() -> None:
     with pytest.raises(hogtrace.ProgramError, match="constant 0 is no pattern: unclosed group"):
         hogtrace.Program.from_bytes(data.replace(b"abcdefg", b"ab(defg"))
     assert hogtrace.Program.from_bytes(data.replace(b"abcdefg", b"ab.d+fg")).probes
-
-
-def test_a_dropped_program_gives_its_memory_back() -> None:
-    """Compiled patterns go with their program."""
-    source = "".join(f'fn:m.f{index}:entry / matches(a, "x{index}[a-z]+\\\\d") / {{ }}' for index in range(100))
-    for _ in range(20):
-        hogtrace.compile(source)
-    gc.collect()
-    assert len(hogtrace.compile(source).probes) == 100

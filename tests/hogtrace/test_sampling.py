@@ -291,9 +291,7 @@ print(before, number(shared), number(RequestLocalStore()), os.read(read, 1000).d
 
 def test_a_forked_child_draws_its_own_numbers() -> None:
     """After a fork the child's requests, one that is under way too, have other numbers than the parent's."""
-    output = subprocess.run(  # noqa: S603 - our own text
-        [sys.executable, "-c", FORK], check=True, capture_output=True, text=True, timeout=60
-    ).stdout
+    output = subprocess.run([sys.executable, "-c", FORK], check=True, capture_output=True, text=True, timeout=60).stdout
     before, after, new, child, child_again, child_new = map(int, output.split())
     assert before == after
     assert child == child_again

@@ -177,7 +177,8 @@ def test_generators_and_coroutines(bench: Bench) -> None:
 def test_as_many_as_asked_for(bench: Bench) -> None:
     """16 unless told otherwise, at most 64, and no more than there are."""
     bench.probe(
-        "fn:HERE.count_down:entry / n == 0 / { capture(stack=stack()); capture(stack=stack(64)); capture(stack=stack(1)); }"
+        "fn:HERE.count_down:entry / n == 0 / {"
+        "capture(stack=stack()); capture(stack=stack(64)); capture(stack=stack(1)); }"
     )
     count_down(100)
     stacks = bench.stacks()
@@ -199,7 +200,9 @@ def test_a_computed_count_out_of_range_is_an_error() -> None:
 def test_at_the_recursion_limit(bench: Bench) -> None:
     """A function that recurses for ever is stopped where it would be without the probe, which saw it all."""
     bare = recurse_for_ever(0)
-    bench.probe("fn:HERE.recurse_for_ever:entry / len(stack(64)) > 70 / { } fn:HERE.recurse_for_ever:exit / stack() == 1 / { }")
+    bench.probe(
+        "fn:HERE.recurse_for_ever:entry / len(stack(64)) > 70 / { } fn:HERE.recurse_for_ever:exit / stack() == 1 / { }"
+    )
     assert recurse_for_ever(0) == bare
     for probe in bench.tracer.status().probes:
         assert probe.hits == probe.not_passed + probe.failed

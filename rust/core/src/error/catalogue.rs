@@ -224,11 +224,9 @@ pub(super) const fn explanation(code: Code) -> Explanation {
              is that of Python's `re` for the most part. It is searched for in linear time, so there is no look-around \
              and no backreference. In a string a backslash is written `\\\\`. A pattern has at most 1,024 bytes, and \
              256 KiB once it is compiled.",
+            Some(r#"fn:shop.show:entry / matches(arg0, "^/orders/(?!new)") / { capture(arg0); }"#),
             Some(
-                r#"fn:shop.pages.show:entry / matches(arg0.path, "^/orders/(?!new)") / { capture(arg0.path); }"#,
-            ),
-            Some(
-                r#"fn:shop.pages.show:entry / matches(arg0.path, "^/orders/") and not startswith(arg0.path, "/orders/new") / { capture(arg0.path); }"#,
+                r#"fn:shop.show:entry / matches(arg0, "^/orders/") and not matches(arg0, "new") / { capture(arg0); }"#,
             ),
         ),
         Code::PatternNotLiteral => page(
