@@ -12,13 +12,13 @@ import sys
 import threading
 import weakref
 from time import monotonic
-from types import FunctionType
+from types import CodeType, FunctionType
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
     from hogtrace.config import Settings
     from hogtrace.pipeline import Pipeline
-    from hogtrace.sites import WovenFunction
+    from hogtrace.sites import NestedCode, WovenFunction
     from hogtrace.tracer import Tracer
     from hogtrace.types import TrustEntry
 
@@ -40,7 +40,14 @@ sharing = threading.RLock()
 """Guards `tracers`, like `lock`; making a tracer may import its exporter. Taken before `lock` only."""
 
 woven: weakref.WeakKeyDictionary[FunctionType, WovenFunction] = weakref.WeakKeyDictionary()
-"""Every function that carries probes."""
+"""Every function that carries probes of its own."""
+
+nested: dict[int, NestedCode] = {}
+"""The code, by the id of its original, that carries probes wherever a function is made of it, and all code that
+encloses it."""
+
+originals: dict[int, tuple[weakref.ref[CodeType], CodeType]] = {}
+"""Code that was made for `nested`, by its id, with the original that it stands for. An entry goes with its code."""
 
 tracers: dict[tuple[Settings, tuple[TrustEntry, ...]], Tracer] = {}
 """The tracers that belong to the process, by what they were asked to do."""
@@ -50,6 +57,16 @@ _pipelines: dict[int, weakref.ref[Pipeline]] = {}
 
 # The process, a child of `multiprocessing`, that runs `_at_exit` at its end.
 _ends_with_multiprocessing: int | None = None
+
+
+def original_code(function: FunctionType) -> CodeType:
+    """Give the code that a function has without HogTrace, unless another tool has replaced it since."""
+    code = function.__code__
+    carrier = woven.get(function)
+    if carrier is not None and carrier.code is code:
+        return carrier.original
+    made = originals.get(id(code))
+    return code if made is None or made[0]() is not code else made[1]
 
 
 def keep_account_of(pipeline: Pipeline) -> None:

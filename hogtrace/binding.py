@@ -24,8 +24,9 @@ place                               the input's value
 
 from __future__ import annotations
 
+import builtins
 import difflib
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from inspect import CO_VARARGS, CO_VARKEYWORDS
 from types import CodeType
@@ -80,6 +81,26 @@ def bind(code: CodeType, probes: Sequence[LinkedProbe]) -> Binding:
     )
 
 
+def check(code: CodeType, probe: LinkedProbe, namespace: Mapping[str, object]) -> tuple[str, ...]:
+    """Say which inputs of ``probe`` a function does not have, as far as that can be known before it is called.
+
+    Takes the function's original code object and the globals of its module, as they are now; gives one sentence for
+    each such input, with what may have been meant. Expressions that read them fail; the probe fires all the same.
+    """
+    binder = _Binder(code)
+    at_exit = probe.point == "exit"
+    inputs = list(probe.inputs)
+    problems = []
+    for (_, argument), place in zip(inputs, binder.places(probe, at_exit=at_exit), strict=True):
+        if place[0] == "missing":
+            problems.append(place[1])
+        elif place[0] == "global" and argument not in namespace:
+            problems.append(binder.unknown(str(argument), namespace, at_exit=at_exit))
+    if len(problems) == len(inputs) > 1:
+        problems.append(f"nothing that the probe reads is there in {code.co_qualname}")
+    return tuple(problems)
+
+
 class _Binder:
     """The slots of one code object, and the loads that its probes need so far."""
 
@@ -102,6 +123,16 @@ class _Binder:
         """Give the place of each input of ``probe``."""
         return tuple(self._place(kind, argument, at_exit) for kind, argument in probe.inputs)
 
+    def unknown(self, name: str, namespace: Iterable[object], *, at_exit: bool) -> str:
+        """Say that a name is none of the function's variables and no global, and what may have been meant."""
+        if name in vars(builtins):
+            return f"{name!r} is a built-in name, which probes do not read, and no variable of {self.code.co_qualname}"
+        slots = range(len(self.names)) if at_exit else [*range(self.parameter_count), *self._closure_slots()]
+        known = [self.names[slot] for slot in slots] + [one for one in tuple(namespace) if type(one) is str]
+        hint = difflib.get_close_matches(name, known, 1)
+        also = f"; did you mean {hint[0]!r}?" if hint else ""
+        return f"{self.code.co_qualname} has no variable {name!r}, and its module has none either{also}"
+
     def _place(self, kind: str, argument: str | int | None, at_exit: bool) -> Place:
         match kind:
             case "args":
@@ -119,7 +150,8 @@ class _Binder:
             case "self":
                 if self.positional[:1] == ("self",):
                     return self._parameter(0, at_exit)
-                return ("missing", f"{self.code.co_qualname} has no first parameter named 'self'")
+                also = f"; arg0 is {self.positional[0]!r}" if self.positional else ""
+                return ("missing", f"{self.code.co_qualname} has no first parameter named 'self'{also}")
             case "name":
                 return self._name(str(argument), at_exit)
             case "locals":
@@ -137,7 +169,10 @@ class _Binder:
             return ("item", self._parameter(self.star, at_exit), position - len(self.positional))
         count = len(self.positional)
         takes = f"{count} positional parameter{'' if count == 1 else 's'}"
-        return ("missing", f"{self.code.co_qualname} has no arg{position}: it takes {takes}")
+        last = f", the last is arg{count - 1} ({self.positional[-1]!r})" if count else ""
+        names = ", ".join(map(repr, self.keyword_only))
+        keywords = f"; those by keyword are read by name: {names}" if names else ""
+        return ("missing", f"{self.code.co_qualname} has no arg{position}: it takes {takes}{last}{keywords}")
 
     def _name(self, name: str, at_exit: bool) -> Place:
         if name not in self.names:

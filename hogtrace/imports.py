@@ -1,10 +1,11 @@
-"""Word of each module that has been imported, for targets that wait for theirs.
+"""Word of each module that has been imported or reloaded, for targets that wait for theirs or may have lost it.
 
 While someone watches, two functions of the interpreter's own import system carry a hook, woven like any
 probe: the one that lets go of a module's import lock, which every import and reload passes at its end, and
 the one that runs the body of a module from a file, which is all that a module loaded by hand or late passes.
 Finders, loaders and specs stay as they are, nothing is imported, and an import that is under way when the
-watch begins is reported too.
+watch begins is reported too. While someone watches reloads alone, the hook is in `importlib.reload` and
+imports pass none.
 """
 
 from __future__ import annotations
@@ -14,13 +15,13 @@ import logging
 import sys
 from collections.abc import Callable
 from types import CodeType, FunctionType
-from typing import Any
+from typing import Any, cast
 
 from hogtrace import _state
 from hogtrace.targets import is_executed, is_importing, module_names
 from hogtrace.weave import Plan, weave
 
-__all__ = ["unwatch", "watch"]
+__all__ = ["Callback", "unwatch", "watch", "watch_reloads"]
 
 _logger = logging.getLogger("hogtrace")
 
@@ -41,9 +42,20 @@ def watch(callback: Callback) -> None:
     """
     with _state.lock:
         if callback not in _watchers:
-            for site in _SITES:
+            for site in _IMPORT_SITES:
                 site.weave()
             _watchers.append(callback)
+
+
+def watch_reloads(callback: Callback) -> None:
+    """Call `callback` with the name of each module that `importlib.reload` has loaded anew, and of no other.
+
+    All else is as with `watch`.
+    """
+    with _state.lock:
+        if callback not in _reload_watchers:
+            _RELOAD_SITE.weave()
+            _reload_watchers.append(callback)
 
 
 def unwatch(callback: Callback) -> None:
@@ -52,18 +64,19 @@ def unwatch(callback: Callback) -> None:
     It is no error if it did not watch.
     """
     with _state.lock:
-        if callback in _watchers:
-            _watchers.remove(callback)
-        if not _watchers:
-            for site in _SITES:
-                site.restore()
+        for watchers, places in ((_watchers, _IMPORT_SITES), (_reload_watchers, (_RELOAD_SITE,))):
+            if callback in watchers:
+                watchers.remove(callback)
+            if not watchers:
+                for site in places:
+                    site.restore()
 
 
-def _announce(name: str) -> None:
+def _announce(name: str, watchers: list[Callback]) -> None:
     module = sys.modules.get(name)
     if module is None or not is_executed(module):
         return
-    for callback in tuple(_watchers):
+    for callback in tuple(watchers):
         try:
             callback(name)
         except Exception:
@@ -88,10 +101,11 @@ class _Inert:
 class _Hook(_Inert):
     """What the code of a site calls; it passes on what `returned` makes of the values at the return."""
 
-    __slots__ = ("_returned",)
+    __slots__ = ("_returned", "_watchers")
 
-    def __init__(self, returned: Callable[[Any], str | None]) -> None:
+    def __init__(self, returned: Callable[[Any], str | None], watchers: list[Callback]) -> None:
         self._returned = returned
+        self._watchers = watchers
 
     def __reduce__(self) -> tuple[type[_Inert], tuple[()]]:
         return _Inert, ()
@@ -99,16 +113,22 @@ class _Hook(_Inert):
     def __delitem__(self, returned: object) -> None:
         name = self._returned(returned)
         if name is not None:
-            _announce(name)
+            _announce(name, self._watchers)
 
 
 class _Site:
     """A function of the import system, and its code without and with the hook."""
 
-    def __init__(self, function: FunctionType, loads: tuple[int, ...], returned: Callable[[Any], str | None]) -> None:
+    def __init__(
+        self,
+        function: FunctionType,
+        loads: tuple[int, ...],
+        returned: Callable[[Any], str | None],
+        watchers: list[Callback],
+    ) -> None:
         self._function = function
         self._plan = Plan(entry=(), exit=loads)
-        self._hook = _Hook(returned)
+        self._hook = _Hook(returned, watchers)
         self._original: CodeType | None = None
         self._woven: CodeType | None = None
 
@@ -139,8 +159,16 @@ def _run(values: tuple[None, Any]) -> str | None:
     return name if type(name) is str and name not in _bootstrap._module_locks else None
 
 
+def _reloaded(values: tuple[object, object]) -> str | None:
+    """Give the name of the module that was reloaded; what is in its place now may be another."""
+    name = module_names(values[1]).get("__name__")
+    return name if type(name) is str else None
+
+
 _watchers: list[Callback] = []
-_SITES = (
-    _Site(_bootstrap._ModuleLockManager.__exit__, (0, 1), _unlocked),
-    _Site(_bootstrap_external._LoaderBasics.exec_module, (1,), _run),
+_reload_watchers: list[Callback] = []
+_IMPORT_SITES = (
+    _Site(_bootstrap._ModuleLockManager.__exit__, (0, 1), _unlocked, _watchers),
+    _Site(_bootstrap_external._LoaderBasics.exec_module, (1,), _run, _watchers),
 )
+_RELOAD_SITE = _Site(cast(FunctionType, importlib.reload), (0,), _reloaded, _reload_watchers)

@@ -1,16 +1,26 @@
-"""The functions that carry probes, each once per process.
+"""What carries probes: functions, each once per process, and code inside of functions.
 
 Several tracers may probe one function; its code is woven once for all of them. The table remembers the original code
 object of each function; the code is woven anew when the set of its probes changes, and the identical original is put
 back when the last probe goes. One lock guards it, which is never taken while a probe runs.
+
+A nested function does not exist until the enclosing function runs. Its code does: it is a constant of the enclosing
+function's code, perhaps several levels down. So the constant is exchanged for a woven copy, and so is each code object
+up to the function that can be reached. The functions that exist already are found by looking, once for a whole change,
+at what refers to the code objects; so are those that were made meanwhile, when the probes go.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+import builtins
+import gc
+import weakref
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import count
+from operator import itemgetter
 from types import CodeType, FunctionType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, cast
 
 from hogtrace import _state
 from hogtrace._engine import Site, swap_code
@@ -21,12 +31,17 @@ from hogtrace.weave import weave
 if TYPE_CHECKING:
     from hogtrace._engine import LinkedProbe
 
-_Probes = tuple["LinkedProbe", ...]
+_Probes = Mapping["LinkedProbe", int]
+"""Probes, and when each came: they fire in that order."""
+
+_arrivals = count()
+# Above this many code objects it is quicker to look at all functions than for each code object at all objects.
+_MANY_CODES: Final = 16
 
 
 @dataclass(frozen=True, slots=True)
 class WovenFunction:
-    """One probed function: what its code was, what it is now, and which probes are in it.
+    """One probed function: what its code was, what it is now, and which probes are its own.
 
     ``kept_names`` are the parameters that live until the call ends because an exit probe reads them.
     """
@@ -38,15 +53,45 @@ class WovenFunction:
     kept_names: tuple[str, ...]
 
 
+@dataclass(eq=False, slots=True)
+class NestedCode:
+    """Code that carries probes, or encloses code that does, in whatever function it runs.
+
+    ``functions`` are those that were found to be made of it, ``owners`` those by which it was reached.
+    """
+
+    original: CodeType
+    code: CodeType
+    name: str = ""
+    probes: dict[LinkedProbe, int] = field(default_factory=dict)
+    kept_names: tuple[str, ...] = ()
+    functions: weakref.WeakSet[FunctionType] = field(default_factory=weakref.WeakSet)
+    owners: weakref.WeakSet[FunctionType] = field(default_factory=weakref.WeakSet)
+
+
+class Inside(NamedTuple):
+    """A place for probes inside of a function: the code objects that lead there, and what events call it."""
+
+    function: FunctionType
+    path: tuple[CodeType, ...]
+    name: str
+    probes: Sequence[LinkedProbe]
+
+
 def attach(function: FunctionType, name: str, probes: Sequence[LinkedProbe]) -> WovenFunction:
     """Add ``probes`` to ``function``, which events then call ``name``; those that it carries already stay single.
 
     They fire after the probes that are there, in the order given. Raises :class:`~hogtrace.errors.WeaveError` when
     the function's code cannot be woven; the function is then as it was.
     """
-    woven = _change(function, name, lambda old: (*old, *(probe for probe in probes if probe not in old)))
-    assert woven is not None  # noqa: S101 - `attach` never leaves a function without probes
-    return woven
+    with _state.lock:
+        woven = _own(function)
+        old = woven.probes if woven else {}
+        new = [probe for probe in probes if probe not in old]
+        if woven and not new:
+            return woven
+        original = woven.original if woven else _original(function)
+        return _weave(function, woven.name if woven else name, original, {**old, **_arriving(new)})
 
 
 def detach(function: FunctionType, probes: Sequence[LinkedProbe]) -> None:
@@ -55,50 +100,268 @@ def detach(function: FunctionType, probes: Sequence[LinkedProbe]) -> None:
     Raises :class:`~hogtrace.errors.WeaveError` when another tool has replaced the woven code: what it put there is
     left alone.
     """
-    _change(function, "", lambda old: tuple(probe for probe in old if probe not in probes))
+    with _state.lock:
+        woven = _own(function)
+        if woven is None:
+            return
+        left = {probe: arrival for probe, arrival in woven.probes.items() if probe not in probes}
+        if len(left) == len(woven.probes):
+            return
+        if left:
+            _weave(function, woven.name, woven.original, left)
+        else:
+            nested = _nested(woven.original)
+            swap_code(function, nested.code if nested else woven.original)
+            del _state.woven[function]
 
 
 def carries(function: FunctionType, probe: LinkedProbe) -> bool:
-    """Whether the code that ``function`` has now carries ``probe``."""
+    """Whether the code that ``function`` has now carries ``probe`` as one of its own."""
     with _state.lock:
         woven = _state.woven.get(function)
         return woven is not None and function.__code__ is woven.code and probe in woven.probes
 
 
-def _change(function: FunctionType, name: str, change: Callable[[_Probes], _Probes]) -> WovenFunction | None:
+def attach_inside(places: Iterable[Inside]) -> list[NestedCode | WeaveError]:
+    """Add probes to code inside of functions, for all places with one look at the functions that exist.
+
+    They fire in functions that are made from now on, and in those that were made before; a call of the enclosing
+    function that is running makes one more of the old kind. Gives, for each place, what carries its probes now, or
+    why it cannot; in that case nothing of that place is changed.
+    """
     with _state.lock:
+        wanted: list[NestedCode | WeaveError] = []
+        changed: set[int] = set()
+        for function, path, name, probes in places:
+            codes = (_state.original_code(function), *path)
+            try:
+                for code in codes:
+                    _refuse_hooks(code)
+            except WeaveError as error:
+                # Its frames would keep the code alive.
+                wanted.append(error.with_traceback(None))
+                continue
+            chain = [_enter(code) for code in codes]
+            chain[0].owners.add(function)
+            nested = chain[-1]
+            new = [probe for probe in probes if probe not in nested.probes]
+            nested.name = nested.name or name
+            nested.probes.update(_arriving(new))
+            if new or not is_given(function):
+                changed.add(id(nested.original))
+            wanted.append(nested)
+        failures = _settle(changed)
+        return [one if isinstance(one, WeaveError) else failures.get(id(one.original), one) for one in wanted]
+
+
+def detach_inside(codes: Iterable[CodeType], probes: Iterable[LinkedProbe]) -> None:
+    """Take ``probes`` out of original code objects inside of functions, with one look at the functions that exist.
+
+    What is left without any is as it was, in the enclosing functions too.
+    """
+    with _state.lock:
+        gone = list(probes)
+        changed: set[int] = set()
+        for code in codes:
+            nested = _nested(code)
+            if nested is not None and any(nested.probes.pop(probe, None) is not None for probe in gone):
+                for probe in gone:
+                    nested.probes.pop(probe, None)
+                changed.add(id(code))
+        if changed:
+            _settle(changed)
+
+
+def carries_inside(code: CodeType, probe: LinkedProbe) -> bool:
+    """Whether what is made of an original code object carries ``probe`` wherever it runs."""
+    with _state.lock:
+        nested = _nested(code)
+        return nested is not None and probe in nested.probes
+
+
+def is_given(function: FunctionType) -> bool:
+    """Whether ``function`` has the code that was last made for it, so that what it encloses is probed too."""
+    with _state.lock:
+        code = function.__code__
         woven = _state.woven.get(function)
-        current = function.__code__
-        if woven is not None and current is not woven.code:
-            # Another tool replaced the code. If our hooks are still in it, weaving again would run them twice; they
-            # fall silent with their probes. If they are not, the function starts afresh.
-            if any(type(constant) is Site for constant in current.co_consts):
-                raise WeaveError("another tool has replaced the function's code while it was probed")
-            del _state.woven[function]
-            woven = None
-        old = woven.probes if woven else ()
-        probes = change(old)
-        if probes == old:
-            return woven
-        original = woven.original if woven else current
-        if not probes:
-            swap_code(function, original)
-            del _state.woven[function]
-            return None
-        binding = bind(original, probes)
-        name = woven.name if woven else name
-        site = Site(
-            name,
-            binding.entry,
-            binding.exit,
-            parameters=binding.parameters,
-            star=binding.star,
-            keep=binding.keep,
-            loads=(len(binding.plan.entry), len(binding.plan.exit)),
-        )
-        # Without a probe at the entry or something to remember, the site itself is every call's token.
-        code = weave(original, site, replace(binding.plan, enters=site.enters))
-        swap_code(function, code)
-        woven = WovenFunction(name, original, code, probes, binding.kept_names)
-        _state.woven[function] = woven
-        return woven
+        if woven is not None and woven.code is code:
+            return True
+        nested = _nested(_state.original_code(function))
+        return nested is not None and nested.code is code
+
+
+def _arriving(probes: Iterable[LinkedProbe]) -> dict[LinkedProbe, int]:
+    return {probe: next(_arrivals) for probe in probes}
+
+
+# One function
+
+
+def _own(function: FunctionType) -> WovenFunction | None:
+    """Give what is known of a function's own probes, and forget it where the function starts afresh."""
+    woven = _state.woven.get(function)
+    current = function.__code__
+    if woven is not None and current is not woven.code:
+        # Another tool replaced the code. If our hooks are still in it, weaving again would run them twice; they fall
+        # silent with their probes. If they are not, the function starts afresh.
+        _refuse_hooks(current)
+        del _state.woven[function]
+        woven = None
+    return woven
+
+
+def _original(function: FunctionType) -> CodeType:
+    original = _state.original_code(function)
+    _refuse_hooks(original)
+    return original
+
+
+def _refuse_hooks(code: CodeType) -> None:
+    if id(code) in _state.originals or any(type(constant) is Site for constant in code.co_consts):
+        raise WeaveError("another tool has replaced the function's code while it was probed")
+
+
+def _weave(function: FunctionType, name: str, original: CodeType, probes: _Probes) -> WovenFunction:
+    """Give ``function`` the code for its own probes and for those of its code."""
+    nested = _nested(original)
+    code, kept = _compose(original, name, {**probes, **nested.probes} if nested else probes)
+    swap_code(function, code)
+    woven = _state.woven[function] = WovenFunction(name, original, code, probes, kept)
+    return woven
+
+
+def _compose(original: CodeType, name: str, probes: _Probes) -> tuple[CodeType, tuple[str, ...]]:
+    """Make the code with these probes, and with what its nested code carries; name the parameters that are kept."""
+    code = _with_nested(original)
+    if not probes:
+        return code, ()
+    binding = bind(original, [probe for probe, _ in sorted(probes.items(), key=itemgetter(1))])
+    site = Site(
+        name,
+        binding.entry,
+        binding.exit,
+        parameters=binding.parameters,
+        star=binding.star,
+        keep=binding.keep,
+        loads=(len(binding.plan.entry), len(binding.plan.exit)),
+    )
+    # Without a probe at the entry or something to remember, the site itself is every call's token.
+    return weave(code, site, replace(binding.plan, enters=site.enters)), binding.kept_names
+
+
+# Code inside of functions
+
+
+def _nested(original: object) -> NestedCode | None:
+    nested = _state.nested.get(id(original))
+    return nested if nested is not None and nested.original is original else None
+
+
+def _enter(original: CodeType) -> NestedCode:
+    nested = _nested(original)
+    if nested is None:
+        nested = _state.nested[id(original)] = NestedCode(original, original)
+    return nested
+
+
+def _below(code: CodeType) -> list[NestedCode]:
+    """Give what the constants of an original code object are, as far as they carry something."""
+    return [nested for constant in code.co_consts if (nested := _nested(constant)) is not None]
+
+
+def _with_nested(original: CodeType) -> CodeType:
+    constants = tuple(nested.code if (nested := _nested(one)) is not None else one for one in original.co_consts)
+    if all(new is old for new, old in zip(constants, original.co_consts, strict=True)):
+        return original
+    return original.replace(co_consts=constants)
+
+
+def _settle(changed: set[int]) -> dict[int, WeaveError]:
+    """Make the code of what has changed and of all that encloses it, and give it to the functions concerned.
+
+    Gives the errors, by the id of the original code that cannot be woven; its probes are gone again.
+    """
+    failures: dict[int, WeaveError] = {}
+    renewed: dict[int, NestedCode] = {}
+    done: set[int] = set()
+
+    def renew(nested: NestedCode) -> None:
+        key = id(nested.original)
+        if key in done:
+            return
+        done.add(key)
+        below = _below(nested.original)
+        for one in below:
+            renew(one)
+        if key in changed or any(id(one.original) in renewed for one in below):
+            try:
+                nested.code, nested.kept_names = _compose(nested.original, nested.name, nested.probes)
+            except WeaveError as error:
+                failures[key] = error.with_traceback(None)
+                nested.probes.clear()
+                nested.code, nested.kept_names = _with_nested(nested.original), ()
+            if nested.code is not nested.original:
+                _remember(nested)
+            renewed[key] = nested
+
+    for nested in list(_state.nested.values()):
+        renew(nested)
+    _hand_out(renewed)
+    # The innermost first: what encloses nothing any more goes in the next round.
+    while idle := [key for key, nested in _state.nested.items() if not nested.probes and not _below(nested.original)]:
+        for key in idle:
+            del _state.nested[key]
+    return failures
+
+
+def _remember(nested: NestedCode) -> None:
+    key = id(nested.code)
+    forget = _state.originals.pop
+    _state.originals[key] = (weakref.ref(nested.code, lambda _: forget(key, None)), nested.original)
+
+
+def _hand_out(renewed: Mapping[int, NestedCode]) -> None:
+    """Give the functions that are made of renewed code, or of what it was before, the code that it is now."""
+    codes = {key: nested.original for key, nested in renewed.items()}
+    for reference, original in list(_state.originals.values()):
+        made = reference()
+        if made is not None and id(original) in renewed:
+            codes[id(made)] = made
+    for nested in renewed.values():
+        # The collector does not show what was frozen, and those by which the code was reached must not be missed.
+        for function in list(nested.owners):
+            _give(function, renewed)
+    for function, woven in list(_state.woven.items()):
+        if id(woven.original) in renewed and function.__code__ is woven.code:
+            _give(function, renewed)
+    for function in _made_of(codes, renewed.values()):
+        _give(function, renewed)
+
+
+def _give(function: FunctionType, renewed: Mapping[int, NestedCode]) -> None:
+    original = _state.original_code(function)
+    nested = renewed.get(id(original))
+    if nested is None:
+        return
+    nested.functions.add(function)
+    woven = _state.woven.get(function)
+    if woven is not None and function.__code__ is woven.code:
+        _weave(function, woven.name, original, woven.probes)
+    elif function.__code__ is not nested.code:
+        swap_code(function, nested.code)
+
+
+def _made_of(codes: Mapping[int, CodeType], renewed: Iterable[NestedCode]) -> list[FunctionType]:
+    """Give the functions whose code is one of ``codes``, by a look at everything that the collector knows.
+
+    It runs no code of the application and, unlike a list of all objects, keeps nothing alive but what it gives.
+    """
+    if not codes:
+        return []
+    if len(codes) <= _MANY_CODES:
+        referrers = gc.get_referrers(*codes.values())
+    else:
+        # Every function refers to the namespace of the built-in names.
+        spaces = [vars(builtins), *(cast(Any, owner).__builtins__ for nested in renewed for owner in nested.owners)]
+        referrers = gc.get_referrers(*{id(space): space for space in spaces}.values())
+    return [one for one in referrers if type(one) is FunctionType and id(one.__code__) in codes]

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from types import FunctionType, TracebackType
-from typing import Self
-from weakref import WeakSet
+from types import TracebackType
+from typing import Final, Self
 
-from hogtrace import _state, imports, sites
+from hogtrace import _state, imports, placing
 from hogtrace._engine import LinkedProbe, Program, Redaction, TrustList
 from hogtrace.config import ExporterSetting, Settings, build_exporter
-from hogtrace.errors import ConfigError, WeaveError
+from hogtrace.errors import ConfigError
 from hogtrace.pipeline import Pipeline
+from hogtrace.placing import Placement
 from hogtrace.sources import compile_file, load_programs
-from hogtrace.targets import Match, Target
+from hogtrace.targets import Target
 from hogtrace.types import Exporter, ProbeState, ProbeStatus, Status, TrustEntry
 
 __all__ = ["Installation", "Tracer"]
@@ -23,16 +23,18 @@ __all__ = ["Installation", "Tracer"]
 _NO_LINES = "probes at lines cannot be installed yet, only at entry and exit; execute_probe can run them over a frame"
 
 
+_PLACED: Final = frozenset(("pending", "installed", "refused"))
+"""The states of a probe that is to sit wherever its target leads."""
+
+
 @dataclass(eq=False, slots=True)
 class _Installed:
-    """One probe of an installation: its target, where it sits, and what to say of it."""
+    """One probe of an installation: where it sits, and what to say of it."""
 
     linked: LinkedProbe
-    target: Target
+    placement: Placement
     state: ProbeState = "pending"
     reason: str | None = None
-    functions: WeakSet[FunctionType] = field(default_factory=WeakSet)
-    waits: bool = True
 
 
 class Installation:
@@ -95,7 +97,7 @@ class Tracer:
             batch_delay=batch_delay,
         )
         self._installations: list[Installation] = []
-        self._watching = False
+        self._watching: Callable[[imports.Callback], None] | None = None
         self._stopped = False
 
     @classmethod
@@ -163,16 +165,31 @@ class Tracer:
         back. What is not installed (any more) is no error.
         """
         with _state.lock:
+            gone: list[_Installed] = []
             for installation in list(self._installations):
                 if what is None or what is installation or what is installation.program:
                     self._installations.remove(installation)
-                    for probe in installation._probes:
-                        self._remove(probe)
+                    gone += installation._probes
+            self._remove(gone)
+            self._watch()
+
+    def rebind(self) -> None:
+        """Look again for what the targets select, and probe what is new: a function that was put under a name since.
+
+        Imports and reloads are noticed without it, and :meth:`status` does the same. What was found before stays
+        probed for as long as it lives.
+        """
+        with _state.lock:
+            self._bind(probe for installation in self._installations for probe in installation._probes)
             self._watch()
 
     def status(self) -> Status:
-        """Say what each probe does and why, and what became of the events. Printing it gives a table."""
+        """Say what each probe does and why, and what became of the events. Printing it gives a table.
+
+        The targets are looked for anew, as :meth:`rebind` does.
+        """
         with _state.lock:
+            self.rebind()
             probes = tuple(
                 self._probe_status(installation.program, probe)
                 for installation in self._installations
@@ -219,66 +236,36 @@ class Tracer:
             trust=self._trust,
             redaction=self._redaction,
         )
-        return _Installed(linked, Target.parse(probe.spec.specifier))
+        return _Installed(linked, Placement(linked, Target.parse(probe.spec.specifier)))
 
     def _bind(self, probes: Iterable[_Installed]) -> None:
         """Look for the targets of ``probes`` and weave what is found and not woven yet."""
-        wanted: dict[FunctionType, tuple[str, list[_Installed]]] = {}
+        placed = []
         for probe in probes:
             if probe.linked.point not in ("entry", "exit"):
-                probe.state, probe.reason, probe.waits = "refused", _NO_LINES, False
-                continue
-            found = probe.target.find(self._wildcard_limit)
-            probe.waits = found.waiting is not None
-            probe.reason = found.refused or found.waiting
-            if found.refused is not None:
-                probe.state = "refused"
-            elif not found.functions and not probe.functions:
-                probe.state = "pending"
-            for match in found.functions:
-                wanted.setdefault(match.function, (_full_name(match), []))[1].append(probe)
-        # One weave for all the probes of a function, in the order of the source.
-        for function, (name, chosen) in wanted.items():
-            self._attach(function, name, chosen)
+                probe.state, probe.reason = "refused", _NO_LINES
+            elif probe.state in _PLACED:
+                placed.append(probe)
+        placing.place([probe.placement for probe in placed], self._wildcard_limit)
+        for probe in placed:
+            probe.state = probe.placement.state
+            probe.reason = probe.placement.reason
 
-    def _attach(self, function: FunctionType, name: str, probes: Sequence[_Installed]) -> None:
-        new = [probe for probe in probes if not sites.carries(function, probe.linked)]
-        if not new:
-            return
-        try:
-            kept = sites.attach(function, name, [probe.linked for probe in new]).kept_names
-        except WeaveError as error:
-            for probe in new:
-                probe.reason = f"{name}: {error.reason}"
-                if not probe.functions:
-                    probe.state = "refused"
-            return
-        for probe in new:
-            probe.functions.add(function)
-            probe.state = "installed"
-            if kept and probe.linked.point == "exit":
-                probe.reason = f"{name}: {', '.join(kept)} kept alive until the call ends, for an exit probe"
-
-    def _remove(self, probe: _Installed) -> None:
-        # First of all silence it: frames that are running keep the woven code to their end.
-        probe.linked.enabled = False
-        probe.state = "removed"
-        for function in list(probe.functions):
-            try:
-                sites.detach(function, [probe.linked])
-            except WeaveError:
-                # Somebody else's code stands in the function now; it is not ours to undo.
-                continue
-        probe.functions.clear()
+    def _remove(self, probes: Sequence[_Installed]) -> None:
+        placing.remove([probe.placement for probe in probes])
+        for probe in probes:
+            probe.state = "removed"
 
     def _watch(self) -> None:
-        """Follow imports while something waits for one, and not otherwise."""
-        waiting = any(probe.waits for installation in self._installations for probe in installation._probes)
-        if waiting and not self._watching:
-            imports.watch(self._imported)
-        elif self._watching and not waiting:
+        """Follow imports while something waits for one; otherwise reloads alone, while there is anything to bind."""
+        probes = [probe for installation in self._installations for probe in installation._probes]
+        waits = any(probe.placement.waits for probe in probes)
+        wanted = imports.watch if waits else imports.watch_reloads if probes else None
+        if wanted is not self._watching:
             imports.unwatch(self._imported)
-        self._watching = waiting
+            if wanted is not None:
+                wanted(self._imported)
+            self._watching = wanted
 
     def _imported(self, module: str) -> None:
         with _state.lock:
@@ -286,12 +273,13 @@ class Tracer:
                 probe
                 for installation in self._installations
                 for probe in installation._probes
-                if probe.waits and probe.target.concerns(module)
+                if probe.placement.target.concerns(module)
             )
             self._watch()
 
     def _probe_status(self, program: Program, probe: _Installed) -> ProbeStatus:
         linked = probe.linked
+        functions = probe.placement.functions
         return ProbeStatus(
             program=program.name,
             probe=linked.probe.id,
@@ -299,7 +287,7 @@ class Tracer:
             point=linked.point,
             state=probe.state,
             reason=probe.reason,
-            sites=len(probe.functions),
+            sites=len(functions),
             hits=linked.hits,
             fired=linked.passed,
             not_passed=linked.not_passed,
@@ -310,8 +298,6 @@ class Tracer:
             errors=linked.errors,
             last_error=linked.last_error,
             dropped_writes=linked.dropped_writes,
+            functions=functions,
+            warnings=probe.placement.warnings,
         )
-
-
-def _full_name(match: Match) -> str:
-    return f"{match.module}.{match.qualname}"

@@ -92,6 +92,11 @@ class ProbeStatus:
     """The latest of them."""
     dropped_writes: int = 0
     """How many of its writes to `$req` went nowhere, because there was no request."""
+    functions: tuple[str, ...] = ()
+    """The functions that it sits in: the name under which each was found, the way to it behind decorators, and what
+    it is called where it was defined, if that is another name."""
+    warnings: tuple[str, ...] = ()
+    """What it reads that its functions do not have, known before they are called, with what may have been meant."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,7 +120,12 @@ class Status:
     def __str__(self) -> str:
         lines = _table(self.probes) if self.probes else ["no probes"]
         for probe in self.probes:
-            for label, text in (("note", probe.reason), ("last error", probe.last_error)):
+            shown = ", ".join(probe.functions[:_SHOWN])
+            more = f" and {len(probe.functions) - _SHOWN} more" if len(probe.functions) > _SHOWN else ""
+            # Where the one function is the target itself, the table has said it.
+            where = "" if probe.functions == (probe.target,) else shown + more
+            notes = [("in", where), ("note", probe.reason), *(("warning", text) for text in probe.warnings)]
+            for label, text in [*notes, ("last error", probe.last_error)]:
                 if text:
                     lines.append(f"{probe.probe}: {label}: {_one_line(text)}")
         dropped = ", ".join(f"{count} {cause}" for cause, count in sorted(self.dropped.items()) if count)
@@ -126,6 +136,8 @@ class Status:
         return "\n".join(lines)
 
 
+_SHOWN = 5
+"""How many functions of one probe the table names."""
 _COUNTS = ("sites", "hits", "sampled_out", "fired", "captured", "errors")
 
 

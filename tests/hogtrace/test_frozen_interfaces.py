@@ -64,6 +64,8 @@ def test_the_counters() -> None:
         "errors",
         "last_error",
         "dropped_writes",
+        "functions",
+        "warnings",
     ]
     assert [field.name for field in dataclasses.fields(Status)] == [
         "probes",

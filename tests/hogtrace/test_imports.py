@@ -97,7 +97,7 @@ def test_a_failing_import_is_not_told_and_fails_as_ever(modules: Path, heard: li
         return [entry.name for entry in caught.traceback]
 
     with_watch = attempt()
-    for site in imports._SITES:
+    for site in imports._IMPORT_SITES:
         site.restore()
     assert attempt() == with_watch
     assert heard == []
@@ -269,7 +269,7 @@ def test_imports_in_many_threads(modules: Path, heard: list[str]) -> None:
 
 def test_the_hooks_are_pickled_as_inert_ones() -> None:
     """What is copied elsewhere with the code does nothing there."""
-    hook = imports._SITES[0]._hook
+    hook = imports._IMPORT_SITES[0]._hook
     copy = pickle.loads(pickle.dumps(hook))  # noqa: S301
     assert copy[None] is copy
     del copy[None]

@@ -2,15 +2,17 @@
 
 import copy
 import pickle
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from types import CodeType
 from typing import Any
 
 import pytest
 
 import hogtrace
-from hogtrace import sites
+from hogtrace import _state, sites
 from hogtrace._engine import EventQueue, LinkedProbe, Redaction, Site, TrustList, inert_site
 from hogtrace.errors import WeaveError
+from hogtrace.sites import Inside, NestedCode
 from hogtrace.weave import Plan, weave
 
 
@@ -80,6 +82,71 @@ def test_another_tools_code_is_left_alone(queue: EventQueue) -> None:
     # With our hooks gone from it, the function starts afresh.
     sites.attach(double, "m.double", [other])
     sites.detach(double, [other])
+
+
+def enclosing() -> Callable[[int], int]:
+    """Make a function."""
+
+    def inner(x: int) -> int:
+        return x
+
+    return inner
+
+
+def path_to_inner() -> tuple[CodeType, ...]:
+    """Give the way to the code of what `enclosing` makes."""
+    return tuple(one for one in _state.original_code(enclosing).co_consts if isinstance(one, CodeType))
+
+
+def test_code_inside_of_a_function(queue: EventQueue) -> None:
+    """It is exchanged where it is a constant, and in the functions that exist."""
+    before, original, path = enclosing(), enclosing.__code__, path_to_inner()
+    probe = linked(queue, "fn:m.f:exit { capture(x); }")
+    (nested,) = sites.attach_inside([Inside(enclosing, path, "m.inner", [probe])])
+    assert isinstance(nested, NestedCode)
+    assert nested.original is path[-1]
+    assert nested.code is before.__code__ is enclosing().__code__  # type: ignore[attr-defined]
+    assert sites.carries_inside(path[-1], probe)
+    assert not sites.carries(enclosing, probe)
+    # The same again changes nothing.
+    assert sites.attach_inside([Inside(enclosing, path, "m.inner", [probe])]) == [nested]
+    assert nested.code is enclosing().__code__  # type: ignore[attr-defined]
+    made = enclosing()
+    sites.detach_inside([path[-1]], [probe])
+    assert enclosing.__code__ is original
+    assert made.__code__ is before.__code__ is path[-1]  # type: ignore[attr-defined]
+    assert (_state.nested, _state.originals) == ({}, {})
+
+
+def test_an_enclosing_function_that_got_its_code_back_is_given_it_anew(queue: EventQueue) -> None:
+    """Another tool may undo what it found; the next attempt puts the probes back."""
+    original, path = enclosing.__code__, path_to_inner()
+    probe = linked(queue, "fn:m.f:exit { capture(x); }")
+    sites.attach_inside([Inside(enclosing, path, "m.inner", [probe])])
+    enclosing.__code__ = original
+    assert not sites.is_given(enclosing)
+    sites.attach_inside([Inside(enclosing, path, "m.inner", [probe])])
+    assert sites.is_given(enclosing)
+    enclosing()(1)
+    sites.detach_inside([path[-1]], [probe])
+    assert enclosing.__code__ is original
+    assert queue.captured == 1
+
+
+def test_code_with_our_hooks_in_another_tools_hands_is_refused(queue: EventQueue) -> None:
+    """What is woven already, in a copy that is not ours, is not woven again."""
+    original, path = enclosing.__code__, path_to_inner()
+    probe, other = linked(queue), linked(queue)
+    sites.attach_inside([Inside(enclosing, path, "m.inner", [probe])])
+    enclosing.__code__ = enclosing.__code__.replace(co_name="theirs")
+    try:
+        (refused,) = sites.attach_inside([Inside(enclosing, path_to_inner(), "m.inner", [other])])
+        assert isinstance(refused, WeaveError)
+        assert "another tool" in refused.reason
+    finally:
+        enclosing.__code__ = original
+        sites.detach_inside([path[-1]], [probe])
+    assert (_state.nested, _state.originals) == ({}, {})
 
 
 def test_hooks_pickle_as_hooks_that_do_nothing(queue: EventQueue) -> None:

@@ -193,7 +193,21 @@ def names(found: Found) -> list[str]:
     return [f"{match.module}.{match.qualname}" for match in found.functions]
 
 
-@pytest.mark.parametrize("text", ["a.b", "a.b.C.m", "a.*.f", "a.**", "**", "a.create_*", "a.f.<locals>.g", "été.f"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "a.b",
+        "a.b.C.m",
+        "a.*.f",
+        "a.**",
+        "**",
+        "a.create_*",
+        "a.f.<locals>.g",
+        "a.f.<locals>.<lambda>",
+        "a.f.<locals>.C.m.<locals>.g",
+        "été.f",
+    ],
+)
 def test_targets_are_read(text: str) -> None:
     """A target's text is its segments."""
     assert str(Target.parse(text)) == text
@@ -215,6 +229,10 @@ def test_targets_are_read(text: str) -> None:
         "a.1b",
         "a.<locals>",
         "<locals>.a",
+        "a.<lambda>",
+        "a.<lambda>.<locals>.b",
+        "a.f.<locals>.<locals>.g",
+        "a.f.<locals>.<listcomp>",
     ],
 )
 def test_what_is_no_target_is_an_error(text: str) -> None:
@@ -278,7 +296,12 @@ def test_a_name_leads_to_the_function_whose_code_runs(
         ("Callable.__init__", "inherits '__init__'; its code is object.__init__"),
         ("number.real", "which has no functions of its own"),
         ("place.inner", "is a function; what is defined in it is shopping.models.place.<locals>.inner"),
-        ("place.<locals>.inner", "cannot be probed yet"),
+        ("place.<locals>.iner", "defines no 'iner' inside of it (did you mean 'inner'?)"),
+        ("also_place.<locals>.zzz", "defines no 'zzz' inside of it: inner"),
+        ("dispatched.<locals>.f", "defines no function inside of it"),
+        ("Order.total.setter", "is a property; its functions are shopping.models.Order.total.fget"),
+        ("Order.total.fset", "the property shopping.models.Order.total has no setter"),
+        ("Order.total.fget.x", "is one function of a property"),
         ("functools", "is a module; name one of its functions"),
         ("functools.reduce", "is implemented in C"),
     ],
@@ -348,7 +371,7 @@ def test_a_module_that_replaced_itself_is_left_alone(monkeypatch: pytest.MonkeyP
             raise AssertionError(name)
 
     monkeypatch.setitem(sys.modules, "faked", Fake())
-    assert find("faked.f").waiting == "module faked is not imported yet"
+    assert "what stands for module faked is a tests.hogtrace.test_targets." in str(find("faked.f").waiting)
     assert find("faked.*").functions == []
 
 

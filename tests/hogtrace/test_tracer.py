@@ -365,6 +365,54 @@ def test_missing_argument_is_named(bench: Bench) -> None:
     assert "2 positional parameters" in (bench.status().last_error or "")
 
 
+def test_what_a_function_does_not_have_is_said_at_once(bench: Bench) -> None:
+    """Before any call, with what may have been meant; the probe sits there all the same."""
+    bench.probe(
+        "fn:SHOP.place:entry { capture(arg7, self, ordr, label, Refused, print); }"
+        "fn:SHOP.place:exit { capture(label, lable); }"
+        "fn:SHOP.nothing:entry { capture(arg0, order); }"
+        "fn:SHOP.n*:entry { capture(stop); }"
+    )
+    first, second, third, several = (bench.status(index) for index in range(4))
+    assert {status.state for status in (first, second, third, several)} == {"installed"}
+    assert first.warnings == (
+        "place has no arg7: it takes 2 positional parameters, the last is arg1 ('count'); "
+        "those by keyword are read by name: 'gift'",
+        "place has no first parameter named 'self'; arg0 is 'order'",
+        "place has no variable 'ordr', and its module has none either; did you mean 'order'?",
+        "the local 'label' has no value yet at entry; read it at exit",
+        "'print' is a built-in name, which probes do not read, and no variable of place",
+    )
+    assert second.warnings == ("place has no variable 'lable', and its module has none either; did you mean 'label'?",)
+    assert third.warnings[-1] == "nothing that the probe reads is there in nothing"
+    # One site of several has it.
+    assert several.functions == (f"{SHOP}.nothing", f"{SHOP}.numbers")
+    (warning,) = several.warnings
+    assert warning.startswith(f"{SHOP}.nothing: nothing has no variable 'stop'")
+    assert bench.values() == []
+
+
+def test_a_global_that_comes_later_is_no_warning_any_more(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is missing is looked for again with each status."""
+    bench.probe("fn:SHOP.nothing:entry { capture(LATER); }")
+    assert len(bench.status().warnings) == 1
+    monkeypatch.setattr(shop, "LATER", 1, raising=False)
+    assert bench.status().warnings == ()
+    shop.nothing()
+    assert bench.values() == [{"LATER": 1}]
+
+
+def test_status_says_where_a_probe_sits(bench: Bench) -> None:
+    """The way behind decorators, and the name where a function was defined."""
+    bench.probe("fn:SHOP.decorated:entry { } fn:SHOP.functools.wraps:entry { } fn:SHOP.Basket.label:entry { }")
+    assert [bench.status(index).functions for index in range(3)] == [
+        (f"{SHOP}.decorated.__wrapped__",),
+        (f"{SHOP}.functools.wraps (defined as functools.wraps)",),
+        (f"{SHOP}.Basket.label",),
+    ]
+    assert f"{SHOP}.decorated:entry: in: {SHOP}.decorated.__wrapped__" in str(bench.tracer.status())
+
+
 def test_target_that_is_not_imported_waits(bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A module that is imported after the probe gets it at the import, and is never imported for it."""
     (tmp_path / "late_shop.py").write_text("def sell(item):\n    return item\n")

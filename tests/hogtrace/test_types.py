@@ -35,6 +35,16 @@ def test_a_status_prints_as_an_aligned_table() -> None:
     )
 
 
+def test_a_status_says_where_a_probe_sits_and_what_it_cannot_read() -> None:
+    """A few of its functions, and each warning; the target itself is not named again."""
+    alone = probe_status(functions=("shop.place",))
+    assert "in:" not in str(Status(probes=(alone,)))
+    many = probe_status(functions=tuple(f"shop.f{number}" for number in range(8)), warnings=("no arg7", "no self"))
+    lines = str(Status(probes=(many,))).splitlines()
+    assert "p1: in: shop.f0, shop.f1, shop.f2, shop.f3, shop.f4 and 3 more" in lines
+    assert lines.index("p1: warning: no arg7") < lines.index("p1: warning: no self")
+
+
 def test_a_status_shows_the_latest_error_on_one_line() -> None:
     """A message of several lines does not tear the table."""
     assert "p1: last error: no key 'x' in d" in str(Status(probes=(probe_status(last_error="no key 'x'\n  in d"),)))

@@ -25,7 +25,7 @@ pub enum Reason {
     EmptySegment,
     /// `**` with something beside it in its segment.
     PartOfSegment,
-    /// A segment in angle brackets other than `<locals>`.
+    /// A segment in angle brackets other than `<locals>`, and `<lambda>` inside of a function.
     Brackets,
     /// `<locals>` as the first or the last segment.
     MisplacedLocals,
@@ -45,7 +45,7 @@ impl Reason {
                 "`*` matches inside of one segment, `**` any number of whole segments"
             }
             Self::Brackets => {
-                "name the function itself; lambdas and comprehensions cannot be targets"
+                "name the function itself; a lambda has a target only inside of a function, `f.<locals>.<lambda>`"
             }
             Self::MisplacedLocals => "a nested function reads `module.function.<locals>.inner`",
         }
@@ -59,7 +59,7 @@ impl fmt::Display for Reason {
             Self::NoModule => "a target names a module and a function in it",
             Self::EmptySegment => "a segment of the target is empty",
             Self::PartOfSegment => "`**` must be a whole segment of the target",
-            Self::Brackets => "the only segment in angle brackets is `<locals>`",
+            Self::Brackets => "in angle brackets stand only `<locals>` and, behind it, `<lambda>`",
             Self::MisplacedLocals => {
                 "`<locals>` stands between a function and what is defined in it"
             }
@@ -113,6 +113,9 @@ pub fn check(target: &str) -> Result<(), BadTarget> {
             if index < 2 || index + 1 == segments.len() || outer == Some("<locals>") {
                 return bad(range, Reason::MisplacedLocals);
             }
+            continue;
+        }
+        if *segment == "<lambda>" && segments[..index].contains(&"<locals>") {
             continue;
         }
         if segment.starts_with('<') {

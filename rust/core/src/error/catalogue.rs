@@ -77,7 +77,8 @@ pub(super) const fn explanation(code: Code) -> Explanation {
         Code::BadTarget => page(
             "A target is a dotted path of module, perhaps class, and function. Segments are names of Python; `*` \
              matches inside of a segment, `**` is a segment that matches any number of them, and `<locals>` \
-             stands between a function and what is defined in it. There are no blanks in a target.",
+             stands between a function and what is defined in it; `<lambda>`, there alone, is a lambda. There are no blanks \
+             in a target.",
             Some("fn:shop..add:entry { capture(args); }"),
             Some("fn:shop.cart.add:entry { capture(args); }"),
         ),

@@ -1,0 +1,239 @@
+"""Where probes sit: they are put into what their targets select, again whenever that may have changed.
+
+A placement is looked over when its program is installed, at imports and reloads that concern it, and whenever
+somebody asks for a status. What it has once found stays: a function that was replaced under its name may still be
+called by those who hold it. It goes when it is collected.
+"""
+
+from __future__ import annotations
+
+import gc
+import weakref
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from types import FunctionType
+from typing import Final
+
+from hogtrace import sites
+from hogtrace._engine import LinkedProbe
+from hogtrace.binding import check
+from hogtrace.errors import WeaveError
+from hogtrace.sites import Inside, NestedCode
+from hogtrace.targets import Found, Match, Target
+from hogtrace.types import ProbeState
+
+__all__ = ["Placement", "place", "remove"]
+
+_SENTENCES: Final = 10
+"""How many sentences about single functions a status has."""
+
+
+@dataclass(slots=True)
+class _Place:
+    """One function, or one code object inside of a function, that a probe sits in, and what to say of it."""
+
+    name: str
+    description: str
+    kept_names: tuple[str, ...]
+    problems: tuple[str, ...]
+    found: bool = True
+
+
+@dataclass(slots=True)
+class _Within(_Place):
+    """A place inside of a function; it is there as long as the function, or one that was made by it."""
+
+    owner: weakref.ref[FunctionType] = field(kw_only=True)
+    nested: NestedCode = field(kw_only=True)
+
+    @property
+    def is_alive(self) -> bool:
+        return self.owner() is not None or len(self.nested.functions) > 0
+
+
+@dataclass(eq=False, slots=True)
+class Placement:
+    """One probe, what it is aimed at, and where it sits."""
+
+    linked: LinkedProbe
+    target: Target
+    _found: Found = field(default_factory=lambda: Found([]))
+    _selects: bool = False
+    _functions: weakref.WeakKeyDictionary[FunctionType, _Place] = field(default_factory=weakref.WeakKeyDictionary)
+    _inside: dict[int, _Within] = field(default_factory=dict)
+    _failures: list[str] = field(default_factory=list)
+
+    @property
+    def waits(self) -> bool:
+        """Whether an import may bring what it is aimed at, or more of it."""
+        return self._found.waiting is not None
+
+    @property
+    def state(self) -> ProbeState:
+        """What has become of the probe."""
+        if any(True for _ in self._places()):
+            return "installed"
+        return "refused" if self._found.refused or self._failures else "pending"
+
+    @property
+    def reason(self) -> str | None:
+        """Why it is in that state, and what else there is to know of its places; None if there is nothing."""
+        places = list(self._places())
+        about = self._found.refused or self._found.waiting
+        if about and places and not self._selects:
+            about = f"not found any more: {about}"
+        kept = []
+        if self.linked.point == "exit":
+            kept = [
+                f"{place.name}: {', '.join(place.kept_names)} kept alive until the call ends, for an exit probe"
+                for place in places
+                if place.kept_names
+            ]
+        return "; ".join(([about] if about else []) + _shortened([*self._failures, *kept])) or None
+
+    @property
+    def functions(self) -> tuple[str, ...]:
+        """The functions that it sits in, as people read them."""
+        return tuple(_description(place) for place in self._places())
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What the probe reads that its functions do not have, and what else may surprise."""
+        places = list(self._places())
+        found = {
+            f"{place.name}: {problem}" if len(places) > 1 else problem: None
+            for place in places
+            for problem in place.problems
+        }
+        if self._inside and gc.get_freeze_count():
+            found["what was frozen by gc.freeze() cannot be found: nested functions among it are not probed"] = None
+        return tuple(_shortened(list(found)))
+
+    def _places(self) -> Iterator[_Place]:
+        yield from list(self._functions.values())
+        yield from (within for within in self._inside.values() if within.is_alive)
+
+
+def place(placements: Sequence[Placement], limit: int | None) -> None:
+    """Look for what ``placements`` are aimed at, and put them where they are not yet.
+
+    ``limit`` bounds how many functions one wildcard may select. To be called under the lock of the process's state.
+    """
+    functions: dict[FunctionType, list[tuple[Match, Placement]]] = {}
+    inside: dict[int, list[tuple[Match, Placement]]] = {}
+    for placement in placements:
+        found = placement.target.find(limit)
+        # Not the functions themselves: they live no longer for being probed.
+        placement._found, placement._selects = replace(found, functions=[]), bool(found.functions)
+        placement._failures.clear()
+        selected = {id(match.path[-1]) if match.path else id(match.function) for match in found.functions}
+        for function, at in list(placement._functions.items()):
+            at.found = id(function) in selected
+        for key, within in placement._inside.items():
+            within.found = key in selected
+        for match in found.functions:
+            if match.path:
+                inside.setdefault(id(match.code), []).append((match, placement))
+                known: _Place | None = placement._inside.get(id(match.code))
+            else:
+                functions.setdefault(match.function, []).append((match, placement))
+                known = placement._functions.get(match.function)
+            if known is not None and known.problems:
+                # What its module did not have may have come.
+                known.problems = check(match.code, placement.linked, match.function.__globals__)
+    # One weave for all the probes of a function, in the order of the source.
+    for function, chosen in functions.items():
+        _put_into(function, [(match, one) for match, one in chosen if not sites.carries(function, one.linked)])
+    _put_inside([new for chosen in inside.values() if (new := [one for one in chosen if not _sits_inside(*one)])])
+    _leave_what_died(placements)
+
+
+def remove(placements: Sequence[Placement]) -> None:
+    """Take ``placements`` out of everything that they sit in, at once; what they were in is as it was before.
+
+    To be called under the lock of the process's state.
+    """
+    # First of all silence them: frames that are running keep the woven code to their end.
+    for placement in placements:
+        placement.linked.enabled = False
+    codes = {}
+    for placement in placements:
+        for function in list(placement._functions):
+            try:
+                sites.detach(function, [placement.linked])
+            except WeaveError:
+                # Somebody else's code stands in the function now; it is not ours to undo.
+                continue
+        codes.update({key: within.nested.original for key, within in placement._inside.items()})
+        placement._functions.clear()
+        placement._inside.clear()
+    sites.detach_inside(codes.values(), [placement.linked for placement in placements])
+
+
+def _put_into(function: FunctionType, chosen: Sequence[tuple[Match, Placement]]) -> None:
+    if not chosen:
+        return
+    name = chosen[0][0].name
+    try:
+        woven = sites.attach(function, name, [placement.linked for _, placement in chosen])
+    except WeaveError as error:
+        for _, placement in chosen:
+            placement._failures.append(f"{name}: {error.reason}")
+        return
+    for match, placement in chosen:
+        problems = check(woven.original, placement.linked, function.__globals__)
+        placement._functions[function] = _Place(match.name, match.place, woven.kept_names, problems)
+
+
+def _put_inside(groups: Sequence[Sequence[tuple[Match, Placement]]]) -> None:
+    if not groups:
+        return
+    places = [
+        Inside(match.function, match.path, match.name, [placement.linked for _, placement in chosen])
+        for chosen in groups
+        for match in [chosen[0][0]]
+    ]
+    for chosen, nested in zip(groups, sites.attach_inside(places), strict=True):
+        for match, placement in chosen:
+            if isinstance(nested, WeaveError):
+                placement._failures.append(f"{match.name}: {nested.reason}")
+                continue
+            placement._inside[id(match.code)] = _Within(
+                match.name,
+                match.place,
+                nested.kept_names,
+                check(match.code, placement.linked, match.function.__globals__),
+                owner=weakref.ref(match.function),
+                nested=nested,
+            )
+
+
+def _sits_inside(match: Match, placement: Placement) -> bool:
+    within = placement._inside.get(id(match.code))
+    if within is None or not sites.carries_inside(match.code, placement.linked):
+        return False
+    # The enclosing function's code may have been replaced and put back, or copied to another function.
+    return within.owner() is match.function and sites.is_given(match.function)
+
+
+def _leave_what_died(placements: Sequence[Placement]) -> None:
+    """Forget the code of functions that are gone, and of which nothing is known that they made."""
+    for placement in placements:
+        dead = [key for key, within in placement._inside.items() if not within.is_alive]
+        if dead:
+            gone = [placement._inside.pop(key).nested.original for key in dead]
+            sites.detach_inside(gone, [placement.linked])
+
+
+def _description(at: _Place) -> str:
+    notes = []
+    if isinstance(at, _Within) and (count := len(at.nested.functions)):
+        notes.append(f"seen in {count} function{'' if count == 1 else 's'}")
+    if not at.found:
+        notes.append("not under that name any more")
+    return f"{at.description} ({', '.join(notes)})" if notes else at.description
+
+
+def _shortened(sentences: list[str]) -> list[str]:
+    rest = len(sentences) - _SENTENCES
+    return sentences if rest <= 0 else [*sentences[:_SENTENCES], f"and {rest} more of the kind"]

@@ -1,0 +1,380 @@
+"""The look for what a target selects now, and what is said where that is nothing."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from difflib import get_close_matches
+from types import (
+    BuiltinFunctionType,
+    ClassMethodDescriptorType,
+    CodeType,
+    FunctionType,
+    MethodDescriptorType,
+    MethodType,
+    MethodWrapperType,
+    ModuleType,
+    WrapperDescriptorType,
+)
+from typing import Final, cast
+
+from hogtrace import _state
+from hogtrace.targets import pattern
+from hogtrace.targets.functions import ACCESSORS, Behind, behind
+from hogtrace.targets.modules import imported_module, imported_modules, is_importing, module_names, stand_in
+from hogtrace.targets.nested import Path, is_function, nested_definitions
+from hogtrace.targets.pattern import LOCALS
+from hogtrace.targets.stored import (
+    MISSING,
+    bases,
+    class_names,
+    class_qualname,
+    full_name,
+    function_module,
+    function_qualname,
+    is_class,
+    names_of,
+    short_name,
+)
+
+_IN_C: Final = (
+    BuiltinFunctionType,
+    ClassMethodDescriptorType,
+    MethodDescriptorType,
+    MethodWrapperType,
+    WrapperDescriptorType,
+)
+_ALIASES: Final = (MethodType, functools.partial, functools.partialmethod)
+"""What gives a function another name without defining one."""
+_SHOWN: Final = 8
+"""How many names a sentence lists."""
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """One function that a target selects: the module and the dotted name in it where it was found.
+
+    `via` is the way from that name to the function, as in `.__wrapped__`. With a `path`, what is selected is not
+    `function` itself: it is the code at the end of the path, which `function` defines when it runs.
+    """
+
+    function: FunctionType
+    module: str
+    qualname: str
+    via: str = ""
+    path: Path = ()
+
+    @property
+    def name(self) -> str:
+        """The full name by which it was found."""
+        return f"{self.module}.{self.qualname}"
+
+    @property
+    def code(self) -> CodeType:
+        """The code that is selected, as it is without probes."""
+        return self.path[-1] if self.path else _state.original_code(self.function)
+
+    @property
+    def place(self) -> str:
+        """Where it is, for people: the name, the way behind it, and what it is called where it was defined."""
+        if self.path:
+            return f"{self.name}:{self.code.co_firstlineno}"
+        last = self.qualname.rpartition(".")[2]
+        qualname = self.qualname.removesuffix(f".{last}") if last in ACCESSORS else self.qualname
+        module = function_module(self.function)
+        defined = self.function.__code__.co_qualname
+        if module == self.module and qualname in (defined, function_qualname(self.function)):
+            return self.name + self.via
+        return f"{self.name}{self.via} (defined as {module}.{defined})"
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What a target selects now.
+
+    `waiting` says what an import may still bring, or is None; `refused` says why the target, as things are,
+    can not be probed, or is None. Both are sentences for a probe's status.
+    """
+
+    functions: list[Match]
+    waiting: str | None = None
+    refused: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """A dotted path to functions as it stands in a probe: `a.b.C.m`, `a.*.make_*`, `a.**`, `a.f.<locals>.g`."""
+
+    segments: tuple[str, ...]
+
+    @classmethod
+    def parse(cls, text: str) -> Target:
+        """Read a target. Raises `ValueError` for text that is none."""
+        return cls(pattern.split(text))
+
+    def __str__(self) -> str:
+        return ".".join(self.segments)
+
+    @property
+    def is_wildcard(self) -> bool:
+        """Whether it may select any number of functions."""
+        return pattern.is_pattern(self.segments)
+
+    def concerns(self, module: str) -> bool:
+        """Whether the import of `module` may change what `find` gives."""
+        return pattern.leads(self.segments, module.split("."))
+
+    def find(self, limit: int | None = None) -> Found:
+        """Look for the functions in the modules that are imported now.
+
+        `limit` bounds how many a wildcard may select; above it none is given, and the target is refused. None
+        bounds nothing.
+        """
+        outer, inner = self._halves()
+        found = self._find_all(outer) if pattern.is_pattern(outer) else _find_one(outer)
+        if inner:
+            found = self._inside(found, inner)
+        if limit is not None and self.is_wildcard and len(found.functions) > limit:
+            return Found([], refused=f"{self} selects {len(found.functions):,} functions, above the limit of {limit:,}")
+        return found
+
+    def _halves(self) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """Give what names a function of a module, and what names a function inside of that one."""
+        if LOCALS not in self.segments:
+            return self.segments, ()
+        place = self.segments.index(LOCALS)
+        return self.segments[:place], self.segments[place + 1 :]
+
+    def _find_all(self, segments: tuple[str, ...]) -> Found:
+        names = pattern.compiled(segments)
+        matches: dict[int, Match] = {}
+        for name, module in imported_modules():
+            if pattern.leads(segments, name.split(".")):
+                for match in _functions(segments, name, module_names(module)):
+                    if names.fullmatch(match.name):
+                        # A function with two names counts once, under the one that it was defined by.
+                        known = matches.get(id(match.function))
+                        if known is None or match.qualname == match.function.__code__.co_qualname != known.qualname:
+                            matches[id(match.function)] = match
+        if matches:
+            return Found(list(matches.values()), waiting="waits for more modules to be imported")
+        return Found([], waiting=f"no function that is imported so far is selected by {self}")
+
+    def _inside(self, found: Found, segments: tuple[str, ...]) -> Found:
+        """Give what is selected inside of the functions found."""
+        names = pattern.compiled(segments)
+        matches: dict[int, Match] = {}
+        for match in found.functions:
+            for name, path in nested_definitions(match.code):
+                if names.fullmatch(name) and is_function(path[-1]):
+                    qualname = f"{match.qualname}.{LOCALS}.{name}"
+                    matches.setdefault(id(path[-1]), replace(match, qualname=qualname, path=path))
+        if matches or not found.functions:
+            return replace(found, functions=list(matches.values()))
+        if pattern.is_pattern(self.segments[: self.segments.index(LOCALS)]):
+            return Found([], waiting=f"no function that is imported so far is selected by {self}")
+        return Found([], refused=_nothing_inside(found.functions[0], ".".join(segments)))
+
+
+def _find_one(segments: tuple[str, ...]) -> Found:
+    reports = []
+    for length in range(len(segments) - 1, 0, -1):
+        name = ".".join(segments[:length])
+        module = imported_module(name)
+        if module is None:
+            other = stand_in(name)
+            if other is not None and not issubclass(type(other), ModuleType):
+                kind = full_name(type(other))
+                reports.append(Found([], waiting=f"what stands for module {name} is {_article(kind)} object"))
+            continue
+        found = _walk(name, module, segments[length:])
+        if found.functions:
+            return found
+        reports.append(found)
+    if not reports:
+        return Found([], waiting=f"module {_expected_module(segments)} is not imported yet")
+    # A package's attribute may share its name with a module below it; then the module's report comes
+    # first, unless the attribute says something definite.
+    return next((report for report in reports if report.refused), reports[0])
+
+
+def _expected_module(segments: tuple[str, ...]) -> str:
+    """Guess which part of a target names its module: what stands before classes and the function."""
+    names = list(segments[:-1])
+    while len(names) > 1 and names[-1][:1].isupper():
+        names.pop()
+    return ".".join(names)
+
+
+# One name after the other
+
+
+def _walk(module_name: str, module: ModuleType, names: tuple[str, ...]) -> Found:
+    """Follow `names` through the attributes of a module and its classes to a function."""
+    path = module_name
+    holder: object = module
+    accessor = False
+    innermost, start = module, 0
+    for position, name in enumerate(names):
+        if accessor:
+            return Found([], refused=f"{path} is one function of a property; nothing is below it")
+        if not is_class(holder) and not issubclass(type(holder), ModuleType):
+            if not issubclass(type(holder), property) or name not in ACCESSORS:
+                return Found([], refused=_no_holder(path, holder, name))
+            accessor = True
+            value = ACCESSORS[name].__get__(holder)
+            if value is None:
+                kind = {"fget": "getter", "fset": "setter", "fdel": "deleter"}[name]
+                return Found([], refused=f"the property {path} has no {kind}")
+        else:
+            value = _member(holder, name)
+            if value is MISSING:
+                return _missing(path, holder, name, names)
+        path, holder = f"{path}.{name}", value
+        if issubclass(type(holder), ModuleType):
+            innermost, start = cast(ModuleType, holder), position + 1
+    found = behind(holder, ".".join(names[start : len(names) - accessor]), module_names(innermost))
+    if found is None:
+        return Found([], refused=_refusal(path, holder))
+    if found.rivals:
+        return Found([], refused=_ambiguity(path, holder, found))
+    return Found([Match(found.function, module_name, ".".join(names), found.via)])
+
+
+def _member(holder: object, name: str) -> object:
+    namespace = names_of(holder)
+    value = namespace.get(name, MISSING)
+    if value is MISSING and is_class(holder) and name.startswith("__") and not name.endswith("__"):
+        value = namespace.get(f"_{short_name(holder).lstrip('_')}{name}", MISSING)
+    return value
+
+
+def _missing(path: str, holder: object, name: str, names: tuple[str, ...]) -> Found:
+    namespace = names_of(holder)
+    if is_class(holder):
+        for base in bases(holder)[1:]:
+            if name in class_names(base):
+                return Found([], refused=f"{path} inherits {name!r}; its code is {full_name(base)}.{name}")
+    elif is_importing(holder):
+        return Found([], waiting=f"module {path} is still being imported")
+    elif "__path__" in namespace and name != names[-1] and not _similar(name, namespace):
+        return Found([], waiting=f"module {path}.{name} is not imported yet")
+    return Found([], waiting=f"{path} has no {name!r}{_hint(name, namespace)}")
+
+
+def _similar(name: str, known: Iterable[object]) -> str | None:
+    names = [one for one in tuple(known) if type(one) is str]
+    return next(iter(get_close_matches(name, names, 1)), None)
+
+
+def _hint(name: str, known: Iterable[object]) -> str:
+    similar = _similar(name, known)
+    return f" (did you mean {similar!r}?)" if similar else ""
+
+
+# Why not
+
+
+def _no_holder(path: str, holder: object, name: str) -> str:
+    """Say why nothing is found by a name below a value."""
+    kind = type(holder)
+    if kind is FunctionType:
+        return f"{path} is a function; what is defined in it is {path}.{LOCALS}.{name}"
+    if issubclass(kind, property):
+        present = [one for one, slot in ACCESSORS.items() if slot.__get__(holder) is not None]
+        return f"{path} is a property; its functions are {', '.join(f'{path}.{one}' for one in present)}"
+    return f"{path} is {_article(full_name(kind))} object, which has no functions of its own"
+
+
+def _refusal(path: str, value: object) -> str:
+    """Say why a value, to which no function belongs, cannot be probed."""
+    kind = type(value)
+    if is_class(value):
+        return f"{path} is a class; name one of its functions, such as {path}.__init__ or {path}.__call__"
+    if issubclass(kind, ModuleType):
+        return f"{path} is a module; name one of its functions, or {path}.* for all of them"
+    if kind in _IN_C:
+        return f"{path} is implemented in C; only functions written in Python can be probed"
+    for name in ("run", "__call__"):
+        for base in bases(kind):
+            if type(class_names(base).get(name)) is FunctionType:
+                runs = "calling it runs" if name == "__call__" else "its work is done by"
+                return f"{path} is {_article(full_name(kind))} object; {runs} {full_name(base)}.{name}"
+    return f"{path} is {_article(full_name(kind))} object, not a function"
+
+
+def _ambiguity(path: str, value: object, found: Behind) -> str:
+    """Say which functions stand behind a decorated name, where there is more than one that it may mean."""
+    places = [f"{one.__code__.co_filename}:{one.__code__.co_firstlineno}" for one in found.rivals[:_SHOWN]]
+    more = f" and {len(found.rivals) - _SHOWN} more" if len(found.rivals) > _SHOWN else ""
+    wrapper = ""
+    if type(value) is FunctionType:
+        wrapper = f", or name the wrapper, {function_module(value)}.{value.__code__.co_qualname}"
+    return (
+        f"{path} is decorated, and {len(found.rivals)} functions of that name stand behind it "
+        f"({', '.join(places)}{more}); give the decorator functools.wraps{wrapper}"
+    )
+
+
+def _nothing_inside(match: Match, name: str) -> str:
+    """Say what a function defines instead of what was asked for."""
+    definitions = list(nested_definitions(match.code))
+    for known, path in definitions:
+        if known == name and not is_function(path[-1]):
+            methods = [one for one, below in definitions if is_function(below[-1]) and one.startswith(f"{name}.")]
+            return f"{match.name}.{LOCALS}.{name} is a class; name one of its functions{_listed(methods)}"
+        if name.startswith(f"{known}.") and not name.startswith(f"{known}.{LOCALS}.") and is_function(path[-1]):
+            outer = f"{match.name}.{LOCALS}.{known}"
+            return f"{outer} is a function; what is defined in it is {outer}.{LOCALS}{name.removeprefix(known)}"
+    names = [known for known, path in definitions if is_function(path[-1])]
+    if not names:
+        return f"{match.name} defines no function inside of it"
+    return f"{match.name} defines no {name!r} inside of it{_hint(name, names) or _listed(names)}"
+
+
+def _listed(names: list[str]) -> str:
+    return f": {', '.join(names[:_SHOWN])}{', …' if len(names) > _SHOWN else ''}" if names else ""
+
+
+def _article(noun: str) -> str:
+    return f"an {noun}" if noun[:1].lower() in "aeiou" else f"a {noun}"
+
+
+# All that a module defines
+
+
+def _functions(segments: tuple[str, ...], module: str, namespace: Mapping[str, object]) -> Iterator[Match]:
+    """Give the functions that a module and its own classes define, as far as they may match."""
+    pending: list[tuple[str, Mapping[str, object]]] = [("", namespace)]
+    while pending:
+        prefix, members = pending.pop(0)
+        for name, value in tuple(members.items()):
+            if type(name) is not str or issubclass(type(value), _ALIASES):
+                continue
+            qualname = prefix + name
+            if is_class(value):
+                own = class_names(value)
+                is_own = own.get("__module__") == namespace.get("__name__") and class_qualname(value) == qualname
+                if is_own and pattern.leads(segments, [*module.split("."), *qualname.split(".")]):
+                    pending.append((qualname + ".", own))
+                continue
+            parts: list[tuple[str, object]] = [(qualname, value)]
+            if issubclass(type(value), property):
+                parts += [(f"{qualname}.{name}", ACCESSORS[name].__get__(value)) for name in ("fset", "fdel")]
+            for full, part in parts:
+                found = behind(part, qualname, namespace)
+                if found is not None and not found.rivals and _is_defined(found.function, part, qualname, namespace):
+                    yield Match(found.function, module, full, found.via)
+
+
+def _is_defined(function: FunctionType, value: object, qualname: str, namespace: Mapping[str, object]) -> bool:
+    """Whether a module defines the function behind a value itself, not by an import, nor inside of another."""
+    if function.__code__.co_name.startswith("<"):
+        return False
+    # Class decorators give the methods that they make the names of the class and its module.
+    is_method = "." in qualname and type(value) is FunctionType and function_qualname(value) == qualname
+    if LOCALS in function_qualname(function) and not is_method:
+        return False
+    made, name = function.__module__, namespace.get("__name__")
+    return function.__globals__ is namespace or (is_method and type(made) is type(name) is str and made == name)
