@@ -63,6 +63,30 @@ class Placement:
     _inside: dict[int, _Within] = field(default_factory=dict)
     _failures: list[str] = field(default_factory=list)
 
+    def look(self, limit: int | None, module: str | None) -> Found:
+        """Look for what it is aimed at, and note what is to be said of that; give what it may sit in."""
+        is_whole = module is None or not self.target.is_wildcard
+        if not is_whole and self._found.too_many:
+            return Found([])
+        found = self.target.find(limit if is_whole else None, module=module)
+        keys = {id(match.path[-1]) if match.path else id(match.function) for match in found.functions}
+        if is_whole:
+            self._failures.clear()
+            for function, at in list(self._functions.items()):
+                at.found = id(function) in keys
+            for key, within in self._inside.items():
+                within.found = key in keys
+        elif limit is not None:
+            known = {id(function) for function in list(self._functions)} | set(self._inside)
+            if len(keys | known) > limit:
+                found = self.target.too_many(len(keys | known), limit)
+        # Not the functions themselves: they live no longer for being probed.
+        if is_whole or found.functions or found.too_many:
+            self._found, self._selects = replace(found, functions=[]), bool(found.functions)
+        if found.too_many:
+            _take_out([self])
+        return found
+
     @property
     def waits(self) -> bool:
         """Whether an import may bring what it is aimed at, or more of it."""
@@ -114,23 +138,16 @@ class Placement:
         yield from (within for within in self._inside.values() if within.is_alive)
 
 
-def place(placements: Sequence[Placement], limit: int | None) -> None:
+def place(placements: Sequence[Placement], limit: int | None, *, module: str | None = None) -> None:
     """Look for what ``placements`` are aimed at, and put them where they are not yet.
 
-    ``limit`` bounds how many functions one wildcard may select. To be called under the lock of the process's state.
+    ``limit`` bounds how many functions one wildcard may select; above it, it sits in none. With ``module``, the one
+    that has been imported, wildcards look into that one alone. To be called under the lock of the process's state.
     """
     functions: dict[FunctionType, list[tuple[Match, Placement]]] = {}
     inside: dict[int, list[tuple[Match, Placement]]] = {}
     for placement in placements:
-        found = placement.target.find(limit)
-        # Not the functions themselves: they live no longer for being probed.
-        placement._found, placement._selects = replace(found, functions=[]), bool(found.functions)
-        placement._failures.clear()
-        selected = {id(match.path[-1]) if match.path else id(match.function) for match in found.functions}
-        for function, at in list(placement._functions.items()):
-            at.found = id(function) in selected
-        for key, within in placement._inside.items():
-            within.found = key in selected
+        found = placement.look(limit, module)
         for match in found.functions:
             if match.path:
                 inside.setdefault(id(match.code), []).append((match, placement))
@@ -156,6 +173,10 @@ def remove(placements: Sequence[Placement]) -> None:
     # First of all silence them: frames that are running keep the woven code to their end.
     for placement in placements:
         placement.linked.enabled = False
+    _take_out(placements)
+
+
+def _take_out(placements: Sequence[Placement]) -> None:
     codes = {}
     for placement in placements:
         for function in list(placement._functions):

@@ -176,8 +176,8 @@ class Tracer:
     def rebind(self) -> None:
         """Look again for what the targets select, and probe what is new: a function that was put under a name since.
 
-        Imports and reloads are noticed without it, and :meth:`status` does the same. What was found before stays
-        probed for as long as it lives.
+        Imports and reloads are noticed without it, and :meth:`status` does the same for targets without wildcards.
+        What was found before stays probed for as long as it lives.
         """
         with _state.lock:
             self._bind(probe for installation in self._installations for probe in installation._probes)
@@ -186,10 +186,12 @@ class Tracer:
     def status(self) -> Status:
         """Say what each probe does and why, and what became of the events. Printing it gives a table.
 
-        The targets are looked for anew, as :meth:`rebind` does.
+        Targets without wildcards are looked for anew, as :meth:`rebind` does.
         """
         with _state.lock:
-            self.rebind()
+            installed = [probe for installation in self._installations for probe in installation._probes]
+            self._bind(probe for probe in installed if not probe.placement.target.is_wildcard)
+            self._watch()
             probes = tuple(
                 self._probe_status(installation.program, probe)
                 for installation in self._installations
@@ -238,15 +240,18 @@ class Tracer:
         )
         return _Installed(linked, Placement(linked, Target.parse(probe.spec.specifier)))
 
-    def _bind(self, probes: Iterable[_Installed]) -> None:
-        """Look for the targets of ``probes`` and weave what is found and not woven yet."""
+    def _bind(self, probes: Iterable[_Installed], *, module: str | None = None) -> None:
+        """Look for the targets of ``probes``, and weave what is found and not woven yet.
+
+        With ``module``, the one that has been imported, wildcards look into that one alone.
+        """
         placed = []
         for probe in probes:
             if probe.linked.point not in ("entry", "exit"):
                 probe.state, probe.reason = "refused", _NO_LINES
             elif probe.state in _PLACED:
                 placed.append(probe)
-        placing.place([probe.placement for probe in placed], self._wildcard_limit)
+        placing.place([probe.placement for probe in placed], self._wildcard_limit, module=module)
         for probe in placed:
             probe.state = probe.placement.state
             probe.reason = probe.placement.reason
@@ -269,12 +274,8 @@ class Tracer:
 
     def _imported(self, module: str) -> None:
         with _state.lock:
-            self._bind(
-                probe
-                for installation in self._installations
-                for probe in installation._probes
-                if probe.placement.target.concerns(module)
-            )
+            probes = [probe for installation in self._installations for probe in installation._probes]
+            self._bind([probe for probe in probes if probe.placement.target.concerns(module)], module=module)
             self._watch()
 
     def _probe_status(self, program: Program, probe: _Installed) -> ProbeStatus:

@@ -9,7 +9,16 @@ from dataclasses import dataclass
 from types import FunctionType, MethodType, ModuleType, WrapperDescriptorType
 from typing import Any, Final, cast
 
-from hogtrace.targets.stored import MISSING, from_class, function_qualname, is_class, own, own_values
+from hogtrace.targets.stored import (
+    MISSING,
+    bases,
+    class_names,
+    from_class,
+    function_qualname,
+    is_class,
+    own,
+    own_values,
+)
 
 ACCESSORS: Final[Mapping[str, Any]] = {name: vars(property)[name] for name in ("fget", "fset", "fdel")}
 """The functions of a property, by the segment that names each; the slots they are kept in."""
@@ -20,6 +29,7 @@ _INNER: Final[tuple[tuple[type, str, Any], ...]] = (
     (property, "", vars(property)["fget"]),
     (functools.partial, ".func", vars(functools.partial)["func"]),
 )
+_PLAIN: Final = frozenset((str, int, float, bool, bytes, type(None), tuple, list, dict, set, frozenset))
 # How far, and at how many values, the function behind a decorator that left no trace is looked for.
 _DEPTH: Final = 6
 _VALUES: Final = 500
@@ -58,6 +68,8 @@ def behind(value: object, qualname: str, namespace: Mapping[str, object]) -> Beh
                 return Behind(function, way)
             # An exact function: this reads its dict, and does not create one.
             inner, step = getattr(value, "__wrapped__", None), ".__wrapped__"
+        elif is_plain(value):
+            break
         else:
             inner, step = _inner(value)
         if inner is None:
@@ -69,6 +81,18 @@ def behind(value: object, qualname: str, namespace: Mapping[str, object]) -> Beh
             break
         value, path = inner, path + step
     return None if function is None else Behind(function, way)
+
+
+def is_plain(value: object) -> bool:
+    """Whether a value is neither called nor a descriptor, so that no function stands behind it."""
+    kind = type(value)
+    if kind in _PLAIN:
+        return True
+    for base in bases(kind):
+        names = class_names(base)
+        if "__call__" in names or "__get__" in names:
+            return False
+    return True
 
 
 def _inner(value: object) -> tuple[object, str]:
@@ -109,6 +133,8 @@ def _hidden(value: object, qualname: str) -> list[Behind]:
                 if id(inner) in seen or len(seen) > _VALUES:
                     continue
                 seen.add(id(inner))
+                if is_plain(inner):
+                    continue
                 if type(inner) is FunctionType:
                     if inner.__code__.co_qualname == qualname:
                         found.append(Behind(inner, path + step))

@@ -32,10 +32,12 @@ def is_importing(module: object) -> bool:
     return type(spec) is ModuleSpec and bool(getattr(spec, "_initializing", False))
 
 
-def imported_modules() -> Iterator[tuple[str, ModuleType]]:
-    """Give the imported modules whose bodies have begun to run, in the order of their names."""
+def imported_modules(only: str | None = None) -> Iterator[tuple[str, ModuleType]]:
+    """Give the imported modules whose bodies have begun to run, in the order of their names, or the one named."""
     known = sys.modules
-    names = tuple(dict.keys(known)) if issubclass(type(known), dict) else ()
+    names: tuple[object, ...] = (only,)
+    if only is None:
+        names = tuple(dict.keys(cast("dict[object, object]", known))) if issubclass(type(known), dict) else ()
     for name in sorted(name for name in names if type(name) is str):
         module = imported_module(name)
         if module is not None:

@@ -100,6 +100,8 @@ class Found:
     functions: list[Match]
     waiting: str | None = None
     refused: str | None = None
+    too_many: bool = False
+    """Whether it is refused for what it selects, which is above the limit."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,19 +127,23 @@ class Target:
         """Whether the import of `module` may change what `find` gives."""
         return pattern.leads(self.segments, module.split("."))
 
-    def find(self, limit: int | None = None) -> Found:
+    def find(self, limit: int | None = None, *, module: str | None = None) -> Found:
         """Look for the functions in the modules that are imported now.
 
         `limit` bounds how many a wildcard may select; above it none is given, and the target is refused. None
-        bounds nothing.
+        bounds nothing. With `module` a wildcard looks into the module of that name alone.
         """
         outer, inner = self._halves()
-        found = self._find_all(outer) if pattern.is_pattern(outer) else _find_one(outer)
+        found = self._find_all(outer, module) if pattern.is_pattern(outer) else _find_one(outer)
         if inner:
             found = self._inside(found, inner)
         if limit is not None and self.is_wildcard and len(found.functions) > limit:
-            return Found([], refused=f"{self} selects {len(found.functions):,} functions, above the limit of {limit:,}")
+            return self.too_many(len(found.functions), limit)
         return found
+
+    def too_many(self, count: int, limit: int) -> Found:
+        """Give what is found where a wildcard selects more than it may."""
+        return Found([], refused=f"{self} selects {count:,} functions, above the limit of {limit:,}", too_many=True)
 
     def _halves(self) -> tuple[tuple[str, ...], tuple[str, ...]]:
         """Give what names a function of a module, and what names a function inside of that one."""
@@ -146,10 +152,10 @@ class Target:
         place = self.segments.index(LOCALS)
         return self.segments[:place], self.segments[place + 1 :]
 
-    def _find_all(self, segments: tuple[str, ...]) -> Found:
+    def _find_all(self, segments: tuple[str, ...], only: str | None) -> Found:
         names = pattern.compiled(segments)
         matches: dict[int, Match] = {}
-        for name, module in imported_modules():
+        for name, module in imported_modules(only):
             if pattern.leads(segments, name.split(".")):
                 for match in _functions(segments, name, module_names(module)):
                     if names.fullmatch(match.name):

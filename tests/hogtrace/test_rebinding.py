@@ -3,6 +3,8 @@
 import gc
 import importlib
 import sys
+import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import CodeType, FunctionType, ModuleType
@@ -187,6 +189,63 @@ def test_code_that_another_tool_has_replaced_is_probed_again(
     assert orders(tracer, exporter) == ["tea"]
     tracer.uninstall()
     assert module.place.__code__ is theirs
+
+
+def test_a_wildcard_that_an_import_leads_above_its_limit(
+    module: ModuleType, tmp_path: Path, exporter: MemoryExporter
+) -> None:
+    """Nothing of it stays installed, and the status says how many there would be."""
+    (tmp_path / "rebound_more.py").write_text("".join(f"def place{number}():\n    pass\n" for number in range(5)))
+    original = module.place.__code__
+    with Tracer(exporter=exporter, wildcard_limit=4) as tracer:
+        install(tracer, "fn:reb*.pl*:entry { capture(x=1); }")
+        module.place(1)
+        assert (status(tracer).state, status(tracer).sites) == ("installed", 1)
+        more = importlib.import_module("rebound_more")
+        del sys.modules["rebound_more"]
+        more.place0()
+        module.place(2)
+        assert (status(tracer).state, status(tracer).sites) == ("refused", 0)
+        assert status(tracer).reason == "reb*.pl* selects 6 functions, above the limit of 4"
+        assert module.place.__code__ is original
+        assert orders(tracer, exporter) == [1]
+        # With fewer of them it may try again.
+        tracer.rebind()
+        assert (status(tracer).state, status(tracer).sites) == ("installed", 1)
+
+
+def test_threads_that_call_while_probes_come_and_go(
+    module: ModuleType, tracer: Tracer, exporter: MemoryExporter
+) -> None:
+    """Functions and closures give what they give, whatever code they have at the moment."""
+    source = "def make(n):\n    def inner(x):\n        return lambda y: (n, x, y)\n    return inner\n"
+    exec(source, vars(module))  # noqa: S102 - our own text
+    originals = module.make.__code__, module.make(0).__code__
+    done = threading.Event()
+    wrong: list[object] = []
+
+    def work(n: int) -> None:
+        while not done.is_set():
+            inner = module.make(n)
+            if inner(1)(2) != (n, 1, 2):
+                wrong.append(n)
+
+    threads = [threading.Thread(target=work, args=(number,)) for number in range(4)]
+    for thread in threads:
+        thread.start()
+    try:
+        for _ in range(15):
+            for probe in ("make:exit", "make.<locals>.inner:exit", "make.<locals>.inner.<locals>.<lambda>:entry"):
+                install(tracer, f"fn:rebound.{probe} {{ }}")
+            time.sleep(0.005)
+            tracer.uninstall()
+    finally:
+        done.set()
+        for thread in threads:
+            thread.join()
+    assert wrong == []
+    assert (module.make.__code__, module.make(0).__code__) == originals
+    assert module.make(0).__code__ is originals[1]
 
 
 def test_imports_pass_no_hook_while_nothing_waits(module: ModuleType, tracer: Tracer) -> None:
