@@ -121,6 +121,8 @@ def tracing(program: Program, path: str) -> None:
             assert_type((probe.hits, probe.fired, probe.not_passed, probe.failed), tuple[int, int, int, int])
             assert_type((probe.skipped, probe.captured, probe.errors), tuple[int, int, int])
             assert_type(probe.sampled_out, int)
+            assert_type((probe.functions, probe.warnings), tuple[tuple[str, ...], tuple[str, ...]])
+        assert_type(tracer.rebind(), None)
         tracer.stop(timeout=1.0)
     Tracer(exporter="console", trust=[TrustEntry("a.B", "c"), ("a.B", "d", "stored", "_d")])
     Tracer(exporter={"BACKEND": "jsonl", "OPTIONS": {"path": path}}, redact=["iban"], redact_except=["token"])
