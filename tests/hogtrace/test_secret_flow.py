@@ -121,6 +121,26 @@ class TestVariables:
         assert here == {"$req.x": REDACTED, "made": here["made"], "size": 1, "known": True}
         assert here["made"] in (REDACTED, None)
 
+    @pytest.mark.parametrize(
+        "holder",
+        [
+            {"password": HIDDEN},
+            [{"a": ({"db_password": HIDDEN},)}],
+            [("password", HIDDEN)],
+            ({"a": [("x-api-key", HIDDEN)]},),
+            {"a": {b"Cookie": HIDDEN}},
+        ],
+    )
+    def test_in_the_text_of_a_container(self, bench: Bench, holder: object) -> None:
+        """The text of a container that holds a secret at any depth is hidden, and what is made of it."""
+        bench.probe("fn:HERE.first:entry { $req.x = str(arg0); capture($req.x, text=str(arg0), cut=str(arg0)[1:]); }")
+        bench.probe("fn:HERE.first:exit { capture(text=str(arg1)); }")
+        with request_scope():
+            first(holder, [{"name": "ada"}])
+        hidden, shown = bench.values()
+        assert hidden == {"$req.x": REDACTED, "text": REDACTED, "cut": REDACTED}
+        assert shown == {"text": "[{'name': 'ada'}]"}
+
     def test_of_a_call(self, bench: Bench) -> None:
         """`$call` variables carry it from the entry to the exit."""
         bench.probe(
@@ -346,7 +366,7 @@ class TestMessages:
             "startswith(arg0.password, 1)",
             "lower(arg0.pin)",
             "arg0.pin / 0",
-            "str(arg1)",
+            "str(arg0)",
             "arg0.password * arg0.pin * 100000",
         ],
     )

@@ -349,7 +349,11 @@ impl<'py, W: World<'py>> Host for PythonHost<'_, 'py, W> {
                 .map(|texts| Value::Object(texts.into_any())),
             _ => {
                 for argument in arguments {
-                    self.operand(argument);
+                    if function == Function::Str && self.met.watching {
+                        self.met.text(self.linked.judge(), argument);
+                    } else {
+                        self.operand(argument);
+                    }
                 }
                 let objects: Vec<_> = arguments.iter().map(|value| self.object(value)).collect();
                 access::call(self.linked.policy(), self.py, function, &objects).map(to_value)

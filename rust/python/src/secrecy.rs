@@ -8,7 +8,9 @@ use pyo3::prelude::*;
 use pyo3::types::{PyString, PyTuple};
 
 use crate::redact::{REDACTED, Redaction};
-use crate::snapshot::{holds_secret_parts, is_of_secret_type, is_secret_key, is_secret_part};
+use crate::snapshot::{
+    holds_secret_parts, is_of_secret_type, is_secret_key, is_secret_part, tells_secret,
+};
 
 /// How much of a captured value must not be shown.
 pub(crate) enum Secrecy<'py> {
@@ -209,6 +211,13 @@ impl Met {
         if let Value::Object(object) = operand {
             self.part =
                 self.part || is_of_secret_type(judge, object) || holds_secret_parts(judge, object);
+        }
+    }
+
+    /// The text of a value is made.
+    pub(crate) fn text(&mut self, judge: &Redaction, of: &Value<Bound<'_, PyAny>>) {
+        if let Value::Object(object) = of {
+            self.part = self.part || tells_secret(judge, object);
         }
     }
 

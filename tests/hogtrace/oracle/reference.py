@@ -181,7 +181,9 @@ def _weight(value: Any, depth: int) -> float:
     if isinstance(value, int):
         return 1 if value.bit_length() <= BITS else math.inf
     if isinstance(value, str):
-        return len(value) / 8 if len(value) > 64 else 1
+        widest = max(value, default="")
+        width = 1 if widest < "\u0100" else 2 if widest < "\U00010000" else 4
+        return len(value) * width / 8 if len(value) * width > 64 else 1
     if isinstance(value, bytes | bytearray):
         return len(value) / 8 if len(value) > 64 else 1
     if isinstance(value, dict):

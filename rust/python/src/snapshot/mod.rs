@@ -18,6 +18,8 @@ pub(crate) use json::{write_json_float, write_json_string};
 pub(crate) use limits::Limits;
 pub(crate) use packed::Packed;
 pub(crate) use parse::{pack_json, pack_scalars};
-pub(crate) use parts::{holds_secret_parts, is_of_secret_type, is_secret_key, is_secret_part};
+pub(crate) use parts::{
+    holds_secret_parts, is_of_secret_type, is_secret_key, is_secret_part, tells_secret,
+};
 pub(crate) use python::Form;
 pub(crate) use write::Writer;

@@ -2,10 +2,12 @@
 
 use pyo3::intern;
 use pyo3::prelude::*;
-use pyo3::types::PyTuple;
+use pyo3::types::{PyDict, PyTuple};
 
 use super::objects::key_name;
-use crate::access::{Family, Shape, kind_of, shape_of, stored_item, stored_length, type_name};
+use crate::access::{
+    Family, Shape, entries, iterate, kind_of, shape_of, stored_item, stored_length, type_name,
+};
 use crate::redact::Redaction;
 
 /// Whether what stands under a key is secret.
@@ -47,6 +49,40 @@ pub(crate) fn holds_secret_parts(judge: &Redaction, value: &Bound<'_, PyAny>) ->
         Family::List | Family::Tuple => {
             (0..stored_length(value)).any(|index| is_secret_at(judge, value, &shape, index))
         }
+        _ => false,
+    }
+}
+
+/// Whether a text of a container and of all that it holds would tell a secret.
+pub(crate) fn tells_secret(judge: &Redaction, value: &Bound<'_, PyAny>) -> bool {
+    is_told(judge, value, DEEPEST, &mut { MOST })
+}
+
+/// How deep the text of a container goes, and how much it holds: what is beyond has no text.
+const DEEPEST: u32 = 32;
+const MOST: usize = 10_000;
+
+fn is_told(judge: &Redaction, value: &Bound<'_, PyAny>, depth: u32, left: &mut usize) -> bool {
+    if is_of_secret_type(judge, value) || holds_secret_parts(judge, value) {
+        return true;
+    }
+    let shape = shape_of(value);
+    let mut inside = |inner: &Bound<'_, PyAny>| {
+        *left = left.saturating_sub(1);
+        *left == 0 || depth == 0 || is_told(judge, inner, depth - 1, left)
+    };
+    match shape.family {
+        Family::List | Family::Tuple => (0..)
+            .map_while(|index| stored_item(value, index))
+            .any(|item| inside(&item)),
+        Family::Set | Family::FrozenSet => iterate(shape.base, value)
+            .into_iter()
+            .flatten()
+            .any(|member| inside(&member)),
+        Family::Dict => value.cast::<PyDict>().is_ok_and(|dict| {
+            entries(dict)
+                .any(|(key, item)| is_secret_key(judge, &key) || inside(&key) || inside(&item))
+        }),
         _ => false,
     }
 }
