@@ -9,12 +9,14 @@ use hogtrace_core::vm::Fault;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyFrame, PyString, PyTuple};
 
+use crate::access::named;
 use crate::event::{Event, Failure};
 use crate::frames;
 use crate::host::{World, no_name};
 use crate::number::to_value;
 use crate::place::{Handed, Place};
 use crate::random;
+use crate::running::release;
 use crate::secrecy::{ByParameter, Secrecy};
 use crate::site::Call;
 use crate::site_probe::SiteProbe;
@@ -116,7 +118,7 @@ impl<'py> World<'py> for CallWorld<'_, 'py> {
                 None => Err(no_name("the function's globals are not to be had")),
             },
             Place::Global(name) => running_globals(py)
-                .and_then(|globals| globals.get_item(name).ok().flatten())
+                .and_then(|globals| named(&globals, name.bind(py)))
                 .map(to_value)
                 .ok_or_else(|| {
                     no_name(format!(
@@ -165,9 +167,10 @@ impl<'py> World<'py> for CallWorld<'_, 'py> {
             call.variables.push(Variable::new(name, held));
             None
         };
-        // Dropped after the borrow ends: the last reference to an object may run its finaliser.
         drop(call);
-        drop(old);
+        if let Some(old) = old {
+            release(old);
+        }
         Ok(())
     }
 

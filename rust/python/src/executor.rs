@@ -5,23 +5,29 @@ use std::sync::{Arc, Mutex, PoisonError};
 use hogtrace_core::bytecode::Input;
 use hogtrace_core::value::Value;
 use hogtrace_core::vm::{self, Fault};
-use pyo3::exceptions::PyValueError;
+use pyo3::exceptions::{PyRuntimeError, PyValueError};
+#[cfg(Py_3_13)]
+use pyo3::ffi;
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyFrame, PyList, PyString, PyTuple};
 
+use crate::access::{add_all, kind_of, named};
 use crate::event::{Failure, error_dicts};
 use crate::host::{PythonHost, World, no_name};
 use crate::linked::Linked;
 use crate::number::to_value;
+use crate::place::odd_keywords;
 use crate::program::{Probe, Program};
 use crate::redact::Redaction;
+use crate::running::{Running, guarded, release};
 use crate::secrecy::{ByParameter, Parameters, PerFlow, Secrecy};
 use crate::snapshot::Packed;
 use crate::store::{Held, RequestLocalStore, Variable};
 use crate::trust::TrustList;
 
-/// The flag of a code object that has `*args`, and of one that has `**kwargs`.
+/// The flag of a code object whose locals are slots, of one that has `*args`, and of one that has `**kwargs`.
+const CO_OPTIMIZED: usize = 0x01;
 const CO_VARARGS: usize = 0x04;
 const CO_VARKEYWORDS: usize = 0x08;
 
@@ -148,21 +154,119 @@ fn execute<'py>(
         first: None,
         errors: Vec::new(),
     };
-    let mut host = PythonHost::new(py, linked, world);
-    vm::run(linked.verified(), &mut host);
-    let mut errors = std::mem::take(&mut host.world.errors);
-    errors.extend(host.take_failures(|_| None));
-    let captured = host
-        .world
-        .first
-        .map(|fields| Ok::<_, PyErr>(fields.to_python(py)?.into_any()))
-        .transpose()?;
-    Ok((captured, errors))
+    let running = Running::begin();
+    let ran = guarded(|| {
+        let mut host = PythonHost::new(py, linked, world);
+        vm::run(linked.verified(), &mut host);
+        let mut errors = std::mem::take(&mut host.world.errors);
+        errors.extend(host.take_failures(|_| None));
+        (host.world.first, errors)
+    });
+    running.map_or(Ok(()), Running::end)?;
+    match ran {
+        Ok((first, errors)) => {
+            let captured = first
+                .map(|fields| Ok::<_, PyErr>(fields.to_python(py)?.into_any()))
+                .transpose()?;
+            Ok((captured, errors))
+        }
+        Err(place) => {
+            let message = format!("the engine failed in this probe, at {place}");
+            Err(PyRuntimeError::new_err(message))
+        }
+    }
+}
+
+/// The locals of a frame.
+enum Locals<'py> {
+    /// A dict of its own, or CPython's copy of the slots.
+    Dict(Bound<'py, PyDict>),
+    /// CPython's view of the slots, and the names that they have. Others that somebody put there are left alone.
+    View(Bound<'py, PyFrame>, Vec<Bound<'py, PyString>>),
+}
+
+impl<'py> Locals<'py> {
+    /// The locals of a frame. Those of a class body whose metaclass prepared something else than a dict are left alone.
+    fn of(
+        frame: &Bound<'py, PyFrame>,
+        code: &Bound<'py, PyAny>,
+        flags: usize,
+    ) -> PyResult<Option<Self>> {
+        let py = frame.py();
+        let mut names = Vec::new();
+        for kind in [
+            intern!(py, "co_varnames"),
+            intern!(py, "co_cellvars"),
+            intern!(py, "co_freevars"),
+        ] {
+            names.extend(code.getattr(kind)?.extract::<Vec<Bound<'py, PyString>>>()?);
+        }
+        // Until 3.12 CPython copies slots into whatever the metaclass prepared, which may be an object of the application.
+        if cfg!(not(Py_3_13)) && flags & CO_OPTIMIZED == 0 && !names.is_empty() {
+            return Ok(None);
+        }
+        let locals = frame.getattr(intern!(py, "f_locals"))?;
+        let kind = kind_of(&locals);
+        if kind.is_native() && kind.c_name() == c"FrameLocalsProxy" {
+            return Ok(Some(Self::View(frame.clone(), names)));
+        }
+        Ok(locals.cast_into_exact().ok().map(Self::Dict))
+    }
+
+    /// The local of that name, if it has a value now.
+    fn get(&self, name: &Bound<'py, PyString>) -> Option<Bound<'py, PyAny>> {
+        match self {
+            Self::Dict(dict) => named(dict, name),
+            Self::View(frame, _) => variable(frame, name),
+        }
+    }
+
+    /// All of them, as a dict.
+    fn all(&self) -> Option<Bound<'py, PyAny>> {
+        match self {
+            Self::Dict(dict) => Some(dict.clone().into_any()),
+            Self::View(frame, names) => {
+                let dict = PyDict::new(frame.py());
+                for name in names {
+                    if let Some(value) = self.get(name) {
+                        dict.set_item(name, value).ok()?;
+                    }
+                }
+                Some(dict.into_any())
+            }
+        }
+    }
+}
+
+/// The variable of that name in the slots of a frame. The frame's own view would look on among what others put there,
+/// whose keys may be objects of the application.
+#[cfg(Py_3_13)]
+fn variable<'py>(
+    frame: &Bound<'py, PyFrame>,
+    name: &Bound<'py, PyString>,
+) -> Option<Bound<'py, PyAny>> {
+    // SAFETY: a frame and an exact string that live; the result is a new reference, or null with an error.
+    unsafe {
+        let value = ffi::PyFrame_GetVar(frame.as_ptr().cast(), name.as_ptr());
+        if value.is_null() {
+            ffi::PyErr_Clear();
+        }
+        Bound::from_owned_ptr_or_opt(frame.py(), value)
+    }
+}
+
+/// There are no such views before 3.13.
+#[cfg(not(Py_3_13))]
+const fn variable<'py>(
+    _frame: &Bound<'py, PyFrame>,
+    _name: &Bound<'py, PyString>,
+) -> Option<Bound<'py, PyAny>> {
+    None
 }
 
 /// A frame, taken apart once.
 struct FrameParts<'py> {
-    locals: Bound<'py, PyAny>,
+    locals: Option<Locals<'py>>,
     names: Bound<'py, PyTuple>,
     positional: usize,
     keyword_only: usize,
@@ -173,54 +277,23 @@ impl<'py> FrameParts<'py> {
     fn of(frame: &Bound<'py, PyFrame>) -> PyResult<Self> {
         let py = frame.py();
         let code = frame.getattr(intern!(py, "f_code"))?;
+        let flags = code.getattr(intern!(py, "co_flags"))?.extract()?;
         Ok(Self {
-            locals: frame.getattr(intern!(py, "f_locals"))?,
+            locals: Locals::of(frame, &code, flags)?,
             names: code.getattr(intern!(py, "co_varnames"))?.cast_into()?,
             positional: code.getattr(intern!(py, "co_argcount"))?.extract()?,
             keyword_only: code.getattr(intern!(py, "co_kwonlyargcount"))?.extract()?,
-            flags: code.getattr(intern!(py, "co_flags"))?.extract()?,
+            flags,
         })
     }
 
-    /// Whether the locals are a dict or CPython's own view of the frame. A class body whose metaclass prepared something
-    /// else is left alone.
-    fn are_locals_plain(&self) -> bool {
-        self.locals.is_exact_instance_of::<PyDict>()
-            || self
-                .locals
-                .get_type()
-                .name()
-                .is_ok_and(|kind| kind == "FrameLocalsProxy")
-    }
-
     /// The local of that name, if it has a value now.
-    fn local(&self, name: &Bound<'py, PyAny>) -> Option<Bound<'py, PyAny>> {
-        if self.are_locals_plain() {
-            self.locals.get_item(name).ok()
-        } else {
-            None
-        }
-    }
-
-    /// All locals, as a dict.
-    fn all_locals(&self) -> Option<Bound<'py, PyAny>> {
-        if self.locals.is_exact_instance_of::<PyDict>() {
-            return Some(self.locals.clone());
-        }
-        let copy = || {
-            self.locals
-                .call_method0(intern!(self.locals.py(), "copy"))
-                .ok()
-        };
-        if self.are_locals_plain() {
-            copy()
-        } else {
-            None
-        }
+    fn local(&self, name: &Bound<'py, PyString>) -> Option<Bound<'py, PyAny>> {
+        self.locals.as_ref()?.get(name)
     }
 
     fn local_at(&self, slot: usize) -> Option<Bound<'py, PyAny>> {
-        self.local(&self.names.get_item(slot).ok()?)
+        self.local(&self.names.get_item(slot).ok()?.cast_into().ok()?)
     }
 
     fn star(&self) -> Option<Bound<'py, PyTuple>> {
@@ -257,7 +330,7 @@ impl<'py> FrameParts<'py> {
         PyTuple::new(py, values)
     }
 
-    fn kwargs(&self) -> PyResult<Bound<'py, PyDict>> {
+    fn kwargs(&self) -> PyResult<Result<Bound<'py, PyDict>, Fault>> {
         let kwargs = PyDict::new(self.names.py());
         for slot in self.positional..self.positional + self.keyword_only {
             if let Some(value) = self.local_at(slot) {
@@ -268,10 +341,12 @@ impl<'py> FrameParts<'py> {
             let slot =
                 self.positional + self.keyword_only + usize::from(self.flags & CO_VARARGS != 0);
             if let Some(Ok(rest)) = self.local_at(slot).map(Bound::cast_into_exact::<PyDict>) {
-                kwargs.update(rest.as_mapping())?;
+                if !add_all(&kwargs, &rest)? {
+                    return Ok(Err(odd_keywords()));
+                }
             }
         }
-        Ok(kwargs)
+        Ok(Ok(kwargs))
     }
 }
 
@@ -319,7 +394,7 @@ impl<'py> World<'py> for FrameWorld<'_, 'py> {
                 };
                 Some(args.into_any())
             }
-            Input::Kwargs => Some(parts.kwargs().map_err(failed)?.into_any()),
+            Input::Kwargs => Some(parts.kwargs().map_err(failed)??.into_any()),
             Input::Arg(position) => {
                 let position = usize::from(*position);
                 let value = match position.checked_sub(parts.positional) {
@@ -336,16 +411,15 @@ impl<'py> World<'py> for FrameWorld<'_, 'py> {
                     .get_item(0)
                     .ok()
                     .filter(|_| parts.positional > 0);
-                name.filter(|name| name.eq("self").unwrap_or(false))
+                name.and_then(|name| name.cast_into::<PyString>().ok())
+                    .filter(|name| name.to_str().is_ok_and(|name| name == "self"))
                     .and_then(|name| parts.local(&name))
             }
             Input::Name(name) => {
                 let name = self.linked.name(self.py, *name);
-                parts
-                    .local(name)
-                    .or_else(|| self.globals()?.get_item(name).ok().flatten())
+                parts.local(name).or_else(|| named(&self.globals()?, name))
             }
-            Input::Locals => parts.all_locals(),
+            Input::Locals => parts.locals.as_ref().and_then(Locals::all),
             Input::Globals => self.globals().map(Bound::into_any),
             Input::Retval => Some(self.retval.clone()),
             Input::Exception => Some(self.exception.clone()),
@@ -381,7 +455,7 @@ impl<'py> World<'py> for FrameWorld<'_, 'py> {
             .iter_mut()
             .find(|variable| variable.name.is(name));
         match known {
-            Some(variable) => drop(variable.replace(held)),
+            Some(variable) => release(variable.replace(held)),
             None => self.variables.push(Variable::new(name, held)),
         }
         Ok(())

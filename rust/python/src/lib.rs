@@ -16,6 +16,7 @@ mod program;
 mod queue;
 mod random;
 mod redact;
+mod running;
 mod secrecy;
 mod site;
 mod site_probe;
@@ -34,6 +35,7 @@ use pyo3::types::PyTuple;
 #[pymodule(gil_used = true)]
 fn _engine(module: &Bound<'_, PyModule>) -> PyResult<()> {
     let py = module.py();
+    running::silence_panics();
     module.add("ENGINE_VERSION", env!("CARGO_PKG_VERSION"))?;
     module.add("BYTECODE_VERSION", wire::VERSION)?;
     let codes = Code::ALL

@@ -5,6 +5,8 @@ use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyString, PyTuple};
 
+use crate::access::add_all;
+
 /// Where one input of a probe is found when a hook runs. `hogtrace.binding` documents each form.
 pub(crate) enum Place {
     Load(usize),
@@ -189,11 +191,18 @@ impl<'py> Handed<'_, 'py> {
         if let Some(rest) = rest.and_then(|place| self.value(py, place))
             && let Ok(rest) = rest.cast_exact::<PyDict>()
         {
-            dict.update(rest.as_mapping())
-                .map_err(|error| internal(&error))?;
+            if !add_all(&dict, rest).map_err(|error| internal(&error))? {
+                return Err(odd_keywords());
+            }
         }
         Ok(dict)
     }
+}
+
+/// The fault of keyword arguments with keys that the function has put there itself.
+pub(crate) fn odd_keywords() -> Fault {
+    let message = "comparing the keys of the keyword arguments would run code of the application";
+    Fault::new(FaultKind::Refused, message)
 }
 
 fn internal(error: &PyErr) -> Fault {

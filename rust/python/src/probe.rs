@@ -1,7 +1,7 @@
 //! One probe of one installation, linked to its tracer's queue, with the counters that its status shows.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use hogtrace_core::bytecode::Input;
 use hogtrace_core::vm::Outcome;
@@ -51,6 +51,7 @@ pub(crate) struct LinkedProbe {
     pub(crate) counters: Counters,
     enabled: AtomicBool,
     last_error: Mutex<Option<String>>,
+    defect: OnceLock<String>,
     program: Arc<hogtrace_core::verify::VerifiedProgram>,
     index: usize,
 }
@@ -60,10 +61,13 @@ impl LinkedProbe {
         self.enabled.load(Ordering::Relaxed)
     }
 
-    /// Takes the probe out for good: a defect of the engine showed itself in it.
-    pub(crate) fn give_up(&self, reason: String) {
+    /// Takes the probe out for good: a defect of the engine showed itself in it, at that place.
+    pub(crate) fn give_up(&self, place: &str) {
         self.enabled.store(false, Ordering::Relaxed);
-        self.remember_error(reason);
+        let defect = format!("the engine failed in this probe, at {place}; it was taken out");
+        self.remember_error(defect.clone());
+        // One is enough.
+        let _ = self.defect.set(defect);
     }
 
     pub(crate) fn remember_error(&self, message: String) {
@@ -119,6 +123,7 @@ impl LinkedProbe {
             counters: Counters::default(),
             enabled: AtomicBool::new(true),
             last_error: Mutex::new(None),
+            defect: OnceLock::new(),
             program: verified,
             index: probe.index,
         })
@@ -220,6 +225,12 @@ impl LinkedProbe {
     #[getter]
     fn dropped_writes(&self) -> u64 {
         self.counters.dropped_writes.get()
+    }
+
+    /// Which defect of the engine took it out, if one did.
+    #[getter]
+    fn defect(&self) -> Option<&str> {
+        self.defect.get().map(String::as_str)
     }
 
     /// The last of its errors.

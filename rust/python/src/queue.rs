@@ -13,8 +13,8 @@ use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList};
 
-use crate::access::put_back_interrupt;
 use crate::event::{CaptureEvent, Event};
+use crate::running::{Running, keep_interruption};
 
 /// No wait is longer: what is beyond it is as good as for ever.
 const LONGEST_WAIT: Duration = Duration::from_secs(86_400);
@@ -113,7 +113,7 @@ impl EventQueue {
             waiter.unpark();
         }
         if first && let Err(error) = self.on_first.bind(py).call0() {
-            put_back_interrupt(py, &error);
+            keep_interruption(py, &error);
             self.lock().disarmed = false;
         }
         true
@@ -153,8 +153,11 @@ impl EventQueue {
     }
 
     /// Queues an event without ever blocking; gives False when it was dropped because the queue is full.
-    fn put(&self, py: Python<'_>, event: &CaptureEvent) -> bool {
-        self.push(py, event.event())
+    fn put(&self, py: Python<'_>, event: &CaptureEvent) -> PyResult<bool> {
+        let running = Running::begin();
+        let queued = self.push(py, event.event());
+        running.map_or(Ok(()), Running::end)?;
+        Ok(queued)
     }
 
     /// Waits at most `timeout` seconds, without the GIL, until `wake_at` events wait or `wake()` is called; gives whether

@@ -3,10 +3,10 @@
 //! The woven code reaches the hooks through type slots, which add no frame, no recursion check and no profile event:
 //! `site[values]` when the body begins, which gives the call's token; `del token[…]` when it returns; `token[…] = e`
 //! when an exception leaves it. The token is the site itself, or a [`Call`] where something of the call must be
-//! remembered until its end. A hook never raises and never unwinds.
+//! remembered until its end. A hook never unwinds, and raises nothing but what is the application's own: an exception of
+//! a signal handler that ran meanwhile, for one (see `running`).
 
 use std::cell::Cell;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Instant;
 
 use hogtrace_core::bytecode::Input;
@@ -20,34 +20,9 @@ use crate::host::PythonHost;
 use crate::place::{Handed, Loads};
 use crate::probe::LinkedProbe;
 use crate::queue;
+use crate::running::{Running, guarded};
 use crate::site_probe::SiteProbe;
 use crate::store::Variable;
-
-thread_local! {
-    /// Whether this thread is in a hook: a probed function that is reached from there (a finaliser that an
-    /// allocation set off, a signal handler) is left alone.
-    static IN_HOOK: Cell<bool> = const { Cell::new(false) };
-}
-
-/// Marks the thread as being in a hook until it is dropped.
-struct InHook;
-
-impl InHook {
-    /// Gives nothing where the thread is in a hook already, or is the exporter's.
-    fn enter() -> Option<Self> {
-        if IN_HOOK.get() || queue::muted() {
-            return None;
-        }
-        IN_HOOK.set(true);
-        Some(Self)
-    }
-}
-
-impl Drop for InHook {
-    fn drop(&mut self) {
-        IN_HOOK.set(false);
-    }
-}
 
 /// The hook object of one woven function.
 #[pyclass(frozen, module = "hogtrace._engine")]
@@ -124,18 +99,25 @@ impl Site {
     }
 
     /// The hook of entry: gives the token of the call.
-    fn __getitem__<'py>(slf: &Bound<'py, Self>, values: &Bound<'py, PyAny>) -> Bound<'py, PyAny> {
+    fn __getitem__<'py>(
+        slf: &Bound<'py, Self>,
+        values: &Bound<'py, PyAny>,
+    ) -> PyResult<Bound<'py, PyAny>> {
         enter(slf, values)
     }
 
     /// The hook of a return.
-    fn __delitem__(slf: &Bound<'_, Self>, ended: &Bound<'_, PyAny>) {
-        leave_by_return(slf, None, ended);
+    fn __delitem__(slf: &Bound<'_, Self>, ended: &Bound<'_, PyAny>) -> PyResult<()> {
+        leave_by_return(slf, None, ended)
     }
 
     /// The hook of an exception that leaves the body.
-    fn __setitem__(slf: &Bound<'_, Self>, values: &Bound<'_, PyAny>, exception: &Bound<'_, PyAny>) {
-        leave_by_exception(slf, None, values, exception);
+    fn __setitem__(
+        slf: &Bound<'_, Self>,
+        values: &Bound<'_, PyAny>,
+        exception: &Bound<'_, PyAny>,
+    ) -> PyResult<()> {
+        leave_by_exception(slf, None, values, exception)
     }
 
     /// A pickler that copies code by value gets a hook that does nothing.
@@ -164,15 +146,19 @@ pub(crate) fn inert_site() -> Site {
 #[pymethods]
 impl Call {
     /// The hook of a return.
-    fn __delitem__(slf: &Bound<'_, Self>, ended: &Bound<'_, PyAny>) {
+    fn __delitem__(slf: &Bound<'_, Self>, ended: &Bound<'_, PyAny>) -> PyResult<()> {
         let site = slf.borrow().site.bind(slf.py()).clone();
-        leave_by_return(&site, Some(slf), ended);
+        leave_by_return(&site, Some(slf), ended)
     }
 
     /// The hook of an exception that leaves the body.
-    fn __setitem__(slf: &Bound<'_, Self>, values: &Bound<'_, PyAny>, exception: &Bound<'_, PyAny>) {
+    fn __setitem__(
+        slf: &Bound<'_, Self>,
+        values: &Bound<'_, PyAny>,
+        exception: &Bound<'_, PyAny>,
+    ) -> PyResult<()> {
         let site = slf.borrow().site.bind(slf.py()).clone();
-        leave_by_exception(&site, Some(slf), values, exception);
+        leave_by_exception(&site, Some(slf), values, exception)
     }
 
     // A suspended generator keeps its token, which may keep the generator.
@@ -192,12 +178,42 @@ impl Call {
     }
 }
 
-fn enter<'py>(site: &Bound<'py, Site>, values: &Bound<'py, PyAny>) -> Bound<'py, PyAny> {
+/// Begins a run, unless the thread is in one already, or is the exporter's.
+fn begin() -> Option<Running> {
+    if queue::muted() {
+        return None;
+    }
+    Running::begin()
+}
+
+/// What a part of a hook gives; after a panic in it, which takes `probes` out, nothing.
+fn unless_defect<T>(probes: &[SiteProbe], part: impl FnOnce() -> T) -> Option<T> {
+    guarded(part)
+        .map_err(|place| {
+            for probe in probes {
+                probe.linked.get().give_up(&place);
+            }
+        })
+        .ok()
+}
+
+fn enter<'py>(site: &Bound<'py, Site>, values: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
     let this = site.get();
-    let Some(_in_hook) = InHook::enter() else {
+    let Some(running) = begin() else {
         skip(&this.entry);
-        return site.clone().into_any();
+        return Ok(site.clone().into_any());
     };
+    let token = unless_defect(&this.entry, || run_entry(site, values)).flatten();
+    running.end()?;
+    Ok(token.unwrap_or_else(|| site.clone().into_any()))
+}
+
+/// Runs the probes of the entry; gives the call's own token, if it has one.
+fn run_entry<'py>(
+    site: &Bound<'py, Site>,
+    values: &Bound<'py, PyAny>,
+) -> Option<Bound<'py, PyAny>> {
+    let this = site.get();
     let loads = Loads::handed(values, this.loads.0);
     let drawn = Cell::new(None);
     let mut call = if this.has_calls {
@@ -224,16 +240,12 @@ fn enter<'py>(site: &Bound<'py, Site>, values: &Bound<'py, PyAny>) -> Bound<'py,
             call.borrow_mut().drawn = drawn.get();
         }
     }
-    match call {
-        Some(call) => {
-            if this.timed {
-                // After the probes of the entry: what they took is not the call's time.
-                call.borrow_mut().started = Some(Instant::now());
-            }
-            call.into_any()
-        }
-        None => site.clone().into_any(),
+    let call = call?;
+    if this.timed {
+        // After the probes of the entry: what they took is not the call's time.
+        call.borrow_mut().started = Some(Instant::now());
     }
+    Some(call.into_any())
 }
 
 fn start_call<'py>(site: &Bound<'py, Site>, loads: Loads<'_, 'py>) -> Option<Bound<'py, Call>> {
@@ -257,15 +269,17 @@ fn leave_by_return<'py>(
     site: &Bound<'py, Site>,
     call: Option<&Bound<'py, Call>>,
     ended: &Bound<'py, PyAny>,
-) {
+) -> PyResult<()> {
     if site.get().loads.1 == 0 {
-        leave(site, call, End::Returned(ended), Loads::Nothing);
-    } else if let Ok(tuple) = ended.cast_exact::<PyTuple>()
+        return leave(site, call, End::Returned(ended), Loads::Nothing);
+    }
+    if let Ok(tuple) = ended.cast_exact::<PyTuple>()
         && let Ok(retval) = tuple.get_item(0)
     {
         let loads = Loads::Packed { tuple, skip: 1 };
-        leave(site, call, End::Returned(&retval), loads);
+        return leave(site, call, End::Returned(&retval), loads);
     }
+    Ok(())
 }
 
 fn leave_by_exception<'py>(
@@ -273,12 +287,18 @@ fn leave_by_exception<'py>(
     call: Option<&Bound<'py, Call>>,
     values: &Bound<'py, PyAny>,
     exception: &Bound<'py, PyAny>,
-) {
+) -> PyResult<()> {
     let loads = match values.cast_exact::<PyTuple>() {
         Ok(tuple) if site.get().loads.1 > 0 => Loads::Packed { tuple, skip: 0 },
         _ => Loads::Nothing,
     };
-    leave(site, call, End::Raised(exception), loads);
+    leave(site, call, End::Raised(exception), loads).inspect_err(|error| {
+        // As if it had come up while that one was handled.
+        let py = site.py();
+        if error.context(py).is_none() && !error.value(py).is(exception) {
+            error.set_context(py, Some(PyErr::from_value(exception.clone())));
+        }
+    })
 }
 
 fn leave<'py>(
@@ -286,14 +306,27 @@ fn leave<'py>(
     call: Option<&Bound<'py, Call>>,
     end: End<'_, 'py>,
     loads: Loads<'_, 'py>,
-) {
+) -> PyResult<()> {
     let this = site.get();
     if this.exit.is_empty() {
-        return;
+        return Ok(());
     }
-    let Some(_in_hook) = InHook::enter() else {
-        return skip(&this.exit);
+    let Some(running) = begin() else {
+        skip(&this.exit);
+        return Ok(());
     };
+    unless_defect(&this.exit, || run_exit(site, call, end, loads));
+    running.end()
+}
+
+/// Runs the probes of the exit.
+fn run_exit<'py>(
+    site: &Bound<'py, Site>,
+    call: Option<&Bound<'py, Call>>,
+    end: End<'_, 'py>,
+    loads: Loads<'_, 'py>,
+) {
+    let this = site.get();
     let py = site.py();
     let mut kept = Vec::new();
     let mut duration = None;
@@ -345,9 +378,7 @@ fn run<'py>(
     linked.counters.hits.add(1);
     let world = CallWorld::new(probe, handed, end, duration, call, drawn);
     let mut host = PythonHost::new(py, &linked.linked, world);
-    let outcome = catch_unwind(AssertUnwindSafe(|| {
-        vm::run(linked.linked.verified(), &mut host)
-    }));
+    let outcome = guarded(|| vm::run(linked.linked.verified(), &mut host));
     if host.dropped_writes > 0 {
         linked.counters.dropped_writes.add(host.dropped_writes);
     }
@@ -357,10 +388,11 @@ fn run<'py>(
             linked.remember_error(fault.to_string());
         }
     }
-    if let Ok(outcome) = outcome {
-        linked.count(outcome);
-    } else {
-        linked.counters.failed.add(1);
-        linked.give_up("the engine failed on this probe; it was taken out".to_owned());
+    match outcome {
+        Ok(outcome) => linked.count(outcome),
+        Err(place) => {
+            linked.counters.failed.add(1);
+            linked.give_up(&place);
+        }
     }
 }

@@ -16,6 +16,7 @@ use pyo3::types::{PyDict, PyIterator, PyList, PyMapping, PyString};
 use crate::event;
 use crate::random;
 use crate::redact::{REDACTED, Redaction};
+use crate::running::release;
 use crate::snapshot::{Packed, pack_scalars};
 
 /// How many variables one request may have.
@@ -187,7 +188,9 @@ impl RequestLocalStore {
         };
         drop(inner);
         // Its finaliser may run code that uses this store.
-        drop(old);
+        if let Some(old) = old {
+            release(old);
+        }
         Ok(())
     }
 

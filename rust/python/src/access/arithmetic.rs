@@ -7,6 +7,7 @@ use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyFloat, PyString};
 
+use super::exact::{exact, set_copy};
 use super::names::short_name;
 use super::part::{bits, string_size};
 use super::refusal::{Safe, Stop};
@@ -86,9 +87,10 @@ pub(super) fn binary<'py>(
     }
     check_size(op, (left, &left_shape), (right, &right_shape))?;
     check_moments(left, right)?;
-    if op == BinaryOp::Subtract {
-        check_sets((left, &left_shape), (right, &right_shape))?;
-    }
+    let (left, right) = match op {
+        BinaryOp::Subtract => (&operand(left, &left_shape)?, &operand(right, &right_shape)?),
+        _ => (&exact(left, &left_shape)?, &exact(right, &right_shape)?),
+    };
     // SAFETY: two objects that live, whose functions are those of built-in types; the result is a new reference or null
     // with an error.
     let result = new(left.py(), unsafe {
@@ -279,18 +281,17 @@ fn check_moments<'py>(left: &Bound<'py, PyAny>, right: &Bound<'py, PyAny>) -> Sa
     }
 }
 
-/// Checks that the difference of two sets compares members by C code alone.
-fn check_sets<'py>(
-    left: (&Bound<'py, PyAny>, &Shape<'_>),
-    right: (&Bound<'py, PyAny>, &Shape<'_>),
-) -> Safe<'py, ()> {
-    let mut work = Work::new();
-    for (object, shape) in [left, right] {
-        if matches!(shape.family, Family::Set | Family::FrozenSet) {
-            checked_members(object, &mut work)?;
-        }
+/// An operand of a difference. Of a set that is a copy whose members are compared by C code alone.
+fn operand<'py>(object: &Bound<'py, PyAny>, shape: &Shape<'_>) -> Safe<'py, Bound<'py, PyAny>> {
+    if !matches!(shape.family, Family::Set | Family::FrozenSet) {
+        return exact(object, shape);
     }
-    Ok(())
+    let mut work = Work::new();
+    checked_members(object, &mut work)?;
+    // Looked at again, as nobody can change the copy.
+    let copy = set_copy(object, shape.family)?;
+    checked_members(&copy, &mut work)?;
+    Ok(copy)
 }
 
 /// An int, bool or subclass of int as an exact int, by its stored value.

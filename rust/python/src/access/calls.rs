@@ -2,11 +2,13 @@
 //!
 //! As in `slots`, nothing here runs code of the application: the callers know the functions for what they are.
 
+use pyo3::exceptions::PyAttributeError;
 use pyo3::ffi;
 use pyo3::prelude::*;
 use pyo3::types::PyString;
 
 use super::slots::{Kind, Slot, kind_of};
+use crate::running::keep_foreign;
 
 /// The iterator that `base`'s own `tp_iter` makes over an object of that type or one derived from it. Only for bases whose
 /// iterators are C code that runs nothing of the application.
@@ -81,6 +83,19 @@ pub(crate) fn descriptor_get<'py>(
     }
 }
 
+/// Calls the method of that name that `base` itself has, whatever a type derived from it or the object have.
+pub(crate) fn call_own<'py>(
+    base: Kind<'_>,
+    object: &Bound<'py, PyAny>,
+    name: &Bound<'py, PyString>,
+) -> PyResult<Bound<'py, PyAny>> {
+    debug_assert!(kind_of(object).derives_from(base));
+    match base.lookup(name) {
+        Ok(Some(method)) => method.call1((object,)),
+        _ => Err(PyAttributeError::new_err(name.clone().unbind())),
+    }
+}
+
 /// `object.__getattribute__(object, name)` itself, for a name whose descriptor the caller knows to be harmless, or to be
 /// none; `None` when there is no such attribute.
 pub(crate) fn generic_get<'py>(
@@ -111,9 +126,7 @@ pub(crate) fn call_unary<'py>(
             Slot::Repr => (*base.raw).tp_repr,
             _ => None,
         }?;
-        Some(Bound::from_owned_ptr_or_err(
-            object.py(),
-            function(object.as_ptr()),
-        ))
+        let result = Bound::from_owned_ptr_or_err(object.py(), function(object.as_ptr()));
+        Some(result.inspect_err(|error| keep_foreign(object.py(), error)))
     }
 }

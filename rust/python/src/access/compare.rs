@@ -9,7 +9,8 @@ use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyString};
 
 use super::arithmetic::{decimal_from_float, exact_int};
-use super::calls::{base_length, iterate};
+use super::calls::{base_length, call_own, iterate};
+use super::exact::exact;
 use super::headers::Headers;
 use super::item::check_range;
 use super::names::short_name;
@@ -230,7 +231,23 @@ fn plain<'py>(
     if op != CompareOp::Equal || length == other {
         work.bytes(left, length.min(other))?;
     }
-    run(op, left, right).map_err(|error| Stop::raised(py, &error))
+    if op == CompareOp::Equal && by_bytes(left_shape) && by_bytes(right_shape) && length != other {
+        return Ok(false);
+    }
+    let (left, right) = (harmless(left, left_shape)?, harmless(right, right_shape)?);
+    run(op, &left, &right).map_err(|error| Stop::raised(py, &error))
+}
+
+const fn by_bytes(shape: &Shape<'_>) -> bool {
+    matches!(shape.family, Family::Bytes | Family::ByteArray)
+}
+
+/// A value whose comparison asks no methods of its class.
+fn harmless<'py>(object: &Bound<'py, PyAny>, shape: &Shape<'_>) -> Safe<'py, Bound<'py, PyAny>> {
+    match shape.family {
+        Family::Bytes | Family::ByteArray | Family::DateTime | Family::Time => exact(object, shape),
+        _ => Ok(object.clone()),
+    }
 }
 
 fn run(op: CompareOp, left: &Bound<'_, PyAny>, right: &Bound<'_, PyAny>) -> PyResult<bool> {
@@ -280,9 +297,8 @@ fn decimals<'py>(
     };
     for (object, family) in [(&left_number, left_family), (&right_number, right_family)] {
         if matches!(family, Family::Decimal | Family::Float) {
-            let nan = object
-                .call_method0("is_nan")
-                .and_then(|nan| nan.is_truthy());
+            let base = shape_of(object).base;
+            let nan = call_own(base, object, intern!(py, "is_nan")).and_then(|nan| nan.is_truthy());
             if nan.map_err(|error| Stop::raised(py, &error))? {
                 return Ok(false);
             }
@@ -476,7 +492,7 @@ fn contains_bytes<'py>(container: &Bound<'py, PyAny>, item: &Bound<'py, PyAny>) 
         Family::Bytes | Family::ByteArray if shape.keeps(Slot::Index) => {
             check_bytes(container, byte_length(container))?;
             check_bytes(item, byte_length(item))?;
-            container.contains(item)
+            container.contains(exact(item, &shape)?)
         }
         Family::Other | Family::Int | Family::Bool | Family::Bytes | Family::ByteArray => {
             return Err(Stop::words(

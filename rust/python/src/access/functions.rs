@@ -10,6 +10,7 @@ use pyo3::types::{PyBool, PyBytes, PyFloat, PyString};
 use pyo3::{IntoPyObjectExt, intern};
 
 use super::arithmetic::{absolute, check_bits, exact_int, round};
+use super::calls::call_own;
 use super::compare::compare;
 use super::headers::Headers;
 use super::item::length;
@@ -165,8 +166,7 @@ fn int<'py>(object: &Bound<'py, PyAny>) -> Safe<'py, Bound<'py, PyAny>> {
             unsafe { Bound::from_owned_ptr_or_err(py, ffi::PyNumber_Long(object.as_ptr())) }
         }
         Family::Decimal => {
-            let digits: i64 = object
-                .call_method0(intern!(py, "adjusted"))
+            let digits: i64 = call_own(shape.base, object, intern!(py, "adjusted"))
                 .and_then(|digits| digits.extract())
                 .map_err(|error| Stop::raised(py, &error))?;
             if digits > DIGITS || !decimal_fits(object) {

@@ -4,6 +4,7 @@ mod arithmetic;
 mod attribute;
 mod calls;
 mod compare;
+mod exact;
 mod functions;
 mod headers;
 mod item;
@@ -34,7 +35,8 @@ pub(crate) use names::{name_of, names, short_name as type_of, type_name};
 pub(crate) use part::{
     bits, byte_head, complex_text, head as string_head, int_digits, string_size, surrogates_passed,
 };
-pub(crate) use refusal::{NO_KEY, put_back_interrupt};
+pub(crate) use refusal::NO_KEY;
+pub(crate) use search::{add_all, named};
 pub(crate) use shape::{Family, Shape, shape_of};
 pub(crate) use slots::{Kind, kind_of};
 pub(crate) use storage::{
@@ -109,7 +111,7 @@ fn with_items<'py, T>(
             Some(Err(stop)) => Err(stop),
             Some(Ok(Trusted::StandIn(items))) => safe(&items),
             Some(Ok(Trusted::Real)) => {
-                real().map_err(|error| Stop::raised_by_application(py, &error))
+                refusal::real(&real).map_err(|error| Stop::raised_by_application(py, &error))
             }
         },
         outcome => outcome,

@@ -2,10 +2,9 @@
 
 use hogtrace_core::vm::{Fault, FaultKind};
 use pyo3::exceptions::{
-    PyArithmeticError, PyAttributeError, PyKeyboardInterrupt, PyLookupError, PyMemoryError,
-    PyOverflowError, PyRecursionError, PyTypeError, PyValueError,
+    PyArithmeticError, PyAttributeError, PyLookupError, PyMemoryError, PyOverflowError,
+    PyRecursionError, PyRuntimeError, PyTypeError, PyValueError,
 };
-use pyo3::ffi;
 use pyo3::prelude::*;
 use pyo3::types::{PyString, PyType};
 
@@ -13,6 +12,7 @@ use super::Mode;
 use super::names::{definer, names, short_name, type_name};
 use super::slots::{Kind, kind_of};
 use super::storage::{exception_arguments, stored_item, stored_length};
+use crate::running::{is_interrupted, keep_foreign, keep_interruption};
 
 /// What the fault of a key that is not there says.
 pub(crate) const NO_KEY: &str = "no such key";
@@ -208,18 +208,18 @@ pub(super) fn settle<'py, T>(
         Ok(value) => Ok(value),
         Err(Stop::Fault(fault)) => Err(fault),
         Err(Stop::Refused(_)) if mode == Mode::Python => {
-            fallback().map_err(|error| fault_of_application(py, &error))
+            real(fallback).map_err(|error| fault_of_application(py, &error))
         }
         Err(Stop::Refused(refusal)) => Err(refusal.into_fault()),
     }
 }
 
-/// An interrupt that came while Python code ran for a probe is the application's: it comes again as soon as that goes on.
-pub(crate) fn put_back_interrupt(py: Python<'_>, error: &PyErr) {
-    if error.is_instance_of::<PyKeyboardInterrupt>(py) {
-        // SAFETY: only notes that a signal came.
-        unsafe { ffi::PyErr_SetInterrupt() };
+/// Runs code of the application, unless what it ended with before in this run is on its way to the application.
+pub(super) fn real<T>(access: impl FnOnce() -> PyResult<T>) -> PyResult<T> {
+    if is_interrupted() {
+        return Err(PyRuntimeError::new_err("the run was interrupted"));
     }
+    access()
 }
 
 /// The kind of fault that an exception is.
@@ -241,9 +241,9 @@ fn kind_of_fault(py: Python<'_>, error: &PyErr) -> FaultKind {
     }
 }
 
-/// An exception as a fault, in CPython's words where they are plain.
+/// An exception of C code that runs nothing of the application as a fault, in CPython's words where they are plain.
 pub(super) fn fault_of(py: Python<'_>, error: &PyErr) -> Fault {
-    put_back_interrupt(py, error);
+    keep_foreign(py, error);
     let value = error.value(py);
     let kind = kind_of_fault(py, error);
     let message = exception_arguments(value)
@@ -264,9 +264,10 @@ pub(super) fn fault_of(py: Python<'_>, error: &PyErr) -> Fault {
     Fault::new(kind, message)
 }
 
-/// An exception of the application as a fault: its text may repeat any value, so only its type is told.
+/// An exception of the application as a fault: its text may repeat any value, so only its type is told. What is not the
+/// affair of the code that was run waits for the end of the run.
 fn fault_of_application(py: Python<'_>, error: &PyErr) -> Fault {
-    put_back_interrupt(py, error);
+    keep_interruption(py, error);
     let name = type_name(py, kind_of(error.value(py)));
     Fault::new(kind_of_fault(py, error), format!("{name} was raised"))
 }

@@ -3,7 +3,7 @@
 use hogtrace_core::vm::FaultKind;
 use pyo3::ffi;
 use pyo3::prelude::*;
-use pyo3::types::{PyDict, PyFrozenSet, PySet};
+use pyo3::types::{PyDict, PyFrozenSet, PySet, PyString};
 
 use super::calls::iterate;
 use super::compare::same_or_equal;
@@ -12,8 +12,8 @@ use super::part::{bits, byte_length};
 use super::refusal::{Safe, Stop};
 use super::shape::{Family, Shape, shape_of};
 use super::slots::{Kind, Slot};
-use super::storage::{entries, has_plain_keys, stored_item, stored_length};
-use super::time::check_zone;
+use super::storage::{entries, has_plain_keys, plain_get, stored_item, stored_length};
+use super::time::check_hash;
 use super::work::{BITS, ELEMENTS, Work};
 
 /// Checks that hashing and comparing `key` runs C code alone. What is a key already has the hashes of its strings at hand.
@@ -53,7 +53,7 @@ fn check<'py>(key: &Bound<'py, PyAny>, asked: bool, work: &mut Work) -> Safe<'py
             FaultKind::Type,
             format!("unhashable type: '{}'", short_name(key)),
         )),
-        Family::Date | Family::DateTime | Family::Time => check_zone(key),
+        Family::Date | Family::DateTime | Family::Time => check_hash(key),
         Family::Tuple => work.inside(|work| {
             for index in 0..stored_length(key) {
                 work.touch()?;
@@ -165,6 +165,34 @@ pub(super) fn find<'py>(
 ) -> Safe<'py, Option<Bound<'py, PyAny>>> {
     let mut work = Work::new();
     Searched::new(dict, &mut work)?.get(key, &mut work)
+}
+
+/// The value of a name in a dict, where no code of the application compares keys; a fault-free look for what should be a
+/// dict of names, such as a module's.
+pub(crate) fn named<'py>(
+    dict: &Bound<'py, PyDict>,
+    name: &Bound<'py, PyString>,
+) -> Option<Bound<'py, PyAny>> {
+    if has_plain_keys(dict) {
+        return plain_get(dict, name);
+    }
+    find(dict, name.as_any()).ok().flatten()
+}
+
+/// Puts what `added` has into `dict`. Gives false, and may have put in a part of it, when comparing its keys could run code
+/// of the application.
+pub(crate) fn add_all<'py>(
+    dict: &Bound<'py, PyDict>,
+    added: &Bound<'py, PyDict>,
+) -> PyResult<bool> {
+    let plain = has_plain_keys(added);
+    for (key, value) in entries(added) {
+        if !plain && check_key(&key, &mut Work::new()).is_err() {
+            return Ok(false);
+        }
+        dict.set_item(key, value)?;
+    }
+    Ok(true)
 }
 
 /// Whether `item` is in a set or frozenset, by what is stored there.

@@ -214,11 +214,13 @@ impl Shape<'_> {
     pub(crate) fn keeps_method(&self, name: &Bound<'_, PyString>) -> bool {
         let method = |kind: Kind<'_>| {
             kind.lookup(name)
-                .ok()
-                .flatten()
-                .map(|method| method.as_ptr())
+                .map(|method| method.map(|method| method.as_ptr()))
         };
-        self.kind == self.base || method(self.kind) == method(self.base)
+        match (method(self.kind), method(self.base)) {
+            (Ok(method), Ok(built_in)) => method == built_in,
+            // What cannot be looked up may be anything.
+            _ => self.is_exact(),
+        }
     }
 
     /// Whether the object is of the built-in type itself.

@@ -81,10 +81,7 @@ pub(super) fn str_of<'py>(object: &Bound<'py, PyAny>) -> Safe<'py, Bound<'py, Py
             return Err(Stop::fault(FaultKind::Limit, message));
         }
         Family::None | Family::Bool | Family::Int | Family::Float | Family::Complex => {
-            return object
-                .str()
-                .map(Bound::into_any)
-                .map_err(|error| Stop::raised(py, &error));
+            return native_repr(object, &shape);
         }
         // `str` of bytes is their `repr`, but warns where the interpreter was told to.
         Family::Bytes
@@ -107,6 +104,14 @@ pub(super) fn str_of<'py>(object: &Bound<'py, PyAny>) -> Safe<'py, Bound<'py, Py
         _ => return Err(no_text(object)),
     };
     Ok(PyString::new(py, &text).into_any())
+}
+
+/// What the built-in type itself shows of its value. `PyObject_Str` would look for signals first, and so run their handlers.
+fn native_repr<'py>(object: &Bound<'py, PyAny>, shape: &Shape<'_>) -> Safe<'py, Bound<'py, PyAny>> {
+    match call_unary(shape.base, Slot::Repr, object) {
+        Some(text) => text.map_err(|error| Stop::raised(object.py(), &error)),
+        None => Err(no_text(object)),
+    }
 }
 
 fn no_text<'py>(object: &Bound<'py, PyAny>) -> Stop<'py> {

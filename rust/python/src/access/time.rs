@@ -32,3 +32,22 @@ pub(super) fn check_zone<'py>(moment: &Bound<'py, PyAny>) -> Safe<'py, ()> {
         _ => Ok(()),
     }
 }
+
+/// Checks that the hash of a date, datetime or time can be had, and that it can be compared where it stands.
+///
+/// A zone asks methods of a subclass of datetime, and CPython makes an object of the subclass where an hour comes twice.
+pub(super) fn check_hash<'py>(moment: &Bound<'py, PyAny>) -> Safe<'py, ()> {
+    let shape = shape_of(moment);
+    // SAFETY: by its shape the object is a datetime or a time in C.
+    let fold = unsafe {
+        match shape.family {
+            Family::DateTime => ffi::PyDateTime_DATE_GET_FOLD(moment.as_ptr()),
+            Family::Time => ffi::PyDateTime_TIME_GET_FOLD(moment.as_ptr()),
+            _ => 0,
+        }
+    };
+    if !shape.is_exact() && (fold != 0 || zone_of(moment).is_some()) {
+        return Err(Stop::method(moment, "__hash__"));
+    }
+    check_zone(moment)
+}

@@ -7,7 +7,7 @@ use pyo3::types::PyString;
 use super::Policy;
 use super::attribute::attribute;
 use super::headers::{Headers, Kept, of_scope};
-use super::refusal::{Safe, Stop};
+use super::refusal::{Safe, Stop, real};
 use super::slots::kind_of;
 use crate::trust::{Entry, ITEMS, Reader};
 
@@ -30,8 +30,7 @@ pub(super) fn trusted_attribute<'py>(
         .find(object.py(), kind_of(object), name.to_str().ok()?)?;
     Some(match read(entry, object) {
         Ok(Trusted::StandIn(value)) => Ok(value),
-        Ok(Trusted::Real) => object
-            .getattr(name)
+        Ok(Trusted::Real) => real(|| object.getattr(name))
             .map_err(|error| Stop::raised_by_application(object.py(), &error)),
         Err(stop) => Err(stop),
     })

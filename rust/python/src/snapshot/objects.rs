@@ -9,7 +9,7 @@ use super::write::Writer;
 use crate::access::{
     Family, Kind, Known, Shape, byte_head, complex_text, decimal_text, entries, enum_name,
     exception_arguments, exception_message, generic_get, instance_dict, kind_of, known_class,
-    member, moment_text, name_of, path_text, shape_of, span_text, stored, stored_item,
+    member, moment_text, name_of, named, path_text, shape_of, span_text, stored, stored_item,
     stored_length, string_size, type_name, uuid_text,
 };
 
@@ -93,7 +93,7 @@ impl Writer<'_> {
                 .ok()
                 .map(|class| type_name(py, Kind::from_type(class))),
             Family::Module => instance_dict(value)
-                .and_then(|dict| dict.get_item(intern!(py, "__name__")).ok().flatten())
+                .and_then(|dict| named(&dict, intern!(py, "__name__")))
                 .and_then(|name| plain_text(&name)),
             Family::Range => return self.range(value, &class),
             Family::Exception => return self.exception(value, &class),
