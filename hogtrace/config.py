@@ -17,6 +17,7 @@ from hogtrace._engine import Program, Redaction
 from hogtrace.errors import ConfigError, HogTraceError
 from hogtrace.exporters import SQLiteExporter
 from hogtrace.sources import load_programs
+from hogtrace.trust import read_entries
 from hogtrace.types import Exporter, TrustEntry
 
 __all__ = ["EXPORTERS", "ExporterSetting", "Settings", "build_exporter"]
@@ -30,7 +31,6 @@ EXPORTERS: Final[Mapping[str, str]] = {
 """Short names of exporters, and what they stand for."""
 
 _PREFIX: Final = "HOGTRACE_"
-_READERS: Final = ("stored", "wsgi_headers", "asgi_headers", "header_list", "header_store", "call")
 _DOTTED: Final = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)+")
 
 _log = logging.getLogger("hogtrace")
@@ -287,31 +287,9 @@ def _exporter(value: object, where: str) -> ExporterSetting | None:
 
 
 def _trust(value: object, where: str) -> tuple[TrustEntry, ...]:
-    if isinstance(value, str) or not isinstance(value, Sequence):
+    if not isinstance(value, Sequence):
         raise ConfigError(f"{where} is {_kind(value)}; it must be a list of (type, attribute) pairs")
-    return tuple(_trust_entry(entry, where) for entry in value)
-
-
-def _trust_entry(entry: object, where: str) -> TrustEntry:
-    if isinstance(entry, str):
-        entry = entry.rpartition(".")[::2]
-    if not isinstance(entry, Sequence) or not 2 <= len(entry) <= 4:
-        raise ConfigError(f"{where} holds {_kind(entry)}; {_TRUST_FORM}")
-    if not all(isinstance(part, str) for part in entry):
-        raise ConfigError(f"{where} holds a pair with something else than text; {_TRUST_FORM}")
-    found = TrustEntry(*entry)
-    attribute = found.attribute == "[]" or found.attribute.isidentifier()
-    if not (attribute and _DOTTED.fullmatch(found.type)):
-        raise ConfigError(f"{where} holds {'.'.join(entry[:2])!r}; {_TRUST_FORM}")
-    if found.reader not in _READERS:
-        raise ConfigError(
-            f"{where}: the entry for {found.type}.{found.attribute} names the reader {found.reader!r}; "
-            f"it must be one of {_quoted(_READERS)}"
-        )
-    return found
-
-
-_TRUST_FORM: Final = "an entry is ('package.Type', 'attribute') or 'package.Type.attribute'"
+    return read_entries(value, where)
 
 
 def _choice(*choices: str) -> _Read:

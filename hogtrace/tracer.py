@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Final, Self
+from typing import Final, Literal, Self
 
 from hogtrace import _state, imports, placing
 from hogtrace._engine import LinkedProbe, Program, Redaction, TrustList
@@ -16,6 +16,7 @@ from hogtrace.pipeline import Pipeline
 from hogtrace.placing import Placement
 from hogtrace.sources import compile_file, load_programs
 from hogtrace.targets import Target
+from hogtrace.trust import check_names, read_entries
 from hogtrace.types import Exporter, ProbeState, ProbeStatus, Status, TrustEntry
 
 __all__ = ["Installation", "Tracer"]
@@ -73,7 +74,7 @@ class Tracer:
         access: str = "safe",
         max_overhead: None = None,
         wildcard_limit: int | None = 1000,
-        trust: Iterable[TrustEntry | Sequence[str]] = (),
+        trust: Iterable[TrustEntry | Sequence[str] | str] = (),
         redact: Iterable[str] = (),
         redact_except: Iterable[str] = (),
         queue_events: int = 10_000,
@@ -85,9 +86,11 @@ class Tracer:
             raise ConfigError(f"access is {access!r}; it must be 'safe' or 'python'")
         if max_overhead is not None:
             raise ConfigError("max_overhead: no overhead budget is enforced yet; pass None")
-        self._access = access
+        self._access: Literal["safe", "python"] = "python" if access == "python" else "safe"
         self._wildcard_limit = wildcard_limit
-        self._trust = TrustList([TrustEntry(*entry) for entry in trust])
+        own = read_entries(trust, "trust")
+        check_names(own, "trust")
+        self._vouch((), own)
         self._redaction = Redaction(add=list(redact), remove=list(redact_except))
         self._pipeline = Pipeline(
             build_exporter(exporter),
@@ -108,21 +111,21 @@ class Tracer:
         :class:`~hogtrace.errors.ConfigError` or :class:`~hogtrace.errors.CompileError` for settings that cannot be
         followed.
         """
-        entries = (*trust, *settings.trust)
+        framework = tuple(trust)
         with _state.sharing:
-            tracer = _state.tracers.get((settings, entries))
+            tracer = _state.tracers.get((settings, framework))
             if tracer is None:
-                tracer = _state.tracers[settings, entries] = cls._from_settings(settings, entries)
+                tracer = _state.tracers[settings, framework] = cls._from_settings(settings, framework)
             return tracer
 
     @classmethod
     def _from_settings(cls, settings: Settings, trust: Sequence[TrustEntry]) -> Tracer:
+        check_names(settings.trust, "TRUST")
         programs = load_programs(settings.probes)
         tracer = cls(
             exporter=settings.exporter,
             access=settings.access,
             wildcard_limit=settings.wildcard_limit,
-            trust=trust,
             redact=settings.redact,
             redact_except=settings.redact_except,
             queue_events=settings.queue_events,
@@ -130,9 +133,15 @@ class Tracer:
             batch_size=settings.batch_size,
             batch_delay=settings.batch_delay,
         )
+        tracer._vouch(trust, settings.trust)
         for program in programs:
             tracer.install(program)
         return tracer
+
+    def _vouch(self, framework: Sequence[TrustEntry], own: Sequence[TrustEntry]) -> None:
+        """Take over what a framework's package vouches for, and what the user does, whose entries come first."""
+        self._trusted = (*own, *framework)
+        self._trust = TrustList(self._trusted)
 
     def install(self, program: Program) -> Installation:
         """Put the probes of ``program`` into the functions that their targets select.
@@ -204,6 +213,8 @@ class Tracer:
             exported=queue.exported,
             queued=queue.queued,
             dropped=queue.dropped,
+            access=self._access,
+            trusted_calls=tuple(entry for entry in self._trusted if entry.reader == "call"),
         )
 
     def flush(self, timeout: float = 5.0) -> bool:
@@ -286,8 +297,8 @@ class Tracer:
             probe=linked.probe.id,
             target=linked.probe.spec.specifier,
             point=linked.point,
-            state=probe.state,
-            reason=probe.reason,
+            state="failed" if linked.defect and probe.state == "installed" else probe.state,
+            reason=linked.defect or probe.reason,
             sites=len(functions),
             hits=linked.hits,
             fired=linked.passed,

@@ -13,8 +13,9 @@ __all__ = ["Exporter", "Point", "ProbeState", "ProbeStatus", "Status", "TrustEnt
 Point: TypeAlias = Literal["entry", "exit"]
 """Where an installed probe fires: when a call's body begins, or when it ends."""
 
-ProbeState: TypeAlias = Literal["pending", "installed", "refused", "removed"]
-"""What has become of a probe: waiting for its target; in place; its target cannot be probed; taken out."""
+ProbeState: TypeAlias = Literal["pending", "installed", "refused", "removed", "failed"]
+"""What has become of a probe: waiting for its target; in place; its target cannot be probed; taken out; taken out
+because the engine failed in it."""
 
 
 @runtime_checkable
@@ -116,6 +117,10 @@ class Status:
     """How many wait for it, or are with it at this moment."""
     dropped: Mapping[str, int] = field(default_factory=dict)
     """How many were given up, by cause: `queue_full`, `exporter_failed`, …"""
+    access: Literal["safe", "python"] = "safe"
+    """Whether reads run no code of the application, or do as Python does."""
+    trusted_calls: tuple[TrustEntry, ...] = ()
+    """Entries of the trust list that run the accessor they name, in mode `safe` too."""
 
     def __str__(self) -> str:
         lines = _table(self.probes) if self.probes else ["no probes"]
@@ -133,6 +138,11 @@ class Status:
             f"events: {self.captured} captured, {self.exported} exported, {self.queued} queued, "
             f"{sum(self.dropped.values())} dropped" + (f" ({dropped})" if dropped else "")
         )
+        if self.access == "python":
+            lines.append('access="python": probes may run code of the application')
+        elif self.trusted_calls:
+            names = ", ".join(f"{entry.type}.{entry.attribute}" for entry in self.trusted_calls)
+            lines.append(f"trusted: probes may run {names}")
         return "\n".join(lines)
 
 

@@ -24,19 +24,28 @@ class Outcome(NamedTuple):
     message: str | None
 
 
-def fire(source: str, /, **settings_and_names: Any) -> list[CaptureEvent]:
-    """Run the first probe of `source` once; names other than the settings are the values that it reads."""
+def site_of(source: str, /, **settings_and_names: Any) -> tuple[Site, Any, EventQueue, LinkedProbe]:
+    """Make the hook object of the first probe of `source`, what its entry is handed, its queue, and the probe.
+
+    Names other than the settings are the values that it reads.
+    """
     access = settings_and_names.pop("access", "safe")
     trust: Sequence[tuple[str, str, str, str]] = settings_and_names.pop("trust", ())
     redaction = settings_and_names.pop("redaction", None) or Redaction(enabled=False)
     program = compile(source)
-    queue = EventQueue(on_first=lambda: None)
+    queue = EventQueue(on_first=settings_and_names.pop("on_first", lambda: None))
     linked = LinkedProbe(program, program.probes[0], queue, access=access, trust=TrustList(trust), redaction=redaction)
     names = [name for _, name in linked.inputs]
     places = [("load", index) for index in range(len(names))]
     site = Site("app.f", [(linked, places)], [], parameters=names, keep=[], loads=(len(names), 0))
     values = tuple(settings_and_names[name] for name in names)
-    site[values[0] if len(values) == 1 else values or None]
+    return site, values[0] if len(values) == 1 else values or None, queue, linked
+
+
+def fire(source: str, /, **settings_and_names: Any) -> list[CaptureEvent]:
+    """Run the first probe of `source` once; names other than the settings are the values that it reads."""
+    site, values, queue, _ = site_of(source, **settings_and_names)
+    site[values]
     return queue.take(10)
 
 

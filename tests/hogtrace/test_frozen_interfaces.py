@@ -73,6 +73,8 @@ def test_the_counters() -> None:
         "exported",
         "queued",
         "dropped",
+        "access",
+        "trusted_calls",
     ]
 
 

@@ -171,7 +171,7 @@ impl<'py> Handed<'_, 'py> {
         {
             values.extend(rest.iter());
         }
-        PyTuple::new(py, values).map_err(|error| internal(&error))
+        PyTuple::new(py, values).map_err(|error| no_memory(&error))
     }
 
     /// `kwargs` and `locals`: a dict of what is bound now, then what `**kwargs` took.
@@ -185,13 +185,13 @@ impl<'py> Handed<'_, 'py> {
         for (name, place) in places {
             if let Some(value) = self.value(py, place) {
                 dict.set_item(name, value)
-                    .map_err(|error| internal(&error))?;
+                    .map_err(|error| no_memory(&error))?;
             }
         }
         if let Some(rest) = rest.and_then(|place| self.value(py, place))
             && let Ok(rest) = rest.cast_exact::<PyDict>()
         {
-            if !add_all(&dict, rest).map_err(|error| internal(&error))? {
+            if !add_all(&dict, rest).map_err(|error| no_memory(&error))? {
                 return Err(odd_keywords());
             }
         }
@@ -205,6 +205,7 @@ pub(crate) fn odd_keywords() -> Fault {
     Fault::new(FaultKind::Refused, message)
 }
 
-fn internal(error: &PyErr) -> Fault {
-    Fault::new(FaultKind::Internal, error.to_string())
+/// The fault of a container that could not be made.
+fn no_memory(error: &PyErr) -> Fault {
+    Fault::new(FaultKind::Limit, error.to_string())
 }

@@ -10,7 +10,7 @@ use std::cell::Cell;
 use std::time::Instant;
 
 use hogtrace_core::bytecode::Input;
-use hogtrace_core::vm;
+use hogtrace_core::vm::{self, FaultKind};
 use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
 use pyo3::types::PyTuple;
@@ -386,6 +386,9 @@ fn run<'py>(
         linked.counters.errors.add(host.faults);
         if let Some(fault) = &host.last_fault {
             linked.remember_error(fault.to_string());
+            if fault.kind == FaultKind::Internal {
+                linked.give_up("its own machine");
+            }
         }
     }
     match outcome {

@@ -13,6 +13,7 @@ use super::names::{definer, names, short_name, type_name};
 use super::slots::{Kind, kind_of};
 use super::storage::{exception_arguments, stored_item, stored_length};
 use crate::running::{is_interrupted, keep_foreign, keep_interruption};
+use crate::trust::ITEMS;
 
 /// What the fault of a key that is not there says.
 pub(crate) const NO_KEY: &str = "no such key";
@@ -127,23 +128,38 @@ impl Refusal<'_> {
         let kind = Kind::from_type(&self.class);
         let message = match self.why {
             Why::Item(method) => {
-                let (class, full) = owner(kind, &PyString::new(py, method));
-                format!(
-                    "`{class}.{method}` may run code of the application; to allow it add (\"{full}\", \"[]\", \
-                     \"call\") to TRUST"
-                )
+                let name = PyString::new(py, method);
+                let (class, full) = owner(kind, &name);
+                let reason = reason(kind, &name);
+                format!("`{class}.{method}` {reason}; {}", way_out(&full, ITEMS))
             }
             Why::Method(method) => {
-                let (class, _) = owner(kind, &PyString::new(py, method));
-                format!(
-                    "`{class}.{method}` may run code of the application; only access=\"python\" allows it"
-                )
+                let name = PyString::new(py, method);
+                let (class, _) = owner(kind, &name);
+                let reason = reason(kind, &name);
+                format!("`{class}.{method}` {reason}; only access=\"python\" allows it")
             }
             Why::Words(words) => format!("{}: {words}", type_name(py, kind)),
             Why::Attribute(name, hurdle) => attribute_words(kind, &name, hurdle),
         };
         Fault::new(FaultKind::Refused, message)
     }
+}
+
+/// What a method is that may not be called.
+fn reason(kind: Kind<'_>, name: &Bound<'_, PyString>) -> &'static str {
+    if definer(kind, name).is_native() {
+        "is C code that may run code of the application"
+    } else {
+        "may run code of the application"
+    }
+}
+
+/// How to have it read all the same.
+fn way_out(type_name: &str, attribute: &str) -> String {
+    format!(
+        "to allow it add (\"{type_name}\", \"{attribute}\", \"call\") to TRUST, or set access=\"python\""
+    )
 }
 
 /// The name of the class that defines `name`, alone and with its module.
@@ -168,7 +184,7 @@ fn attribute_words(kind: Kind<'_>, name: &Bound<'_, PyString>, hurdle: Hurdle) -
     let reason = match hurdle {
         Hurdle::Closed => {
             return format!(
-                "objects of type {} have no readable attributes",
+                "objects of type {} have no readable attributes; only access=\"python\" reads them",
                 type_name(py, kind)
             );
         }
@@ -192,9 +208,7 @@ fn attribute_words(kind: Kind<'_>, name: &Bound<'_, PyString>, hurdle: Hurdle) -
             "may run code of the application: not all names there are plain strings".to_owned()
         }
     };
-    format!(
-        "`{class}.{text}` {reason}; to allow it add (\"{full}\", \"{text}\", \"call\") to TRUST"
-    )
+    format!("`{class}.{text}` {reason}; {}", way_out(&full, &text))
 }
 
 /// What remains of a read: its value, what `fallback` gives where the rules refuse and the mode lifts them, or a fault.
