@@ -84,8 +84,10 @@ def _misnamed(name: str) -> str | None:
     for part in rest:
         scope = type.__dict__["__dict__"].__get__(found) if isinstance(found, type) else vars(module)
         if part not in scope:
-            # A module that makes names when they are asked for, or is not complete yet, may have it still.
-            is_open = found is module and ("__getattr__" in scope or _is_initializing(module))
+            # It may be a module that is not imported, or a name that its module makes later or when it is asked.
+            is_open = found is module and (
+                ("__path__" in scope and len(rest) > 1) or "__getattr__" in scope or _is_initializing(module)
+            )
             return None if is_open else f"{name}, but {_shown(found)} has no {part!r}"
         found = scope[part]
         if not isinstance(found, type):

@@ -96,7 +96,11 @@ def test_names_of_no_class(name: str, says: str) -> None:
 
 def test_names_that_may_come_yet(late: str) -> None:
     """A module that is not imported, is not complete, or makes its names when asked, is not held to anything."""
-    entries = [TrustEntry(f"{late}.Order", "total"), TrustEntry("make.<locals>.Order", "total")]
+    entries = [
+        TrustEntry(f"{late}.Order", "total"),
+        TrustEntry("hogtrace.no_such.Order", "total"),
+        TrustEntry("make.<locals>.Order", "total"),
+    ]
     check_names(entries, "trust")
     module = ModuleType(late)
     sys.modules[late] = module

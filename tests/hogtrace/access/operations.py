@@ -38,7 +38,7 @@ def around(o: Any) -> dict[str, Any]:
     try:
         keyed: dict[Any, Any] = {o: 1, "a": 2, 7: 3}
         members = {o, 1, 2}
-    except TypeError:
+    except Exception:  # it has no hash, or not without the name that is overridden
         keyed, members = {7: 3}, {1, 2}
     Holder.name = o
     return {

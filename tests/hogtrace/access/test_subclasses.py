@@ -99,6 +99,7 @@ def test_buffers(base: type, expression: str) -> None:
     assert evaluate(expression, a=odd, b=b"abc", c=bytearray(b"ab")).value == plain
 
 
+@pytest.mark.filterwarnings("ignore:non-string key:RuntimeWarning")
 def test_classes_with_odd_names() -> None:
     """A class whose dict has other keys than strings cannot be looked into, so its operators are not used."""
     for base in (object, list, int):

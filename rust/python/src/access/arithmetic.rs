@@ -85,6 +85,14 @@ pub(super) fn binary<'py>(
             return Err(Stop::method(object, method));
         }
     }
+    if op == BinaryOp::Add && left_shape.is_bytes() != right_shape.is_bytes() {
+        // A byte string would ask it for a buffer.
+        for (object, shape) in [(left, &left_shape), (right, &right_shape)] {
+            if !shape.is_bytes() && !shape.keeps(Slot::Buffer) {
+                return Err(Stop::method(object, "__buffer__"));
+            }
+        }
+    }
     check_size(op, (left, &left_shape), (right, &right_shape))?;
     check_moments(left, right)?;
     let (left, right) = match op {

@@ -227,19 +227,23 @@ fn plain<'py>(
             _ => {}
         }
     }
+    if left_shape.is_bytes() != right_shape.is_bytes() {
+        // CPython would ask the other side for a buffer, and warn of strings where the interpreter was told to.
+        return if op == CompareOp::Equal {
+            Ok(false)
+        } else {
+            Err(not_supported(op, left, right))
+        };
+    }
     let (length, other) = (byte_length(left), byte_length(right));
     if op != CompareOp::Equal || length == other {
         work.bytes(left, length.min(other))?;
     }
-    if op == CompareOp::Equal && by_bytes(left_shape) && by_bytes(right_shape) && length != other {
+    if op == CompareOp::Equal && left_shape.is_bytes() && length != other {
         return Ok(false);
     }
     let (left, right) = (harmless(left, left_shape)?, harmless(right, right_shape)?);
     run(op, &left, &right).map_err(|error| Stop::raised(py, &error))
-}
-
-const fn by_bytes(shape: &Shape<'_>) -> bool {
-    matches!(shape.family, Family::Bytes | Family::ByteArray)
 }
 
 /// A value whose comparison asks no methods of its class.

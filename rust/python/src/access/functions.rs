@@ -66,7 +66,7 @@ pub(super) fn truth<'py>(object: &Bound<'py, PyAny>) -> Safe<'py, bool> {
     }
     let shape = shape_of(object);
     if !shape.keeps(Slot::Bool) {
-        return Err(Stop::method(object, "__bool__"));
+        return Err(Stop::item(object, "__bool__"));
     }
     if !shape.keeps_first([Slot::MappingLength, Slot::SequenceLength]) {
         return Err(Stop::item(object, "__len__"));

@@ -228,6 +228,11 @@ impl Shape<'_> {
         self.kind == self.base
     }
 
+    /// Whether it is a byte string or byte array.
+    pub(crate) const fn is_bytes(&self) -> bool {
+        matches!(self.family, Family::Bytes | Family::ByteArray)
+    }
+
     /// Whether it is one value rather than many, with C code to compare and hash it.
     pub(crate) fn is_scalar(&self) -> bool {
         matches!(

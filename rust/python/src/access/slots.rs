@@ -50,6 +50,7 @@ pub(crate) enum Slot {
     SequenceContains,
     MappingLength,
     MappingSubscript,
+    Buffer,
 }
 
 /// The type of an object that lives at least as long as `'a`.
@@ -254,6 +255,7 @@ impl<'a> Kind<'a> {
             Slot::SequenceContains => table!(tp_as_sequence, sq_contains),
             Slot::MappingLength => table!(tp_as_mapping, mp_length),
             Slot::MappingSubscript => table!(tp_as_mapping, mp_subscript),
+            Slot::Buffer => table!(tp_as_buffer, bf_getbuffer),
         }
     }
 
