@@ -23,7 +23,7 @@ EXPRESSIONS = [
     "2 % o", "o - u", "u - o", "o == u", "u < o", "o == k", "k == o", "o == c", "c == o", "o - w", "o + w", "w + o",
     "len(o)", "str(o)", "int(o)", "float(o)", "type(o)", "lower(o)", 'startswith(o, "a")', 'endswith("a", o)',
     "abs(o)", "min(o, 1)", "max(1, o)", "round(o)", "round(o, 1)", "round(1.5, o)", "d[o]", "l", "d", "x", "z",
-    "t.name", "v.name", "d.a", "f[o]", "o in f", "f", "f == e",
+    'matches(o, "a")', "stack(o)", "t.name", "v.name", "d.a", "f[o]", "o in f", "f", "f == e",
 ]  # fmt: skip
 
 

@@ -95,8 +95,12 @@ pub(super) fn binary<'py>(
     }
     check_size(op, (left, &left_shape), (right, &right_shape))?;
     check_moments(left, right)?;
+    let mut work = Work::new();
     let (left, right) = match op {
-        BinaryOp::Subtract => (&operand(left, &left_shape)?, &operand(right, &right_shape)?),
+        BinaryOp::Subtract => (
+            &operand(left, &left_shape, &mut work)?,
+            &operand(right, &right_shape, &mut work)?,
+        ),
         _ => (&exact(left, &left_shape)?, &exact(right, &right_shape)?),
     };
     // SAFETY: two objects that live, whose functions are those of built-in types; the result is a new reference or null
@@ -290,15 +294,18 @@ fn check_moments<'py>(left: &Bound<'py, PyAny>, right: &Bound<'py, PyAny>) -> Sa
 }
 
 /// An operand of a difference. Of a set that is a copy whose members are compared by C code alone.
-fn operand<'py>(object: &Bound<'py, PyAny>, shape: &Shape<'_>) -> Safe<'py, Bound<'py, PyAny>> {
+fn operand<'py>(
+    object: &Bound<'py, PyAny>,
+    shape: &Shape<'_>,
+    work: &mut Work,
+) -> Safe<'py, Bound<'py, PyAny>> {
     if !matches!(shape.family, Family::Set | Family::FrozenSet) {
         return exact(object, shape);
     }
-    let mut work = Work::new();
-    checked_members(object, &mut work)?;
+    checked_members(object, work)?;
     // Looked at again, as nobody can change the copy.
     let copy = set_copy(object, shape.family)?;
-    checked_members(&copy, &mut work)?;
+    checked_members(&copy, &mut Work::new())?;
     Ok(copy)
 }
 

@@ -12,6 +12,7 @@ use pyo3::{IntoPyObjectExt, intern};
 use super::arithmetic::{absolute, check_bits, exact_int, round};
 use super::calls::call_own;
 use super::compare::compare;
+use super::exact::exact;
 use super::headers::Headers;
 use super::item::length;
 use super::names::{name_of, short_name};
@@ -161,9 +162,11 @@ fn int<'py>(object: &Bound<'py, PyAny>) -> Safe<'py, Bound<'py, PyAny>> {
             check_bytes(object, stored_length(object))?;
             let (bytes, _) = byte_head(object, BYTES);
             check_digits(bytes.iter().filter(|byte| byte.is_ascii_digit()).count())?;
+            // What is no number is shown in the message, by a method of a subclass.
+            let exact = exact(object, &shape)?;
             // SAFETY: a byte string or byte array that lives, without the methods of a number; the result is a new
             // reference or null with an error.
-            unsafe { Bound::from_owned_ptr_or_err(py, ffi::PyNumber_Long(object.as_ptr())) }
+            unsafe { Bound::from_owned_ptr_or_err(py, ffi::PyNumber_Long(exact.as_ptr())) }
         }
         Family::Decimal => {
             let digits: i64 = call_own(shape.base, object, intern!(py, "adjusted"))
@@ -213,8 +216,9 @@ fn float<'py>(object: &Bound<'py, PyAny>) -> Safe<'py, Bound<'py, PyAny>> {
         }
         Family::Bytes | Family::ByteArray => {
             check_bytes(object, stored_length(object))?;
+            let exact = exact(object, &shape)?;
             // SAFETY: a byte string or byte array that lives; the result is a new reference or null with an error.
-            unsafe { Bound::from_owned_ptr_or_err(py, ffi::PyFloat_FromString(object.as_ptr())) }
+            unsafe { Bound::from_owned_ptr_or_err(py, ffi::PyFloat_FromString(exact.as_ptr())) }
         }
         Family::Decimal if decimal_fits(object) => {
             // SAFETY: a decimal of C's own type, by its slots; the result is a new reference or null with an error.
