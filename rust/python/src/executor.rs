@@ -340,10 +340,10 @@ impl<'py> FrameParts<'py> {
         if self.flags & CO_VARKEYWORDS != 0 {
             let slot =
                 self.positional + self.keyword_only + usize::from(self.flags & CO_VARARGS != 0);
-            if let Some(Ok(rest)) = self.local_at(slot).map(Bound::cast_into_exact::<PyDict>) {
-                if !add_all(&kwargs, &rest)? {
-                    return Ok(Err(odd_keywords()));
-                }
+            if let Some(Ok(rest)) = self.local_at(slot).map(Bound::cast_into_exact::<PyDict>)
+                && !add_all(&kwargs, &rest)?
+            {
+                return Ok(Err(odd_keywords()));
             }
         }
         Ok(Ok(kwargs))

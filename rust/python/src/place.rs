@@ -190,10 +190,9 @@ impl<'py> Handed<'_, 'py> {
         }
         if let Some(rest) = rest.and_then(|place| self.value(py, place))
             && let Ok(rest) = rest.cast_exact::<PyDict>()
+            && !add_all(&dict, rest).map_err(|error| no_memory(&error))?
         {
-            if !add_all(&dict, rest).map_err(|error| no_memory(&error))? {
-                return Err(odd_keywords());
-            }
+            return Err(odd_keywords());
         }
         Ok(dict)
     }

@@ -10,7 +10,7 @@ import sys
 import time
 import types
 import weakref
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 
 import pytest
 
@@ -172,15 +172,28 @@ class TestAttributes:
 
         async def coroutine() -> None: ...
 
+        async def asynchronous() -> AsyncIterator[None]:
+            yield
+
         suspended = coroutine()
+        with pytest.raises(ValueError, match="raised") as caught:
+            raise ValueError("raised")
         for o, name in [
             (sys._getframe(), "f_back"),
             (generator.__code__, "co_code"),
             (generator(), "gi_frame"),
             (suspended, "cr_frame"),
+            (asynchronous(), "ag_frame"),
+            (caught.tb, "tb_frame"),
         ]:
             refused(evaluate(f"o.{name}", o=o), "no readable attributes")
         suspended.close()
+
+    def test_what_an_error_of_the_application_holds(self) -> None:
+        """The object that an `AttributeError` names is read as any other."""
+        error = AttributeError("no", name="computed", obj=Plain())
+        assert evaluate("o.obj.name", o=error).value == "stored"
+        refused(evaluate("o.obj.computed", o=error), "is a property")
 
     def test_getters_of_other_types_are_refused(self) -> None:
         """A getter in C that may run Python code, such as that of a text file, is not run."""
