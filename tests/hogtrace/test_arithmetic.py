@@ -59,6 +59,7 @@ class TestErrors:
         ("expression", "given", "exception", "kind"),
         [
             ("a + b", {"a": 1, "b": "x"}, TypeError, "type"),
+            ("a + b", {"a": [0], "b": "x" * 20_000}, TypeError, "type"),
             ("a[0]", {"a": 1}, TypeError, "type"),
             ("a[b]", {"a": {}, "b": []}, TypeError, "type"),
             ("a < b", {"a": 1, "b": None}, TypeError, "type"),

@@ -184,8 +184,16 @@ fn check_size<'py>(
     check_bits(left, left_shape)?;
     check_bits(right, right_shape)?;
     let (left_size, right_size) = (size(left, left_shape), size(right, right_shape));
+    let are_bytes = [left_shape, right_shape]
+        .iter()
+        .all(|shape| matches!(shape.family, Family::Bytes | Family::ByteArray));
     let made = match (op, left_size, right_size) {
-        (BinaryOp::Add, Some(left_size), Some(right_size)) => left_size.plus(right_size),
+        // Of unlike sequences nothing is made: CPython says so.
+        (BinaryOp::Add, Some(left_size), Some(right_size))
+            if left_shape.family == right_shape.family || are_bytes =>
+        {
+            left_size.plus(right_size)
+        }
         (BinaryOp::Multiply, Some(size), None) => size.times(right),
         (BinaryOp::Multiply, None, Some(size)) => size.times(left),
         (BinaryOp::Multiply, None, None)
