@@ -126,7 +126,7 @@ impl Ready {
                 Op::Statement(end) => statements.push(guard(end, None)),
                 Op::FieldEnd => {}
                 Op::Matches(constant) => {
-                    plain.push(Op::Matches(compiled.number(constant, &mut patterns)))
+                    plain.push(Op::Matches(compiled.number(constant, &mut patterns)));
                 }
                 op => plain.push(
                     op.jump_target()

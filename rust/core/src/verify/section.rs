@@ -353,7 +353,7 @@ impl<'a, 'p> Walk<'a, 'p> {
             }
             (Op::JumpIfFalseOrPop(_) | Op::JumpIfTrueOrPop(_), &[top]) => stack.push(top),
             (Op::Compare(_) | Op::Is(_) | Op::Truth | Op::Not | Op::Matches(_), _) => {
-                stack.push(Origins::NOTHING)
+                stack.push(Origins::NOTHING);
             }
             // The rest takes what it takes and leaves nothing.
             _ => {}
