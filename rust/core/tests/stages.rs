@@ -47,7 +47,11 @@ fn trees() {
 fn bytecode() {
     glob!("inputs/valid/*.hogtrace", |path| {
         let program = compile(&read(path), &name(path)).unwrap_or_else(|errors| panic!("{errors}"));
-        assert_snapshot!("bytecode", disasm::listing(program.program()));
+        let source = read(path);
+        assert_snapshot!(
+            "bytecode",
+            disasm::listing_with_source(program.program(), &source)
+        );
     });
 }
 
@@ -56,5 +60,14 @@ fn errors() {
     glob!("inputs/invalid/*.hogtrace", |path| {
         let errors = compile(&read(path), &name(path)).expect_err("an invalid input is refused");
         assert_snapshot!("errors", errors.render(false));
+    });
+}
+
+/// What people write who come from elsewhere, or whose fingers slip: many wrong probes in one file, all told at once.
+#[test]
+fn habits() {
+    glob!("inputs/habits/*.hogtrace", |path| {
+        let errors = compile(&read(path), &name(path)).expect_err("a foreign habit is refused");
+        assert_snapshot!("habits", errors.render(false));
     });
 }

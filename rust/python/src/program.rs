@@ -76,9 +76,14 @@ impl Program {
         }
     }
 
-    /// A listing of the bytecode for people.
-    fn disassemble(&self) -> String {
-        disasm::listing(self.verified.program())
+    /// A listing of the bytecode for people; with the lines of the source that the program was compiled from, if given.
+    #[pyo3(signature = (source = None))]
+    fn disassemble(&self, source: Option<&str>) -> String {
+        let program = self.verified.program();
+        match source {
+            Some(source) => disasm::listing_with_source(program, source),
+            None => disasm::listing(program),
+        }
     }
 
     fn __repr__(&self) -> String {
