@@ -110,10 +110,10 @@ impl Checker<'_> {
             "retval" => Read::Retval,
             "exception" => Read::Exception,
             "duration" => Read::Duration,
-            "true" | "false" | "null" | "none" => {
+            "true" | "false" | "null" | "none" | "TRUE" | "FALSE" | "NULL" | "nil" => {
                 let python = match name {
-                    "true" => "True",
-                    "false" => "False",
+                    "true" | "TRUE" => "True",
+                    "false" | "FALSE" => "False",
                     _ => "None",
                 };
                 self.reporter.error_with_help(
@@ -144,10 +144,11 @@ impl Checker<'_> {
             if let Ok(number) = digits.parse() {
                 return Some(Read::Arg(number));
             }
-            self.reporter.error(
+            self.reporter.error_with_help(
                 Code::ArgumentNumber,
                 span,
                 format!("arguments are numbered from 0 to {}", u16::MAX),
+                format!("a local variable of that name is `locals[\"{name}\"]`"),
             );
             return None;
         }
@@ -210,6 +211,15 @@ impl Checker<'_> {
             }
             ast::Test::Compare(op) => Test::Compare(*op),
         };
+        if matches!(&right.kind, ast::ExprKind::Name(name) if name == "undefined") {
+            self.reporter.error_with_help(
+                Code::ForeignSyntax,
+                right.span,
+                "`undefined` is written `None`",
+                "a variable of that name is `locals[\"undefined\"]`",
+            );
+            return None;
+        }
         let is_membership = matches!(test, Test::Compare(CompareOp::In | CompareOp::NotIn));
         let right = match &right.kind {
             ast::ExprKind::List(items) if is_membership => Expr {
@@ -462,9 +472,17 @@ fn advice(name: &str) -> Option<&'static str> {
         "getattr" | "hasattr" | "vars" => "an attribute is read by `object.name`",
         "isinstance" | "issubclass" => "compare the type's name: `type(x) == \"Name\"`",
         "print" | "log" | "printf" | "trace" => "`capture(…);` records values",
-        "length" | "lenght" | "size" | "count" => "did you mean `len`?",
+        "length" | "lenght" | "size" | "count" | "strlen" => "did you mean `len`?",
         "time" | "now" => "did you mean `timestamp`?",
         "random" => "did you mean `rand`?",
+        "typeof" => "did you mean `type`?",
+        "any" | "all" | "sum" | "sorted" | "reversed" | "filter" | "map" | "zip" | "range"
+        | "enumerate" | "next" | "iter" | "set" | "dict" | "list" | "tuple" | "join" => {
+            "a field takes the whole container, `capture(args);`; what is made of it is made of the events"
+        }
+        "upper" | "strip" | "split" | "replace" => {
+            "the functions for strings are `lower`, `startswith`, `endswith`, `len`"
+        }
         "repr" | "format" => "did you mean `str`?",
         "match" | "fullmatch" | "search" | "regex" => "did you mean `matches`?",
         "traceback" | "backtrace" | "frames" | "ustack" => "did you mean `stack`?",

@@ -113,7 +113,7 @@ impl Checker<'_> {
                     format!("with `sample {share}` the probe would never fire"),
                     "a sampling rate is above 0 and at most 100 %",
                 );
-            } else if rate > 1.0 {
+            } else if rate > 1.0 || rate.is_nan() {
                 self.reporter.error_with_help(
                     Code::BadSample,
                     span,

@@ -88,7 +88,7 @@ pub(crate) struct Reporter {
 impl Reporter {
     /// Reports an error.
     pub(crate) fn error(&mut self, code: Code, span: Span, message: impl Into<String>) {
-        self.push(code, span, message.into(), None);
+        self.report(code, span, message, None::<String>);
     }
 
     /// Reports an error and what to do about it.
@@ -99,10 +99,17 @@ impl Reporter {
         message: impl Into<String>,
         help: impl Into<String>,
     ) {
-        self.push(code, span, message.into(), Some(help.into()));
+        self.report(code, span, message, Some(help));
     }
 
-    fn push(&mut self, code: Code, span: Span, message: String, help: Option<String>) {
+    /// Reports an error and what to do about it, if that is known.
+    pub(crate) fn report(
+        &mut self,
+        code: Code,
+        span: Span,
+        message: impl Into<String>,
+        help: Option<impl Into<String>>,
+    ) {
         // Later stages see the file from its start again, so room is kept for their first errors too.
         if self.reports.len() >= 2 * limits::DIAGNOSTICS {
             self.left_out += 1;
@@ -111,8 +118,8 @@ impl Reporter {
         self.reports.push(Report {
             span,
             code,
-            message,
-            help,
+            message: message.into(),
+            help: help.map(Into::into),
         });
     }
 

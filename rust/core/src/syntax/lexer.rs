@@ -24,16 +24,27 @@ pub(crate) fn lex(source: &str, reporter: &mut Reporter) -> Vec<Token> {
             _ => tokens.push(Token { kind, span }),
         }
     }
+    // The line on which a foreign quote was reported: the one that closes it is not reported again.
+    let mut quoted_line: Option<usize> = None;
     for &Token { kind, span } in &tokens {
         match kind {
             TokenKind::UnclosedString => {
-                reporter.error(
+                reporter.error_with_help(
                     Code::UnclosedString,
                     span,
                     "the string is not closed on its line",
+                    "it ends in the quote that it begins with; inside of it that quote is written `\\'` or `\\\"`",
                 );
             }
-            TokenKind::Unknown => report_unknown(source, span, reporter),
+            TokenKind::Unknown => {
+                let start = span.range().start;
+                let line = source[..start].rfind('\n').map_or(0, |newline| newline + 1);
+                let is_quote = is_foreign_quote(source[start..].chars().next());
+                if !is_quote || quoted_line.take() != Some(line) {
+                    report_unknown(source, span, reporter);
+                    quoted_line = is_quote.then_some(line);
+                }
+            }
             _ => {}
         }
     }
@@ -42,6 +53,14 @@ pub(crate) fn lex(source: &str, reporter: &mut Reporter) -> Vec<Token> {
         span: Span::new(&(source.len()..source.len())),
     });
     tokens
+}
+
+/// Whether a character begins or ends a string elsewhere.
+const fn is_foreign_quote(character: Option<char>) -> bool {
+    matches!(
+        character,
+        Some('“' | '”' | '„' | '«' | '»' | '‘' | '’' | '`')
+    )
 }
 
 fn report_unknown(source: &str, span: Span, reporter: &mut Reporter) {
@@ -54,6 +73,8 @@ fn report_unknown(source: &str, span: Span, reporter: &mut Reporter) {
             "the control character U+{:04X} has no meaning here",
             u32::from(first)
         )
+    } else if first == '`' {
+        "a backquote has no meaning here".to_owned()
     } else {
         format!("`{first}` has no meaning here")
     };
@@ -61,6 +82,9 @@ fn report_unknown(source: &str, span: Span, reporter: &mut Reporter) {
         '“' | '”' | '„' | '«' | '»' => Some("strings stand in straight quotes: `\"…\"`"),
         '‘' | '’' | '`' => Some("strings stand in straight quotes: `'…'`"),
         '–' | '—' | '−' => Some("minus is `-`"),
+        '×' | '·' => Some("times is `*`"),
+        '÷' => Some("divided by is `/`"),
+        '…' => Some("an end of a slice is left out: `args[1:]`"),
         '≤' => Some("write `<=`"),
         '≥' => Some("write `>=`"),
         '≠' => Some("write `!=`"),

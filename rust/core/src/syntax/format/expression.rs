@@ -3,7 +3,7 @@
 use std::fmt::{self, Display, Formatter, Write as _};
 
 use crate::span::Span;
-use crate::syntax::ast::{Comparison, Expr, ExprKind, Literal, Logic, Test};
+use crate::syntax::ast::{Argument, Comparison, Expr, ExprKind, Literal, Logic, Name, Test};
 
 /// Precedences of LANGUAGE's table; a higher one binds tighter.
 mod precedence {
@@ -152,15 +152,7 @@ fn plain(expression: &Expr, out: &mut impl Sink) {
         }
         ExprKind::Slice(of, start, stop, _) => {
             object(of, out);
-            out.text("[");
-            if let Some(start) = start {
-                write(start, true, out);
-            }
-            out.text(":");
-            if let Some(stop) = stop {
-                write(stop, true, out);
-            }
-            out.text("]");
+            slice(start.as_deref(), stop.as_deref(), out);
         }
         ExprKind::Unary(op, inner) => {
             out.at(span.start);
@@ -202,24 +194,7 @@ fn plain(expression: &Expr, out: &mut impl Sink) {
                 operand(part, expression.precedence() + 1, out);
             }
         }
-        ExprKind::Call(name, arguments) => {
-            out.at(span.start);
-            out.text(&name.text);
-            list(
-                ("(", ")"),
-                Line::Blank,
-                span,
-                arguments,
-                out,
-                |argument, out| {
-                    if let Some(name) = &argument.name {
-                        out.at(name.span.start);
-                        out.text(&format!("{}=", name.text));
-                    }
-                    write(&argument.value, true, out);
-                },
-            );
-        }
+        ExprKind::Call(name, arguments) => call(name, arguments, span, out),
         ExprKind::List(items) => {
             out.at(span.start);
             list(("[", "]"), Line::Fill, span, items, out, |item, out| {
@@ -230,6 +205,19 @@ fn plain(expression: &Expr, out: &mut impl Sink) {
     }
 }
 
+/// Writes the brackets of a slice.
+fn slice(start: Option<&Expr>, stop: Option<&Expr>, out: &mut impl Sink) {
+    out.text("[");
+    if let Some(start) = start {
+        write(start, true, out);
+    }
+    out.text(":");
+    if let Some(stop) = stop {
+        write(stop, true, out);
+    }
+    out.text("]");
+}
+
 /// Writes what stands before a `.` or a bracket; a number would run into the dot.
 fn object(expression: &Expr, out: &mut impl Sink) {
     match expression.kind {
@@ -238,6 +226,25 @@ fn object(expression: &Expr, out: &mut impl Sink) {
         }
         _ => operand(expression, precedence::POSTFIX, out),
     }
+}
+
+fn call(name: &Name, arguments: &[Argument], span: Span, out: &mut impl Sink) {
+    out.at(span.start);
+    out.text(&name.text);
+    list(
+        ("(", ")"),
+        Line::Blank,
+        span,
+        arguments,
+        out,
+        |argument, out| {
+            if let Some(name) = &argument.name {
+                out.at(name.span.start);
+                out.text(&format!("{}=", name.text));
+            }
+            write(&argument.value, true, out);
+        },
+    );
 }
 
 /// Writes items in brackets, the last of which ends `span`.

@@ -20,12 +20,12 @@ pub(super) fn pieces<'s>(
         source,
         tokens,
         comments,
-        pieces: Vec::new(),
+        collected: Vec::new(),
         last_break: 0,
         is_behind: false,
     };
     pieces.probe(probe);
-    pieces.pieces
+    pieces.collected
 }
 
 /// Collects pieces, and puts each comment to the nearest break before what it stands before.
@@ -33,7 +33,7 @@ struct Pieces<'a, 's> {
     source: &'s str,
     tokens: &'a [Token],
     comments: &'a mut &'s [Comment<'s>],
-    pieces: Vec<Piece<'s>>,
+    collected: Vec<Piece<'s>>,
     /// The index of the last break.
     last_break: usize,
     /// Whether something of the source stands behind it.
@@ -160,7 +160,7 @@ impl Pieces<'_, '_> {
     }
 
     fn open_group(&mut self, indented: bool, is_broken: bool) {
-        self.pieces.push(Piece::Open {
+        self.collected.push(Piece::Open {
             indented,
             is_broken,
         });
@@ -168,9 +168,9 @@ impl Pieces<'_, '_> {
 
     /// Puts a break. `blank_before` tells whether an empty line stands before what follows, where those are kept.
     fn push_break(&mut self, line: Line, is_last: bool, blank_before: Option<bool>) {
-        self.last_break = self.pieces.len();
+        self.last_break = self.collected.len();
         self.is_behind = false;
-        self.pieces.push(Piece::Break(Break {
+        self.collected.push(Piece::Break(Break {
             line,
             is_last,
             keeps_blanks: blank_before.is_some(),
@@ -182,10 +182,10 @@ impl Pieces<'_, '_> {
 
 impl Sink for Pieces<'_, '_> {
     fn text(&mut self, text: &str) {
-        if let Some(Piece::Text(last)) = self.pieces.last_mut() {
+        if let Some(Piece::Text(last)) = self.collected.last_mut() {
             last.push_str(text);
         } else {
-            self.pieces.push(Piece::Text(text.to_owned()));
+            self.collected.push(Piece::Text(text.to_owned()));
         }
     }
 
@@ -206,7 +206,7 @@ impl Sink for Pieces<'_, '_> {
     }
 
     fn trailing_comma(&mut self) {
-        self.pieces.push(Piece::TrailingComma);
+        self.collected.push(Piece::TrailingComma);
     }
 
     fn open(&mut self, indented: bool) {
@@ -214,7 +214,7 @@ impl Sink for Pieces<'_, '_> {
     }
 
     fn close(&mut self) {
-        self.pieces.push(Piece::Close);
+        self.collected.push(Piece::Close);
     }
 
     fn at(&mut self, offset: u32) {
@@ -223,7 +223,7 @@ impl Sink for Pieces<'_, '_> {
             .partition_point(|comment| comment.start < offset);
         let (passed, rest) = self.comments.split_at(count);
         *self.comments = rest;
-        if let Some(Piece::Break(place)) = self.pieces.get_mut(self.last_break) {
+        if let Some(Piece::Break(place)) = self.collected.get_mut(self.last_break) {
             for &comment in passed {
                 let mut comment = comment;
                 // What stands in the middle of something that is not broken comes before it, on lines of its own.

@@ -1,6 +1,7 @@
 //! Expressions, by precedence climbing.
 
-use super::{Parsed, Parser, Reported, is_foreign_word};
+use super::{Parsed, Parser, Reported, advice, is_foreign_word};
+use crate::bytecode::target::is_identifier;
 use crate::bytecode::{BinaryOp, CompareOp, Scope, UnaryOp};
 use crate::error::Code;
 use crate::span::Span;
@@ -8,6 +9,10 @@ use crate::suggest::nearest;
 use crate::syntax::ast::{Argument, Comparison, Expr, ExprKind, Literal, Logic, Name, Test};
 use crate::syntax::literal::{self, BadLiteral};
 use crate::syntax::token::{Token, TokenKind};
+
+/// What to write instead of a tuple.
+const TUPLE_HELP: &str =
+    "captured values are fields: `capture(a, b);`; `in` takes a list in square brackets";
 
 /// How tightly an operator binds; later binds tighter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -184,7 +189,7 @@ impl Parser<'_> {
                 TokenKind::LeftParenthesis => {
                     self.advance();
                     let (_, end) = self.nested(|parser| parser.arguments(token))?;
-                    self.refused_call(&object, object.outer.to(end));
+                    self.refused_call(&object, token.span.to(end));
                     Expr::new(ExprKind::Wrong, object.outer.to(end), 0)
                 }
                 _ => return Ok(object),
@@ -219,7 +224,10 @@ impl Parser<'_> {
         let start = bound(self, TokenKind::Colon)?;
         if !self.accept(TokenKind::Colon) {
             if self.kind() == TokenKind::Comma {
-                return Err(self.foreign_syntax("a tuple as a key"));
+                return Err(self.foreign_syntax(
+                    "a tuple as a key",
+                    "a key is one value: `args[0][1]` reads an item of an item",
+                ));
             }
             let end = self.close(open, TokenKind::RightBracket, WANTED)?;
             let Some(key) = start else {
@@ -234,7 +242,9 @@ impl Parser<'_> {
         }
         let stop = bound(self, TokenKind::RightBracket)?;
         if self.kind() == TokenKind::Colon {
-            return Err(self.foreign_syntax("the step of a slice"));
+            return Err(
+                self.foreign_syntax("the step of a slice", "a slice has two ends: `args[1:3]`")
+            );
         }
         let end = self.close(open, TokenKind::RightBracket, WANTED)?;
         let (span, brackets) = (object.outer.to(end), open.span.to(end));
@@ -245,40 +255,65 @@ impl Parser<'_> {
         )
     }
 
-    /// Reports that code of the application is called.
-    fn refused_call(&mut self, callee: &Expr, span: Span) {
+    /// Reports that code of the application is called; `arguments` is the span of the brackets.
+    fn refused_call(&mut self, callee: &Expr, arguments: Span) {
         if is_reported(callee) {
             return;
         }
-        let help = match &callee.kind {
-            ExprKind::Attribute(object, name) => {
-                let object = self.text(object.outer);
-                match name.text.as_str() {
-                    "startswith" | "endswith" => format!("write `{}({object}, …)`", name.text),
-                    "lower" | "casefold" => format!("write `lower({object})`"),
-                    "get" => format!("write `{object}[\"key\"]`"),
-                    _ => "read attributes and items; only the functions of the language can be called".to_owned(),
-                }
-            }
-            _ => "read attributes and items; only the functions of the language can be called"
-                .to_owned(),
+        let inner = arguments.start + 1..arguments.end.saturating_sub(1);
+        let inner = self.text(Span {
+            start: inner.start,
+            end: inner.end.max(inner.start),
+        });
+        let (object, name) = match &callee.kind {
+            ExprKind::Attribute(object, name) => (self.text(object.outer), name.text.as_str()),
+            _ => ("", ""),
         };
+        let help = advice::method(object, name, inner.trim());
         self.reporter.error_with_help(
             Code::MethodCall,
-            span,
+            callee.outer.to(arguments),
             "a probe cannot call code of the application",
             help,
         );
     }
 
-    fn foreign_syntax(&mut self, what: &str) -> Reported {
+    /// Reports that the token belongs to something of Python.
+    fn foreign_syntax(&mut self, what: &str, help: &str) -> Reported {
         let span = self.token().span;
-        self.reporter.error(
-            Code::ForeignSyntax,
-            span,
-            format!("{what} is not part of the language"),
-        );
+        let message = format!("{what} is not part of the language");
+        self.reporter
+            .error_with_help(Code::ForeignSyntax, span, message, help);
         Reported
+    }
+
+    /// Passes a dict or a set in braces and reports it. Where the braces are those of a body nothing is passed.
+    fn braces(&mut self) -> Parsed<Expr> {
+        let open = self.token().span;
+        let rest = &self.tokens[self.next + 1..];
+        let length = rest
+            .iter()
+            .take_while(|token| {
+                !matches!(
+                    token.kind,
+                    TokenKind::RightBrace
+                        | TokenKind::Semicolon
+                        | TokenKind::Target
+                        | TokenKind::End
+                )
+            })
+            .count();
+        let begins_body = rest[0].kind == TokenKind::Variable
+            || matches!(self.text(rest[0].span), "capture" | "send");
+        if begins_body || rest[length].kind != TokenKind::RightBrace {
+            return Err(self.unexpected("an expression"));
+        }
+        self.foreign_syntax(
+            "a dict or set in braces",
+            "captured values are fields: `capture(name=…);`; `in` takes a list in square brackets",
+        );
+        self.next += length + 2;
+        Ok(Expr::new(ExprKind::Wrong, open.to(self.last_span()), 0))
     }
 
     fn primary(&mut self) -> Parsed<Expr> {
@@ -331,7 +366,7 @@ impl Parser<'_> {
                 );
                 Err(Reported)
             }
-            TokenKind::LeftBrace => Err(self.foreign_syntax("a dict or set in braces")),
+            TokenKind::LeftBrace => self.braces(),
             _ => Err(self.unexpected("an expression")),
         }
     }
@@ -373,11 +408,11 @@ impl Parser<'_> {
     /// The rest of `(…)`, of which the tree keeps the place alone.
     fn grouped(&mut self, open: Token) -> Parsed<Expr> {
         if self.kind() == TokenKind::RightParenthesis {
-            return Err(self.foreign_syntax("an empty tuple"));
+            return Err(self.foreign_syntax("an empty tuple", TUPLE_HELP));
         }
         let mut inner = self.expression()?;
         if self.kind() == TokenKind::Comma {
-            return Err(self.foreign_syntax("a tuple"));
+            return Err(self.foreign_syntax("a tuple", TUPLE_HELP));
         }
         let end = self.close(open, TokenKind::RightParenthesis, "`)` or an operator")?;
         inner.outer = open.span.to(end);
@@ -414,7 +449,7 @@ impl Parser<'_> {
                 Code::StringForm,
                 token.span.to(next.span),
                 format!("a string takes no prefix `{text}`"),
-                "write it without the prefix, with `\\\\` for a backslash",
+                advice::string_prefix(text),
             );
             return Ok(Expr::new(ExprKind::Wrong, token.span.to(next.span), 0));
         }
@@ -456,6 +491,14 @@ impl Parser<'_> {
         Ok((arguments, end))
     }
 
+    /// What `$req["name"]` was meant to be, if that is what stands here.
+    fn variable_help(&self, scope: &str) -> Option<String> {
+        let key = self.following();
+        let is_key = self.kind() == TokenKind::LeftBracket && key.kind == TokenKind::String;
+        let name = self.text(key.span).trim_matches(['"', '\'']);
+        (is_key && is_identifier(name)).then(|| format!("write `{scope}.{name}`"))
+    }
+
     fn variable(&mut self, token: Token) -> Parsed<Expr> {
         const HELP: &str = "write `$req.name` or `$call.name`";
         self.advance();
@@ -470,6 +513,9 @@ impl Parser<'_> {
             let help = match nearest(text, ["$req", "$request", "$call"]) {
                 Some(known) => format!("did you mean `{known}`?"),
                 None if bare.is_empty() => HELP.to_owned(),
+                None if bare.bytes().all(|byte| byte.is_ascii_digit()) => {
+                    "positional arguments are `arg0`, `arg1`, …".to_owned()
+                }
                 None => format!("write `$req.{bare}` or `$call.{bare}`"),
             };
             let message = format!("there is no scope `{text}`");
@@ -485,7 +531,7 @@ impl Parser<'_> {
                 Code::UnknownScope,
                 token.span,
                 format!("`{text}` alone has no value"),
-                HELP,
+                self.variable_help(text).unwrap_or_else(|| HELP.to_owned()),
             );
             return Ok(Expr::new(ExprKind::Wrong, token.span, 0));
         }
@@ -498,7 +544,7 @@ impl Parser<'_> {
 }
 
 /// Whether what an access begins with was reported already.
-fn is_reported(expression: &Expr) -> bool {
+pub(super) fn is_reported(expression: &Expr) -> bool {
     match &expression.kind {
         ExprKind::Wrong => true,
         ExprKind::Attribute(object, _)

@@ -3,12 +3,14 @@
 //! An error ends its statement or its predicate, and parsing goes on behind it, so that one run finds the errors of
 //! the whole file. How deep the parser recurses is bounded by [`limits::NESTING`].
 
+mod advice;
 mod expression;
 mod probe;
 mod statement;
 
 use super::ast::{Expr, ExprKind, File};
 use super::token::{Token, TokenKind};
+use crate::bytecode::Function;
 use crate::error::{Code, Reporter};
 use crate::limits;
 use crate::span::Span;
@@ -92,14 +94,6 @@ impl<'a> Parser<'a> {
         is
     }
 
-    fn expect(&mut self, kind: TokenKind) -> Parsed<Token> {
-        if self.kind() == kind {
-            Ok(self.advance())
-        } else {
-            Err(self.unexpected(kind.describe()))
-        }
-    }
-
     /// Passes the closing bracket of what `open` opened.
     fn close(&mut self, open: Token, kind: TokenKind, wanted: &str) -> Parsed<Span> {
         if self.kind() == kind {
@@ -115,8 +109,9 @@ impl<'a> Parser<'a> {
         );
         if ended || self.at_predicate_end() {
             let message = format!("{} is not closed", open.kind.describe());
+            let help = format!("put a {} where it ends", kind.describe());
             self.reporter
-                .error(Code::UnclosedBracket, open.span, message);
+                .error_with_help(Code::UnclosedBracket, open.span, message, help);
             return Err(Reported);
         }
         Err(self.unexpected(wanted))
@@ -151,7 +146,7 @@ impl<'a> Parser<'a> {
         Ok(Expr::new(kind, span, height_below))
     }
 
-    /// Reports that the token does not fit here, with the best advice that its kind allows.
+    /// Reports that the token does not fit here, with the best advice that its kind and its neighbours allow.
     fn unexpected(&mut self, wanted: &str) -> Reported {
         let Token { kind, span } = self.token();
         let text = self.text(span);
@@ -159,55 +154,127 @@ impl<'a> Parser<'a> {
             // The lexer has reported these.
             TokenKind::UnclosedString | TokenKind::Unknown => {}
             TokenKind::ForeignOperator | TokenKind::CompoundAssign => self.foreign_operator(),
-            TokenKind::Name if is_foreign_word(text) => self.reporter.error(
+            TokenKind::Name if is_foreign_word(text) => self.reporter.report(
                 Code::ForeignSyntax,
                 span,
                 format!("`{text}` of Python is not part of the language"),
+                advice::foreign_in_expression(text),
             ),
-            TokenKind::Assign => self.reporter.error_with_help(
-                Code::Unexpected,
-                span,
-                format!("expected {wanted}, found `=`"),
-                "`==` compares",
-            ),
-            TokenKind::Name | TokenKind::Variable | TokenKind::Number => self.reporter.error(
-                Code::Unexpected,
-                span,
-                format!("expected {wanted}, found `{}`", shortened(text)),
-            ),
-            _ => self.reporter.error(
-                Code::Unexpected,
-                span,
-                format!("expected {wanted}, found {}", kind.describe()),
-            ),
+            _ => {
+                let help = self.advice(wanted);
+                self.unexpected_with(wanted, help);
+            }
         }
         Reported
     }
 
-    fn foreign_operator(&mut self) {
+    /// Reports that the token does not fit here, and what to do about it.
+    fn unexpected_with(&mut self, wanted: &str, help: Option<String>) -> Reported {
         let Token { kind, span } = self.token();
-        let text = self.text(span);
-        let message = format!("the operator `{text}` is not part of the language");
-        let help = match text {
-            _ if kind == TokenKind::CompoundAssign => {
-                Some("write `$req.x = $req.x + 1`, with the operator that you need")
+        let found = match kind {
+            TokenKind::Name | TokenKind::Variable | TokenKind::Number => {
+                format!("`{}`", shortened(self.text(span)))
             }
-            "&" => Some("`&&` or `and` joins conditions"),
-            "|" => Some("`||` or `or` joins conditions"),
-            "~" => Some("`!` or `not` negates a condition"),
-            "===" => Some("`==` compares"),
-            "!==" | "<>" => Some("`!=` compares"),
-            "->" => Some("`.` reads an attribute"),
-            "**" => Some("a power is written as a product: `x * x`"),
-            _ => None,
+            _ => kind.describe().to_owned(),
         };
-        match help {
-            Some(help) => {
-                self.reporter
-                    .error_with_help(Code::ForeignOperator, span, message, help);
+        let message = format!("expected {wanted}, found {found}");
+        self.reporter.report(Code::Unexpected, span, message, help);
+        Reported
+    }
+
+    /// What may have been meant where `wanted` was expected.
+    fn advice(&self, wanted: &str) -> Option<String> {
+        let Token { kind, span } = self.token();
+        let last = self.last()?;
+        let (text, last_text) = (self.text(span), self.text(last.span));
+        let touches = |token: Token, next: Token| token.span.end == next.span.start;
+        let following = self.following();
+        let is_value_wanted = wanted == "an expression";
+        Some(match kind {
+            TokenKind::Assign => match following.kind {
+                TokenKind::Bang if touches(self.token(), following) => "write `!=`".to_owned(),
+                TokenKind::Less if touches(self.token(), following) => "write `<=`".to_owned(),
+                TokenKind::Greater if touches(self.token(), following) => "write `>=`".to_owned(),
+                _ => "`==` compares".to_owned(),
+            },
+            TokenKind::Not => "write `is not` or `not in`".to_owned(),
+            TokenKind::In if last.kind == TokenKind::Not => "write `not in`".to_owned(),
+            TokenKind::Name if last.kind == TokenKind::String && touches(last, self.token()) => {
+                format!(
+                    "a quote inside of a string is written `\\{}`",
+                    &last_text[..1]
+                )
             }
-            None => self.reporter.error(Code::ForeignOperator, span, message),
-        }
+            TokenKind::Number if text.starts_with('.') => {
+                format!("an item is read by its key: `[{}]`", &text[1..])
+            }
+            TokenKind::DoubleSlash if is_value_wanted => "comments begin with `#`".to_owned(),
+            TokenKind::Slash if is_value_wanted && following.kind == TokenKind::Star => {
+                "comments begin with `#`".to_owned()
+            }
+            TokenKind::Star if is_value_wanted => {
+                "all positional arguments together are `args`".to_owned()
+            }
+            TokenKind::Semicolon
+                if matches!(last.kind, TokenKind::Plus | TokenKind::Minus) && is_value_wanted =>
+            {
+                let variable = self.word_before().trim_end_matches(['+', '-']);
+                format!("write `{variable} = {variable} {last_text} 1;`")
+            }
+            TokenKind::Semicolon if wanted.ends_with("the predicate") => {
+                "a predicate has no `;`".to_owned()
+            }
+            TokenKind::Comma if wanted == "`;`" => "every statement ends in `;`".to_owned(),
+            _ if is_value_wanted && advice::is_infix(kind) && kind != TokenKind::Slash => {
+                format!("`{text}` needs a value on its left")
+            }
+            _ if is_value_wanted
+                && (advice::is_infix(last.kind) || last.kind == TokenKind::Assign) =>
+            {
+                format!("`{last_text}` needs a value on its right")
+            }
+            TokenKind::RightParenthesis | TokenKind::RightBracket
+                if self.nesting == 0 && !is_value_wanted =>
+            {
+                "no bracket is open that it could close".to_owned()
+            }
+            _ if advice::begins_operand(kind) && wanted.starts_with("`,`") => {
+                let called = if last_text == "typeof" {
+                    "type"
+                } else {
+                    last_text
+                };
+                if last.kind == TokenKind::Name && Function::from_name(called).is_some() {
+                    format!(
+                        "a function has its arguments in brackets: `{called}({})`",
+                        shortened(text)
+                    )
+                } else {
+                    "put a `,` before it".to_owned()
+                }
+            }
+            _ => return None,
+        })
+    }
+
+    fn foreign_operator(&mut self) {
+        let Token { span, .. } = self.token();
+        let text = self.text(span);
+        let help = if text == "**" && !self.last_kind().is_some_and(ends_operand) {
+            Some("all arguments by name together are `kwargs`".to_owned())
+        } else {
+            advice::foreign_operator(text, self.word_before())
+        };
+        let message = format!("the operator `{text}` is not part of the language");
+        self.reporter
+            .report(Code::ForeignOperator, span, message, help);
+    }
+
+    /// The text without blanks that ends where the last token does.
+    fn word_before(&self) -> &'a str {
+        let before = &self.source[..self.last_span().range().end];
+        let begins = |c: char| c.is_whitespace() || matches!(c, '(' | '[' | '{' | ',' | ';' | '=');
+        &before[before.rfind(begins).map_or(0, |at| at + 1)..]
     }
 
     fn file(&mut self) -> File {
@@ -219,6 +286,12 @@ impl<'a> Parser<'a> {
         }
         file
     }
+}
+
+/// Whether an operand can end in a token of this kind.
+const fn ends_operand(kind: TokenKind) -> bool {
+    advice::begins_operand(kind)
+        || matches!(kind, TokenKind::RightParenthesis | TokenKind::RightBracket)
 }
 
 /// Keywords of Python that begin or join what HogTrace does not have.

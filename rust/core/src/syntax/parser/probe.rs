@@ -1,11 +1,10 @@
 //! Probes: target, point, predicate, body.
 
-use super::{Parsed, Parser, Reported, shortened};
+use super::{Parsed, Parser, Reported, advice, shortened};
 use crate::bytecode::{Point, target};
 use crate::error::Code;
 use crate::limits;
 use crate::span::Span;
-use crate::suggest::nearest;
 use crate::syntax::ast::{Expr, Literal, Probe, Statement};
 use crate::syntax::literal;
 use crate::syntax::token::TokenKind;
@@ -16,9 +15,14 @@ impl Parser<'_> {
             return Err(Reported);
         };
         // What follows is read also where the head is wrong: its errors are wanted too.
-        let point = self.point();
+        let point = self.point(&target, span);
         let head = span.to(self.last_span());
-        let predicate = self.predicate();
+        let predicate = if point.is_err() && target.is_err() {
+            // Where the predicate begins is not sure.
+            Err(Reported)
+        } else {
+            self.predicate()
+        };
         let body = self.body(head, point.is_ok() && predicate.is_ok());
         // A probe with a wrong head is still checked: its statements may be wrong too. As a point that is not known
         // exit is taken, where every name has a value.
@@ -42,15 +46,13 @@ impl Parser<'_> {
                 }
                 kind => kind.describe().to_owned(),
             };
-            self.reporter.error_with_help(
-                Code::NotAProbe,
-                span,
-                format!("expected a probe, found {found}"),
-                "a probe reads `fn:module.function:entry { capture(args); }`",
-            );
-            while !matches!(self.kind(), TokenKind::Target | TokenKind::End) {
-                self.advance();
-            }
+            let rest = &self.source[span.range().start..];
+            let end = rest.find(|c: char| c.is_whitespace() || c == '{');
+            let help = advice::outside(&rest[..end.unwrap_or(rest.len())]);
+            let message = format!("expected a probe, found {found}");
+            self.reporter
+                .error_with_help(Code::NotAProbe, span, message, help);
+            self.skip_chunk();
             return None;
         }
         self.advance();
@@ -61,57 +63,100 @@ impl Parser<'_> {
             Err(bad) => {
                 let at = token.span.start as usize + prefix;
                 let span = Span::new(&(at + bad.range.start..at + bad.range.end));
-                self.reporter.error_with_help(
-                    Code::BadTarget,
-                    span,
-                    bad.reason.to_string(),
-                    bad.reason.help(),
-                );
+                let next = self.token();
+                let touches = next.span.start == token.span.end;
+                let help = match next.kind {
+                    _ if text.contains('(') => "a function is named without brackets",
+                    _ if text.is_empty() && !touches => "no blank stands behind `fn:`",
+                    TokenKind::Slash | TokenKind::Colon
+                        if touches
+                            && !text.is_empty()
+                            && self.following().kind != TokenKind::Name
+                            || next.kind == TokenKind::Slash && touches =>
+                    {
+                        "the parts of a target are joined by `.`"
+                    }
+                    _ => bad.reason.help(),
+                };
+                self.reporter
+                    .error_with_help(Code::BadTarget, span, bad.reason.to_string(), help);
                 Err(Reported)
             }
         };
         Some((target, token.span))
     }
 
-    fn point(&mut self) -> Parsed<Point> {
-        const HELP: &str = "the points are `entry`, `exit` and `entry+N`";
-        if !self.accept(TokenKind::Colon) {
-            let span = self.last_span().behind();
-            self.reporter
-                .error_with_help(Code::UnknownPoint, span, "the point is missing", HELP);
-            return Err(Reported);
+    /// Goes behind what is no probe: to the next one, or behind braces if a line begins with a word there, which is
+    /// told of its own.
+    fn skip_chunk(&mut self) {
+        let mut braces = 0_usize;
+        while !matches!(self.kind(), TokenKind::Target | TokenKind::End) {
+            let token = self.advance();
+            match token.kind {
+                TokenKind::LeftBrace => braces += 1,
+                TokenKind::RightBrace if braces == 1 => {
+                    let next = self.token();
+                    let between = token.span.behind().to(next.span.before());
+                    if next.kind == TokenKind::Name && self.text(between).contains('\n') {
+                        return;
+                    }
+                    braces = 0;
+                }
+                TokenKind::RightBrace => braces = braces.saturating_sub(1),
+                _ => {}
+            }
         }
+    }
+
+    /// The point behind `target`. Where the target is wrong a missing point is not told besides.
+    fn point(&mut self, target: &Parsed<String>, target_span: Span) -> Parsed<Point> {
+        const HELP: &str = "the points are `entry`, `exit` and `entry+N`";
+        let has_colon = self.accept(TokenKind::Colon);
         let token = self.token();
         let text = self.text(token.span);
+        if !has_colon || token.kind != TokenKind::Name {
+            if let Ok(target) = target {
+                let help = match target.rsplit_once('.') {
+                    Some((path, last)) if advice::point(last).is_some() && !has_colon => {
+                        format!("a `:` stands before the point: `fn:{path}:{last}`")
+                    }
+                    _ if !has_colon && token.kind == TokenKind::Name => {
+                        "there are no blanks in a target, and a `:` stands before the point"
+                            .to_owned()
+                    }
+                    _ if has_colon && token.kind == TokenKind::Colon => {
+                        "the parts of a target are joined by `.`".to_owned()
+                    }
+                    _ => HELP.to_owned(),
+                };
+                let span = self.last_span().behind();
+                self.reporter.error_with_help(
+                    Code::UnknownPoint,
+                    span,
+                    "the point is missing",
+                    help,
+                );
+            }
+            return Err(Reported);
+        }
         let point = match text {
             "entry" => Ok(Point::Entry),
             "exit" => Ok(Point::Exit),
             _ => Err(Reported),
         };
         if point.is_err() {
-            if token.kind != TokenKind::Name {
-                let span = self.last_span().behind();
-                self.reporter.error_with_help(
-                    Code::UnknownPoint,
-                    span,
-                    "the point is missing",
-                    HELP,
-                );
-                return point;
-            }
+            let help = if self.following().kind == TokenKind::Colon {
+                let target = self.text(target_span);
+                format!("the parts of a target are joined by `.`: `{target}.{text}`")
+            } else {
+                advice::point(text).map_or_else(
+                    || HELP.to_owned(),
+                    |known| format!("did you mean `{known}`?"),
+                )
+            };
             let message = format!("there is no point `{}`", shortened(text));
-            match nearest(text, ["entry", "exit"]).or(alias(text)) {
-                Some(known) => self.reporter.error_with_help(
-                    Code::UnknownPoint,
-                    token.span,
-                    message,
-                    format!("did you mean `{known}`?"),
-                ),
-                None => {
-                    self.reporter
-                        .error_with_help(Code::UnknownPoint, token.span, message, HELP);
-                }
-            }
+            self.reporter
+                .error_with_help(Code::UnknownPoint, token.span, message, help);
         }
         self.advance();
         if self.kind() == TokenKind::Plus {
@@ -173,7 +218,7 @@ impl Parser<'_> {
     }
 
     fn predicate(&mut self) -> Parsed<Option<Expr>> {
-        if self.kind() == TokenKind::DoubleSlash {
+        if self.kind() == TokenKind::DoubleSlash && self.following().kind == TokenKind::LeftBrace {
             let span = self.advance().span;
             return Err(self.empty_predicate(span));
         }
@@ -254,7 +299,12 @@ impl Parser<'_> {
                     "what it does stands in braces: `{ capture(args); }`",
                 );
             } else {
-                self.unexpected("`/` or `{`");
+                if matches!(self.kind(), TokenKind::Unknown | TokenKind::UnclosedString) {
+                    // The lexer has reported these.
+                } else {
+                    let help = advice::behind_point(self.kind());
+                    self.unexpected_with("`/` or `{`", Some(help.to_owned()));
+                }
                 self.skip_predicate();
             }
             if self.kind() != TokenKind::LeftBrace {
@@ -265,6 +315,7 @@ impl Parser<'_> {
                 return Err(Reported);
             }
         }
+        let opened = self.next;
         let open = self.advance();
         let mut statements = Vec::new();
         loop {
@@ -274,8 +325,19 @@ impl Parser<'_> {
                     break;
                 }
                 TokenKind::Target | TokenKind::End => {
-                    self.reporter
-                        .error(Code::UnclosedBody, open.span, "the body is not closed");
+                    // A string that is not closed has swallowed the brace, perhaps.
+                    let passed = &self.tokens[opened..self.next];
+                    if !passed
+                        .iter()
+                        .any(|token| token.kind == TokenKind::UnclosedString)
+                    {
+                        self.reporter.error_with_help(
+                            Code::UnclosedBody,
+                            open.span,
+                            "the body is not closed",
+                            "put a `}` behind its last statement",
+                        );
+                    }
                     break;
                 }
                 // A body with a wrong statement goes on: the other statements may be wrong too.
@@ -283,14 +345,5 @@ impl Parser<'_> {
             }
         }
         Ok(statements)
-    }
-}
-
-/// What other tools call the points.
-fn alias(word: &str) -> Option<&'static str> {
-    match word {
-        "call" | "enter" | "begin" | "start" => Some("entry"),
-        "return" | "leave" | "end" | "finish" => Some("exit"),
-        _ => None,
     }
 }

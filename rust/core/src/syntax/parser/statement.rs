@@ -1,9 +1,11 @@
 //! Statements: assignments, captures, directives, and what is reserved for later.
 
-use super::{Parsed, Parser, Reported, is_foreign_word};
+use super::expression::is_reported;
+use super::{Parsed, Parser, Reported, advice, shortened};
+use crate::bytecode::CompareOp;
 use crate::error::Code;
 use crate::span::Span;
-use crate::syntax::ast::{Expr, ExprKind, Field, Literal, Name, Share, Statement};
+use crate::syntax::ast::{Expr, ExprKind, Field, Literal, Name, Share, Statement, Test};
 use crate::syntax::literal;
 use crate::syntax::token::{Token, TokenKind};
 
@@ -39,12 +41,22 @@ impl Parser<'_> {
                     self.not_available(first.span.to(end), what);
                     return Err(Reported);
                 }
-                if is_foreign_word(text) {
+                if let Some(help) = advice::foreign_statement(text) {
+                    let message = format!("there is no statement `{text}`");
+                    self.reporter
+                        .error_with_help(Code::ForeignSyntax, first.span, message, help);
+                    return Err(Reported);
+                }
+                let next = self.following();
+                if matches!(text, "let" | "var" | "const" | "val" | "local" | "auto")
+                    && next.kind == TokenKind::Name
+                {
+                    let name = self.text(next.span);
                     self.reporter.error_with_help(
                         Code::ForeignSyntax,
                         first.span,
-                        format!("there is no statement `{text}`"),
-                        "conditions stand in the predicate: `/ arg0 > 1 / { … }`",
+                        format!("there is no declaration `{text}`"),
+                        format!("set a variable of the call, `$call.{name} = …;`, or of the request, `$req.{name} = …;`"),
                     );
                     return Err(Reported);
                 }
@@ -206,12 +218,27 @@ impl Parser<'_> {
                 value,
             });
         }
-        if !matches!(left.kind, ExprKind::Wrong) {
+        if !is_reported(&left) {
+            let help = match &left.kind {
+                ExprKind::Attribute(object, name) => match &object.kind {
+                    ExprKind::Name(scope) if matches!(&**scope, "req" | "request" | "call") => {
+                        format!("did you mean `${scope}.{}`?", name.text)
+                    }
+                    ExprKind::Variable(..) => {
+                        "only the variable as a whole can be set: `$req.name = …;`".to_owned()
+                    }
+                    _ => format!("set a variable of the request or of the call: `$req.{0} = …;`, `$call.{0} = …;`", name.text),
+                },
+                ExprKind::Name(name) if !matches!(&**name, "retval" | "exception" | "args") => {
+                    format!("set a variable of the request or of the call: `$req.{name} = …;`, `$call.{name} = …;`")
+                }
+                _ => "set a variable of the request or of the call: `$req.name = …;`, `$call.name = …;`".to_owned(),
+            };
             self.reporter.error_with_help(
                 Code::NotAssignable,
-                left.span,
+                left.outer,
                 "this cannot be assigned: a probe never changes the application",
-                "set a variable of the request or of the call: `$req.name = …;`, `$call.name = …;`",
+                help,
             );
         }
         Err(Reported)
@@ -224,7 +251,32 @@ impl Parser<'_> {
         if !self.at_statement_end() {
             return self.unexpected("an operator or `;`");
         }
-        let text = self.text(expression.span);
+        if let ExprKind::Call(name, _) = &expression.kind {
+            let arguments = Span {
+                start: name.span.end + 1,
+                end: expression.span.end - 1,
+            };
+            if let Some(help) = advice::called_statement(&name.text, self.text(arguments).trim()) {
+                let message = format!("there is no statement `{}`", shortened(&name.text));
+                self.reporter
+                    .error_with_help(Code::NotAStatement, name.span, message, help);
+                return Reported;
+            }
+        }
+        if let ExprKind::Compare(left, chain) = &expression.kind
+            && let [only] = chain.as_slice()
+            && only.test == Test::Compare(CompareOp::Equal)
+            && matches!(left.kind, ExprKind::Variable(..))
+        {
+            self.reporter.error_with_help(
+                Code::NotAStatement,
+                only.span,
+                "`==` compares, and the result is lost",
+                format!("`=` sets the variable: `{} = …;`", self.text(left.span)),
+            );
+            return Reported;
+        }
+        let text = self.text(expression.outer);
         let help = if text.len() <= 60 && !text.contains('\n') {
             format!("to record the value, write `capture({text});`")
         } else {
@@ -232,7 +284,7 @@ impl Parser<'_> {
         };
         self.reporter.error_with_help(
             Code::NotAStatement,
-            expression.span,
+            expression.outer,
             "an expression alone does nothing",
             help,
         );
@@ -240,7 +292,11 @@ impl Parser<'_> {
     }
 
     fn capture(&mut self, start: Span) -> Parsed<Statement> {
-        let open = self.expect(TokenKind::LeftParenthesis)?;
+        if self.kind() != TokenKind::LeftParenthesis {
+            let help = "its fields stand in brackets: `capture(arg0, total=arg1);`";
+            return Err(self.unexpected_with("`(`", Some(help.to_owned())));
+        }
+        let open = self.advance();
         let mut fields = Vec::new();
         while self.kind() != TokenKind::RightParenthesis {
             fields.push(self.field()?);
@@ -257,6 +313,18 @@ impl Parser<'_> {
 
     fn field(&mut self) -> Parsed<Field> {
         let token = self.token();
+        let is_named = self.following().kind == TokenKind::Assign;
+        let is_word = self.text(token.span).chars().all(char::is_alphabetic);
+        if is_named && is_word && token.kind != TokenKind::Name {
+            let message = format!("{} cannot name a field", token.kind.describe());
+            self.reporter.error_with_help(
+                Code::Unexpected,
+                token.span,
+                message,
+                "it is a word of the language; give the field another name",
+            );
+            return Err(Reported);
+        }
         if token.kind == TokenKind::Name && self.following().kind == TokenKind::Assign {
             self.advance();
             self.advance();
@@ -269,10 +337,13 @@ impl Parser<'_> {
                 value: self.expression()?,
             });
         }
-        Ok(Field {
-            name: None,
-            value: self.expression()?,
-        })
+        let value = self.expression()?;
+        let help = match self.kind() {
+            TokenKind::Colon => "a field is named by `=`: `capture(name=arg0);`",
+            TokenKind::Assign => "a field's name is one plain name: `capture(name=arg0);`",
+            _ => return Ok(Field { name: None, value }),
+        };
+        Err(self.unexpected_with("`,` or `)`", Some(help.to_owned())))
     }
 
     fn end_of_statement(&mut self) -> Parsed<()> {
@@ -280,7 +351,12 @@ impl Parser<'_> {
             return Ok(());
         }
         if !self.at_statement_end() && !self.at_action() {
-            return Err(self.unexpected("an operator or `;`"));
+            let wanted = if self.last_kind() == Some(TokenKind::RightParenthesis) {
+                "`;`"
+            } else {
+                "an operator or `;`"
+            };
+            return Err(self.unexpected(wanted));
         }
         let span = self.last_span();
         self.reporter.error_with_help(
