@@ -16,6 +16,7 @@ from hogtrace._engine import (
     RequestLocalStore,
     compile,
     execute_probe,
+    format,
 )
 from hogtrace.config import Settings
 from hogtrace.errors import CompileError, ConfigError, Diagnostic, HogTraceError, ProgramError
@@ -52,5 +53,6 @@ __all__ = [
     "current_store",
     "execute_probe",
     "exporters",
+    "format",
     "request_scope",
 ]

@@ -18,6 +18,7 @@ __all__ = [
     "HogTraceError",
     "ProgramError",
     "WeaveError",
+    "explain",
 ]
 
 CODES: Mapping[str, str]
@@ -114,6 +115,17 @@ class ProgramError(HogTraceError, ValueError):
 
     def __reduce__(self) -> tuple[type[ProgramError], tuple[object, ...]]:
         return type(self), (str(self), self.offset)
+
+
+def explain(code: str) -> str:
+    """Give the page of a code of the compiler (`HT030`, in letters of either case), in Markdown.
+
+    It says why it is an error and what to do, with a wrong and a right program where they fit on a page. Raises
+    `KeyError` for a code that is none of `CODES`.
+    """
+    from hogtrace import _engine
+
+    return _engine.explain(code)
 
 
 def __getattr__(name: str) -> Mapping[str, str]:

@@ -11,11 +11,12 @@ from pathlib import Path
 
 import click
 
-from hogtrace import display
+from hogtrace import _engine, display
 from hogtrace._engine import BYTECODE_VERSION, ENGINE_VERSION
-from hogtrace.errors import CompileError, ConfigError
+from hogtrace.cli.formatting import difference, formatted, replace_text
+from hogtrace.errors import CODES, CompileError, ConfigError, explain
 from hogtrace.events import read_sqlite
-from hogtrace.sources import compile_file
+from hogtrace.sources import compile_file, read_file
 
 __all__ = ["hogtrace"]
 
@@ -59,7 +60,74 @@ def check(files: tuple[Path, ...]) -> None:
 def disasm(file: Path) -> None:
     """Show the bytecode of a probe file."""
     with _plain_errors(file):
-        click.echo(compile_file(file).disassemble().rstrip("\n"))
+        source = read_file(file)
+        program = _engine.compile(source.text, name=source.name)
+        click.echo(program.disassemble(source.text).rstrip("\n"))
+
+
+@hogtrace.command("fmt")
+@click.argument(
+    "files",
+    nargs=-1,
+    required=True,
+    type=click.Path(dir_okay=False, allow_dash=True, path_type=Path),
+    metavar="FILE…",
+)
+@click.option("--check", "only_check", is_flag=True, help="Change nothing; end with 1 if a file would change.")
+@click.option("--diff", "show_diff", is_flag=True, help="Change nothing; show what would change.")
+def fmt(files: tuple[Path, ...], only_check: bool, show_diff: bool) -> None:
+    """Put probe files into canonical form.
+
+    The file - is standard input, whose canonical text goes to standard output. A file with errors is reported and
+    left as it is. Ends with 0 if all is well, with 1 if --check found a file that would change, and with 2 if a file
+    has errors or cannot be read or written.
+    """
+    changes = failed = False
+    reports_only = only_check or show_diff
+    for path in files:
+        is_input = str(path) == "-"
+        name = "<stdin>" if is_input else str(path)
+        try:
+            data = sys.stdin.buffer.read() if is_input else path.read_bytes()
+            text = formatted(data, name)
+            is_canonical = data == text.encode()
+            if show_diff:
+                click.echo(difference(data, text, name), nl=False)
+            if is_input and not reports_only:
+                click.echo(text, nl=False)
+            elif not (is_canonical or reports_only):
+                replace_text(path, text)
+        except OSError as error:
+            failed = True
+            click.echo(f"{name}: {_reason(error)}", err=True)
+        except ValueError as error:
+            failed = True
+            click.echo(str(error).rstrip("\n") + "\n", err=True)
+        else:
+            if is_canonical:
+                continue
+            changes = True
+            if reports_only or not is_input:
+                click.echo(f"{name}: {'would change' if reports_only else 'changed'}", err=True)
+    if failed:
+        sys.exit(2)
+    if only_check and changes:
+        sys.exit(1)
+
+
+@hogtrace.command("explain")
+@click.argument("code", required=False)
+def explain_code(code: str | None) -> None:
+    """Tell what an error code of the compiler means, as HT030; without a code, list all of them."""
+    if code is None:
+        for known, title in CODES.items():
+            click.echo(f"{known}  {title}")
+        return
+    try:
+        click.echo(explain(code).rstrip("\n"))
+    except KeyError:
+        click.echo(f"there is no error code {code}; hogtrace explain lists them", err=True)
+        sys.exit(1)
 
 
 @hogtrace.command()

@@ -4,8 +4,9 @@ A fenced block is checked by its language and its marks:
 
 | block | check |
 | --- | --- |
-| `hogtrace` | it compiles |
+| `hogtrace` | it compiles, and is in canonical form |
 | `hogtrace refused HT033` | it does not, with that code |
+| `hogtrace crooked` | it compiles, and need not be in canonical form, as the others are |
 | `hogtrace from=FILE` | its probes are those of that file of the repository, word for word |
 | `python` | it is Python, and what it imports from HogTrace exists |
 | `python run` | it runs, in a process and the page's directory, with the files that the page has named |
@@ -84,6 +85,13 @@ def test_programs_compile_or_are_refused_as_told(block: Block) -> None:
         hogtrace.compile(block.text, name=block.place)
     wanted = {mark for mark in block.marks if mark.startswith("HT")}
     assert {error.code for error in caught.value.errors} == wanted
+
+
+@pytest.mark.parametrize("block", every("hogtrace"))
+def test_programs_are_in_canonical_form(block: Block) -> None:
+    """Every program in the documentation that compiles is as `hogtrace fmt` would write it."""
+    if not {"refused", "crooked"} & set(block.marks):
+        assert hogtrace.format(block.text, name=block.place) == block.text
 
 
 @pytest.mark.parametrize("block", every("hogtrace"))

@@ -10,11 +10,13 @@ import pytest
 from click.testing import CliRunner, Result
 
 import hogtrace
+from hogtrace import errors
 from hogtrace.cli import main
 from hogtrace.cli.commands import hogtrace as command
 from hogtrace.exporters import SQLiteExporter
 from tests.hogtrace.exporters.samples import make_event
 
+ROOT = Path(__file__).resolve().parents[2]
 GOOD = "fn:app.f:entry { capture(a=arg0); }\nfn:app.f:exit { }\n"
 BAD = "fn:app.f:entry { capture(a=); }\n"
 
@@ -72,13 +74,119 @@ def test_check_shows_everything_that_is_wrong_with_every_file(tmp_path: Path) ->
     assert "good.hogtrace: 2 probes, no errors" in result.stdout
 
 
-def test_disasm_shows_the_bytecode(tmp_path: Path) -> None:
-    """What `Program.disassemble` gives."""
+def test_disasm_shows_the_bytecode_with_the_source(tmp_path: Path) -> None:
+    """What `Program.disassemble` gives with the source: its lines between the instructions."""
     path = tmp_path / "good.hogtrace"
     path.write_text(GOOD)
-    assert call("disasm", path).output == hogtrace.compile_file(path).disassemble().rstrip("\n") + "\n"
+    output = call("disasm", path).output
+    assert output == hogtrace.compile_file(path).disassemble(GOOD).rstrip("\n") + "\n"
+    assert "1 | fn:app.f:entry { capture(a=arg0); }" in output
+    assert "1 | fn" not in hogtrace.compile_file(path).disassemble()
     path.write_text(BAD)
     assert call("disasm", path).exit_code == 1
+
+
+CANONICAL = "fn:app.f:entry { capture(a=arg0); }\n"
+CROOKED = "fn:app.f:entry{send(a=arg0,)  ;}"
+
+
+def test_fmt_changes_what_is_not_canonical_and_nothing_else(tmp_path: Path) -> None:
+    """A file of another form is written anew, with its mode; one in canonical form is not touched."""
+    good, crooked = tmp_path / "good.hogtrace", tmp_path / "crooked.hogtrace"
+    good.write_text(CANONICAL)
+    crooked.write_text(CROOKED)
+    crooked.chmod(0o640)
+    untouched = good.stat()
+    result = call("fmt", good, crooked)
+    assert (result.exit_code, result.stdout, result.stderr) == (0, "", f"{crooked}: changed\n")
+    assert crooked.read_text() == CANONICAL
+    assert crooked.stat().st_mode & 0o777 == 0o640
+    assert (good.stat().st_ino, good.stat().st_mtime_ns) == (untouched.st_ino, untouched.st_mtime_ns)
+    assert sorted(tmp_path.iterdir()) == [crooked, good]
+    assert call("fmt", good, crooked).output == ""
+
+
+def test_fmt_follows_a_link_and_makes_one_kind_of_line(tmp_path: Path) -> None:
+    """The file that a link leads to is changed, and the link stays; Windows' lines and a BOM go."""
+    real, link = tmp_path / "real.hogtrace", tmp_path / "link.hogtrace"
+    real.write_bytes(b"\xef\xbb\xbf" + CANONICAL.replace("\n", "\r\n").encode())
+    link.symlink_to(real)
+    assert call("fmt", link).exit_code == 0
+    assert link.is_symlink()
+    assert real.read_bytes() == CANONICAL.encode()
+
+
+def test_fmt_check_and_diff_change_nothing(tmp_path: Path) -> None:
+    """`--check` ends with 1 where a file would change; `--diff` shows how."""
+    path = tmp_path / "crooked.hogtrace"
+    path.write_text(CROOKED)
+    checked = call("fmt", "--check", path)
+    assert (checked.exit_code, checked.stdout, checked.stderr) == (1, "", f"{path}: would change\n")
+    shown = call("fmt", "--diff", path)
+    assert shown.exit_code == 0
+    assert shown.stdout.splitlines() == [
+        f"--- {path}",
+        f"+++ {path} (formatted)",
+        "@@ -1 +1 @@",
+        f"-{CROOKED}",
+        "\\ No newline at end of file",
+        f"+{CANONICAL.rstrip()}",
+    ]
+    assert path.read_text() == CROOKED
+    path.write_text(CANONICAL)
+    assert call("fmt", "--check", "--diff", path).exit_code == 0
+
+
+def test_fmt_reports_errors_and_leaves_such_files_alone(tmp_path: Path) -> None:
+    """Code 2, and the other files are formatted all the same."""
+    bad, odd, crooked = (tmp_path / f"{name}.hogtrace" for name in ("bad", "odd", "crooked"))
+    bad.write_text(BAD)
+    odd.write_bytes(b"\xff")
+    crooked.write_text(CROOKED)
+    result = call("fmt", bad, odd, crooked, tmp_path / "none.hogtrace")
+    assert result.exit_code == 2
+    assert "error[HT010]" in result.stderr
+    assert f"{odd} is not UTF-8" in result.stderr
+    assert f"{tmp_path / 'none.hogtrace'}: there is no such file" in result.stderr
+    assert (bad.read_text(), crooked.read_text()) == (BAD, CANONICAL)
+
+
+def test_fmt_reads_standard_input(tmp_path: Path) -> None:
+    """`-` is standard input, and the canonical text goes to standard output; with errors nothing does."""
+    runner = CliRunner()
+    done = runner.invoke(command, ["fmt", "-"], input=CROOKED)
+    assert (done.exit_code, done.stdout, done.stderr) == (0, CANONICAL, "")
+    checked = runner.invoke(command, ["fmt", "--check", "-"], input=CROOKED)
+    assert (checked.exit_code, checked.stdout, checked.stderr) == (1, "", "<stdin>: would change\n")
+    failed = runner.invoke(command, ["fmt", "-"], input=BAD)
+    assert (failed.exit_code, failed.stdout) == (2, "")
+    assert "<stdin>:1:" in failed.stderr
+
+
+def test_fmt_leaves_the_file_where_writing_fails(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A full disk costs nothing: the old content stays, and no temporary file does."""
+    path = tmp_path / "crooked.hogtrace"
+    path.write_text(CROOKED)
+
+    def full(_: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("os.fsync", full)
+    result = call("fmt", path)
+    assert (result.exit_code, result.stderr) == (2, f"{path}: No space left on device\n")
+    assert path.read_text() == CROOKED
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_explain_prints_the_page_of_a_code() -> None:
+    """In letters of either case; an unknown code ends with 1; without a code all are listed."""
+    page = (ROOT / "docs" / "errors" / "HT030.md").read_text(encoding="utf-8")
+    assert call("explain", "HT030").output == call("explain", "ht030").output == page
+    unknown = call("explain", "HT999")
+    assert (unknown.exit_code, unknown.stdout) == (1, "")
+    assert "HT999" in unknown.stderr
+    listed = call("explain").output.splitlines()
+    assert listed == [f"{code}  {title}" for code, title in errors.CODES.items()]
 
 
 def test_show_tells_requests_one_after_the_other(store: Path) -> None:

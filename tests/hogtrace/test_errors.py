@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import pickle
+import re
+from pathlib import Path
 
 import pytest
 
@@ -10,6 +12,8 @@ import hogtrace
 from hogtrace import errors
 from hogtrace._engine import ERROR_CODES
 from hogtrace.errors import CompileError, ConfigError, Diagnostic, HogTraceError, ProgramError, WeaveError
+
+ERRORS = Path(__file__).resolve().parents[2] / "docs" / "errors"
 
 
 def test_each_error_is_a_hogtrace_error_and_wrong_input_is_a_value_error() -> None:
@@ -24,6 +28,25 @@ def test_the_codes_are_the_compilers() -> None:
     """`CODES` has a title for every code that the engine knows, and no other."""
     assert dict(errors.CODES) == dict(ERROR_CODES)
     assert all(code.startswith("HT") and title for code, title in errors.CODES.items())
+
+
+def test_the_pages_of_the_codes_are_those_of_the_documentation() -> None:
+    """One list: the numbers and titles of `CODES`, of the pages' headings, and of the table in `docs/errors`."""
+    pages = {path.stem: path.read_text(encoding="utf-8") for path in ERRORS.glob("HT*.md")}
+    headings = {code: page.splitlines()[0] for code, page in pages.items()}
+    assert headings == {code: f"# {code}: {title}" for code, title in errors.CODES.items()}
+    table = re.findall(
+        r"^\| \[(HT\d+)\]\(\1\.md\) \| (.*) \|$", (ERRORS / "README.md").read_text("utf-8"), re.MULTILINE
+    )
+    assert table == list(errors.CODES.items())
+
+
+def test_explain_gives_the_page_of_a_code() -> None:
+    """Word for word what stands in the documentation; another code is a `KeyError`."""
+    for code in errors.CODES:
+        assert errors.explain(code) == (ERRORS / f"{code}.md").read_text(encoding="utf-8")
+    with pytest.raises(KeyError, match="HT999"):
+        errors.explain("HT999")
 
 
 def test_an_unknown_name_of_the_module_is_an_attribute_error() -> None:

@@ -119,6 +119,7 @@ def test_the_public_names() -> None:
         "current_store",
         "execute_probe",
         "exporters",
+        "format",
         "request_scope",
     }
     for name in hogtrace.__all__:

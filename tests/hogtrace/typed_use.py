@@ -25,6 +25,7 @@ from hogtrace import (
     Status,
     Tracer,
     TrustEntry,
+    errors,
 )
 from hogtrace.types import ProbeState
 from hogtrace_django.middleware import HogTraceMiddleware
@@ -35,6 +36,7 @@ def programs(path: str, data: bytes) -> None:
     program = hogtrace.compile("fn:a.b:entry { }", name="mine")
     assert_type(program, Program)
     assert_type(hogtrace.compile_file(path), Program)
+    assert_type(hogtrace.format("fn:a.b:entry { }", name="mine"), str)
     assert_type(Program.from_bytes(data), Program)
     assert_type(program.to_bytes(), bytes)
     assert_type((program.name, program.version), tuple[str, int])
@@ -47,6 +49,8 @@ def programs(path: str, data: bytes) -> None:
 
 def diagnostics(error: hogtrace.CompileError) -> None:
     """Look at what does not compile."""
+    assert_type(errors.CODES, Mapping[str, str])
+    assert_type(errors.explain("HT030"), str)
     as_value_error: ValueError = error
     assert as_value_error
     for found in error.errors:
