@@ -9,14 +9,17 @@ ENGINE := $(VENV)/.engine
 RUST := $(shell find rust -name '*.rs' -not -path '*/target/*') rust/core/Cargo.toml rust/python/Cargo.toml Cargo.toml Cargo.lock
 PROFILE ?= --release
 FUZZ_SECONDS ?= 60
+# What to run of them: names, fast, slow or all; versions, and --fetch to get missing ones from Debian.
+SUITES ?= fast
+VERSIONS ?=
 # A build for this environment's interpreter, whatever other environment is active.
 export VIRTUAL_ENV := $(abspath $(VENV))
 export PYO3_PYTHON := $(abspath $(BIN))/python
 
-.PHONY: help setup demo test test-rust test-python test-all lint format bench fuzz clean
+.PHONY: help setup demo test test-rust test-python test-all test-suites test-versions lint format bench fuzz clean
 
 help: ## list the verbs
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
 
 $(READY): pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "HogTrace needs Python 3.11 or newer; this is " + sys.version.split()[0] + ". Name another one: make PYTHON=python3.13 …")'
@@ -45,8 +48,15 @@ test-rust:
 test-python: setup
 	PYTHONDEVMODE=1 $(BIN)/python -m pytest -q -m "not slow"
 
-test-all: test-rust setup ## the tests, the long ones too
+test-all: test-rust setup ## the tests, the long ones too, and other projects' tests with probes in them
 	PYTHONDEVMODE=1 $(BIN)/python -m pytest -q
+	$(BIN)/python -m tests.suites.projects fast
+
+test-suites: setup ## other projects' tests, bare and with every function probed (SUITES=fast, slow, all, or names)
+	$(BIN)/python -m tests.suites.projects $(SUITES)
+
+test-versions: ## the Python tests on every CPython from 3.11 on (VERSIONS="3.12 3.13"; --fetch: from Debian)
+	$(PYTHON) -m tests.suites.versions $(VERSIONS)
 
 lint: setup ## rustfmt, clippy, ruff, mypy, and the stub of the engine against the engine
 	cargo fmt --all --check
@@ -72,4 +82,4 @@ fuzz: ## fuzz the compiler and the verifier, FUZZ_SECONDS each (needs nightly Ru
 			-max_total_time=$(FUZZ_SECONDS) || exit 1; done
 
 clean: ## remove what was built
-	rm -rf target $(VENV) rust/fuzz/target hogtrace/*.so
+	rm -rf target $(VENV) .suites rust/fuzz/target hogtrace/*.so

@@ -1,0 +1,384 @@
+"""Other tools see in probed functions what they see without the probes: tracers, profilers, debuggers, coverage."""
+
+import asyncio
+import bdb
+import cProfile
+import io
+import linecache
+import pdb
+import pstats
+import re
+import sys
+import tracemalloc
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType, ModuleType
+from typing import Any
+
+import coverage
+import pytest
+
+import hogtrace
+from hogtrace.exporters import MemoryExporter
+
+SOURCE = """
+import asyncio
+
+def plain(a, b=2, *rest, key=None):
+    total = a + b
+    if key:
+        return key
+    for item in rest:
+        if item == 3:
+            continue
+        total += item
+    return total
+
+def handles(value):
+    try:
+        if value:
+            raise ValueError(value)
+    except ValueError as error:
+        caught = str(error)
+    else:
+        caught = "none"
+    finally:
+        value = 0
+    return caught
+
+def fails():
+    try:
+        plain(1)
+    finally:
+        plain(2)
+    raise KeyError("k")
+
+def generates(n):
+    for i in range(n):
+        yield plain(i)
+    return n
+
+async def awaits(n):
+    for i in range(n):
+        await asyncio.sleep(0)
+    return [plain(i) for i in range(n)]
+
+def keeps(n):
+    kept = []
+    for i in range(n):
+        kept.append(bytes(1000 + i))
+    return kept
+
+class Box:
+    def __init__(self, value):
+        self.value = value
+
+    @property
+    def double(self):
+        return self.value * 2
+
+    @classmethod
+    def make(cls, value):
+        return cls(value)
+
+    @staticmethod
+    def count(*values):
+        return len(values)
+
+def everything():
+    found = [plain(1, 2, 3, 4), plain(1, key="k"), handles(0), handles(1), list(generates(3))]
+    try:
+        fails()
+    except KeyError as error:
+        found.append(repr(error))
+    left = generates(2)
+    next(left)
+    left.close()
+    waiting = awaits(2)
+    waiting.send(None)
+    waiting.close()
+    box = Box.make(2)
+    found += [box.double, Box.count(1, 2), len(keeps(3))]
+    return found
+"""
+
+PROGRAM = """
+fn:sampled.**:entry { capture(args); }
+fn:sampled.**:exit { capture(retval, exception, duration); }
+"""
+
+
+@pytest.fixture
+def sample(tmp_path: Path) -> Iterator[Callable[[], ModuleType]]:
+    """Give a function that loads the module anew: code that has run is optimised, and 3.11 then mistakes some lines."""
+    path = tmp_path / "sampled.py"
+    path.write_text(SOURCE)
+
+    def load() -> ModuleType:
+        module = ModuleType("sampled")
+        module.__file__ = str(path)
+        sys.modules["sampled"] = module
+        exec(compile(SOURCE, str(path), "exec"), module.__dict__)  # noqa: S102 - a module from a file of this test
+        return module
+
+    yield load
+    sys.modules.pop("sampled", None)
+    linecache.checkcache(str(path))
+
+
+@contextmanager
+def probed() -> Iterator[None]:
+    """Probe every function of the sampled module, and see that the probes fire."""
+    exporter = MemoryExporter()
+    with hogtrace.Tracer(exporter=exporter, wildcard_limit=None) as tracer:
+        tracer.install(hogtrace.compile(PROGRAM))
+        yield
+        assert all(probe.fired for probe in tracer.status().probes)
+    assert exporter.events
+
+
+def both(load: Callable[[], ModuleType], observe: Callable[[ModuleType], object]) -> tuple[object, object]:
+    """Observe the module bare and probed."""
+    observe(load())  # what happens once only, such as imports, happens here
+    bare = observe(load())
+    module = load()
+    with probed():
+        return bare, observe(module)
+
+
+def _file(module: ModuleType) -> str:
+    return str(module.__file__)
+
+
+CORES = ["ctrace", "pytrace", *(["sysmon"] if sys.version_info >= (3, 12) else [])]
+
+
+@pytest.mark.parametrize("branch", [False, True])
+@pytest.mark.parametrize("core", CORES)
+def test_coverage_measures_the_same(
+    sample: Callable[[], ModuleType], core: str, branch: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """coverage.py counts the same lines and branches, with each of its ways to measure."""
+    if core == "sysmon" and branch and sys.version_info < (3, 14):
+        pytest.skip("coverage.py measures no branches that way before CPython 3.14")
+    monkeypatch.setenv("COVERAGE_CORE", core)
+
+    def observe(module: ModuleType) -> object:
+        measured = coverage.Coverage(data_file=None, config_file=False, branch=branch, include=[_file(module)])
+        measured.start()
+        try:
+            module.everything()
+        finally:
+            measured.stop()
+        data = measured.get_data()
+        lines = sorted(data.lines(_file(module)) or ())
+        assert len(lines) > 30
+        return lines, sorted(data.arcs(_file(module)) or ()) if branch else None
+
+    bare, woven = both(sample, observe)
+    assert woven == bare
+
+
+@pytest.mark.parametrize("core", CORES)
+def test_coverage_that_has_begun_goes_on(
+    sample: Callable[[], ModuleType], core: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Lines that run after probes came, and after they went, are counted by coverage.py that measured before."""
+    monkeypatch.setenv("COVERAGE_CORE", core)
+    module = sample()
+    measured = coverage.Coverage(data_file=None, config_file=False, include=[_file(module)])
+    measured.start()
+    try:
+        module.plain(1)
+        with probed():
+            module.plain(1, key="k")
+        module.plain(1, 2, 3)
+    finally:
+        measured.stop()
+    lines = SOURCE.splitlines()
+    counted = {lines[number - 1].strip() for number in measured.get_data().lines(_file(module)) or ()}
+    assert {"total = a + b", "return key", "continue", "return total"} <= counted
+
+
+def test_profile_counts_the_same_calls(sample: Callable[[], ModuleType]) -> None:
+    """A profile by cProfile has the same calls of the same functions, in C too, by the same callers."""
+
+    def observe(module: ModuleType) -> object:
+        profile = cProfile.Profile()
+        profile.runcall(module.everything)
+        stats: Any = pstats.Stats(profile, stream=io.StringIO())
+        return {
+            function: (primitive, calls, {caller: numbers[:2] for caller, numbers in callers.items()})
+            for function, (primitive, calls, _, _, callers) in stats.stats.items()
+        }
+
+    bare, woven = both(sample, observe)
+    assert woven == bare
+
+
+@pytest.mark.parametrize("setter", [sys.settrace, sys.setprofile])
+def test_trace_and_profile_functions_see_the_same(
+    sample: Callable[[], ModuleType], setter: Callable[[Any], None]
+) -> None:
+    """The same events come, on the same lines, in the same order, with the same values."""
+
+    def observe(module: ModuleType) -> object:
+        events: list[object] = []
+
+        def note(frame: FrameType, event: str, arg: Any) -> Any:
+            if frame.f_code.co_filename == _file(module):
+                # Texts alone: objects show their addresses.
+                shown = arg if isinstance(arg, (str, int, type(None))) else type(arg).__name__
+                events.append((event, frame.f_code.co_qualname, frame.f_lineno, shown))
+            return note
+
+        setter(note)
+        try:
+            module.everything()
+        finally:
+            setter(None)
+        assert len(events) > 50
+        return events
+
+    bare, woven = both(sample, observe)
+    assert woven == bare
+
+
+@pytest.mark.skipif(sys.version_info < (3, 12), reason="sys.monitoring is new in 3.12")
+@pytest.mark.parametrize("local", [False, True])
+def test_monitoring_sees_the_same(sample: Callable[[], ModuleType], local: bool) -> None:
+    """The same starts, resumptions, yields, returns, lines and calls are reported, if set per code object too."""
+    monitoring: Any = sys.monitoring  # type: ignore[attr-defined, unused-ignore]
+    kinds = ("PY_START", "PY_RESUME", "PY_RETURN", "PY_YIELD", "LINE", "CALL")
+    tool = 4
+
+    def observe(module: ModuleType) -> object:
+        events: list[object] = []
+        chosen = 0
+        monitoring.use_tool_id(tool, "test")
+        for kind in kinds:
+
+            def note(code: Any, *args: Any, kind: str = kind) -> None:
+                if code.co_filename == _file(module):
+                    events.append((kind, code.co_qualname, args[0] if kind == "LINE" else None))
+
+            monitoring.register_callback(tool, getattr(monitoring.events, kind), note)
+            chosen |= getattr(monitoring.events, kind)
+        if local:
+            for function in (module.plain, module.handles, module.generates, module.everything):
+                monitoring.set_local_events(tool, function.__code__, chosen)
+        else:
+            monitoring.set_events(tool, chosen)
+        try:
+            module.everything()
+        finally:
+            monitoring.set_events(tool, 0)
+            for kind in kinds:
+                monitoring.register_callback(tool, getattr(monitoring.events, kind), None)
+            monitoring.free_tool_id(tool)
+        assert len(events) > 50
+        return events
+
+    bare, woven = both(sample, observe)
+    assert woven == bare
+
+
+def test_debugger_shows_the_same(sample: Callable[[], ModuleType]) -> None:
+    """A session with pdb prints the same: breakpoints, steps, stacks, arguments, locals and returns."""
+    commands = """
+        break plain
+        break fails
+        continue
+        args
+        where
+        next
+        next
+        p total
+        return
+        up
+        p a
+        continue
+        return
+        next
+        clear 1
+        continue
+        where
+        step
+        step
+        next
+        step
+        return
+        next
+        next
+        next
+        p repr(error)
+        continue
+    """
+
+    above = (f"  {Path(__file__).parent}",)
+
+    def observe(module: ModuleType) -> object:
+        text = io.StringIO("\n".join(line.strip() for line in commands.strip().splitlines()) + "\n")
+        shown = io.StringIO()
+        debugger = pdb.Pdb(stdin=text, stdout=shown, nosigint=True, readrc=False)
+        debugger.use_rawinput = False
+        debugger.prompt = ""
+        try:
+            debugger.runcall(module.everything)
+        finally:
+            sys.settrace(None)
+            bdb.Breakpoint.clearBreakpoints()
+        output = shown.getvalue()
+        assert "total = a + b" in output
+        assert "KeyError: 'k'" in output
+        assert "--Return--" in output
+        return [line for line in re.sub(r"0x[0-9a-f]+", "0x…", output).splitlines() if not line.startswith(above)]
+
+    bare, woven = both(sample, observe)
+    assert woven == bare
+
+
+def test_memory_is_attributed_to_the_same_lines(sample: Callable[[], ModuleType]) -> None:
+    """What a function allocates and keeps is on the same lines, as many blocks of the same size.
+
+    HogTrace's own memory shows in the function's file too, on line 0: its instructions have no line.
+    """
+
+    def observe(module: ModuleType) -> object:
+        tracemalloc.start(5)
+        try:
+            kept = module.keeps(3)
+            snapshot = tracemalloc.take_snapshot()
+        finally:
+            tracemalloc.stop()
+        assert len(kept) == 3
+        chosen = snapshot.filter_traces([tracemalloc.Filter(True, _file(module))])
+        return {
+            (stat.traceback[0].lineno, stat.count, stat.size)
+            for stat in chosen.statistics("lineno")
+            if stat.traceback[0].lineno
+        }
+
+    bare, woven = both(sample, observe)
+    assert woven == bare
+
+
+def test_tools_together_do_not_disturb_the_results(sample: Callable[[], ModuleType]) -> None:
+    """Under a tracer, a profiler and coroutines of a loop, the results are the same."""
+
+    def observe(module: ModuleType) -> object:
+        def trace(frame: FrameType, event: str, arg: Any) -> Any:
+            frame.f_trace_opcodes = True
+            return trace
+
+        sys.settrace(trace)
+        sys.setprofile(lambda frame, event, arg: None)
+        try:
+            return module.everything(), asyncio.run(module.awaits(2))
+        finally:
+            sys.settrace(None)
+            sys.setprofile(None)
+
+    bare, woven = both(sample, observe)
+    assert woven == bare
