@@ -156,7 +156,7 @@ impl Listing<'_> {
     fn write_probe(&self, text: &mut String, probe: &Probe) -> fmt::Result {
         writeln!(text, "probe fn:{}", shown(&probe.id))?;
         if let Some(rate) = probe.sample {
-            writeln!(text, "  sampled at {rate:?}")?;
+            writeln!(text, "  sample {rate:?}")?;
         }
         if !probe.inputs.is_empty() {
             let inputs: Vec<String> = probe.inputs.iter().map(|input| self.input(input)).collect();

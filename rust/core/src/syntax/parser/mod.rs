@@ -5,6 +5,7 @@
 
 mod advice;
 mod expression;
+mod operand;
 mod probe;
 mod statement;
 
