@@ -28,14 +28,20 @@ pub use error::CompileErrors;
 pub use explain::explain;
 pub use verify::VerifiedProgram;
 
-/// Compiles the text of a probe file. `name` stands in error reports and in the program: a path, or `<string>`.
+/// Compiles the text of a probe file. `name` stands in error reports and in the program: a path, or `<string>`. Of a
+/// name of more than [`limits::NAME_BYTES`] the program keeps the end, which tells a path from others.
 ///
 /// # Errors
 /// All errors of the text at once.
 pub fn compile(source: &str, name: &str) -> Result<VerifiedProgram, CompileErrors> {
     let Read { checked, .. } = read(source, name)?;
     let mut reporter = Reporter::default();
-    let program = codegen::generate(&checked, name, &LineIndex::new(source), &mut reporter);
+    let program = codegen::generate(
+        &checked,
+        end_of(name),
+        &LineIndex::new(source),
+        &mut reporter,
+    );
     if !reporter.is_empty() {
         return Err(reporter.finish(name, source));
     }
@@ -101,4 +107,13 @@ fn read(source: &str, name: &str) -> Result<Read, CompileErrors> {
     } else {
         Err(reporter.finish(name, source))
     }
+}
+
+/// As much of the end of a name as a program may have.
+fn end_of(name: &str) -> &str {
+    let mut start = name.len().saturating_sub(limits::NAME_BYTES);
+    while !name.is_char_boundary(start) {
+        start += 1;
+    }
+    &name[start..]
 }

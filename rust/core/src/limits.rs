@@ -18,6 +18,12 @@ pub const STACK: usize = 64;
 /// Bytes of a string, or items of a sequence, that the machine builds or a program contains: 64 KiB.
 pub const STRING_BYTES: usize = 64 * 1024;
 
+/// Bytes of the name of a captured field, and of the name of a program: both stand in every event.
+pub const NAME_BYTES: usize = 1_024;
+
+/// Bytes of a probe's target.
+pub const TARGET_BYTES: usize = 4_096;
+
 /// Bits of an integer that the machine builds or a program contains.
 pub const INTEGER_BITS: u64 = 4_096;
 

@@ -172,12 +172,44 @@ fn strings() {
         &text(limits::STRING_BYTES + 1),
         Code::LiteralTooLarge,
     );
+}
+
+#[test]
+fn names_in_events() {
     // As the name of its own field the text and its quotes count.
-    let unnamed = format!(
-        "fn:m.f:entry {{ capture(\"{}\"); }}",
-        "x".repeat(limits::STRING_BYTES)
+    let unnamed = |length: usize| {
+        let text = "x".repeat(length - 2);
+        format!("fn:m.f:entry {{ capture(\"{text}\"); }}")
+    };
+    assert_limit(
+        &unnamed(limits::NAME_BYTES),
+        &unnamed(limits::NAME_BYTES + 1),
+        Code::LiteralTooLarge,
     );
-    assert_eq!(codes(&unnamed), [Code::LiteralTooLarge]);
+    let target = |length: usize| format!("fn:m.{}:entry {{ }}", "f".repeat(length - 2));
+    assert_limit(
+        &target(limits::TARGET_BYTES),
+        &target(limits::TARGET_BYTES + 1),
+        Code::BadTarget,
+    );
+    // A control character in the text of an expression is written as an escape there.
+    for control in (0..=u32::from(u8::MAX)).filter_map(char::from_u32) {
+        if control.is_control() && control != '\n' && control != '\r' && control != '\0' {
+            let source = format!("fn:m.f:entry {{ capture(locals[\"{control}\"]); }}");
+            assert_eq!(codes(&source), [], "{control:?}");
+        }
+        let source = format!(
+            "fn:m.f:entry {{ capture(locals[\"\\x{:02x}\"]); }}",
+            u32::from(control)
+        );
+        assert_eq!(codes(&source), [], "{source}");
+    }
+    // Of a program's name the end is kept.
+    let name = format!("é{}", "/programs".repeat(200));
+    let program = compile("fn:m.f:entry { }", &name).expect("any name will do");
+    let kept = &program.program().name;
+    assert!(name.ends_with(kept.as_str()));
+    assert_eq!(kept.len(), limits::NAME_BYTES);
 }
 
 #[test]

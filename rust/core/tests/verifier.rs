@@ -113,18 +113,29 @@ fn plain_code_is_accepted() {
 
 #[test]
 fn opcodes_and_operands_exist() {
-    let mut unknown = program(&[], &[Op::End]);
-    unknown.probes[0].body.bytes = vec![0xee];
-    assert_eq!(
-        refusal(unknown).reason,
-        "no instruction has the opcode 0xee"
-    );
-    let mut cut = program(&[], &[Op::End]);
-    cut.probes[0].body.bytes = vec![0x01, 0x00];
-    assert!(refusal(cut).reason.contains("middle of an instruction"));
-    let mut operand = program(&[], &[Op::End]);
-    operand.probes[0].predicate.bytes = vec![0x08, 0x09];
-    assert_eq!(refusal(operand).reason, "no such operand: 0x09");
+    let told = |bytes: &[u8]| {
+        let mut program = program(&[], &[Op::End]);
+        program.probes[0].predicate.bytes = bytes.to_vec();
+        refusal(program).to_string()
+    };
+    let at = |offset: usize, reason: &str| format!("probe 0, predicate, offset {offset}: {reason}");
+    let cut = "the section ends in the middle of an instruction";
+    for (bytes, offset, reason) in [
+        (&[0xee][..], 0, "no instruction has the opcode 0xee"),
+        (&[0x00], 0, "no instruction has the opcode 0x00"),
+        (&[0x01, 0, 0, 0xff], 3, "no instruction has the opcode 0xff"),
+        (&[0x01, 0x00], 0, cut),
+        (&[0x01, 0, 0, 0x0e, 0x02], 3, cut),
+        // A unary, a binary operator, a comparison, a singleton, a function, a scope.
+        (&[0x08, 0x09], 0, "no such operand: 0x09"),
+        (&[0x09, 0x06], 0, "no such operand: 0x06"),
+        (&[0x0a, 0x08], 0, "no such operand: 0x08"),
+        (&[0x0b, 0x03], 0, "no such operand: 0x03"),
+        (&[0x0e, 0xfe, 0], 0, "no such operand: 0xfe"),
+        (&[0x03, 0, 0, 0x02], 0, "no such operand: 0x02"),
+    ] {
+        assert_eq!(told(bytes), at(offset, reason), "{bytes:?}");
+    }
 
     refuse_predicate(&[Op::Constant(2), Op::End], 0, "no constant 2");
     refuse_predicate(&[Op::Input(3), Op::End], 0, "no input 3");
@@ -268,13 +279,21 @@ fn jumps_go_forward_to_instructions() {
         1,
         "not the start of an instruction",
     );
-    let mut middle = program(&[ONE, Op::Jump(2), ONE, Op::End], &[Op::End]);
-    // Into the operand of the second constant.
-    middle.probes[0].predicate.bytes[4] = 7;
-    assert!(
-        refusal(middle)
-            .reason
-            .contains("not the start of an instruction")
+    // Into the operand of the second constant, and where a target that wraps around would lead.
+    for target in [7_u16, 3 + 256, u16::MAX, u16::MAX - 2] {
+        let mut middle = program(&[ONE, Op::Jump(2), ONE, Op::End], &[Op::End]);
+        middle.probes[0].predicate.bytes[4..6].copy_from_slice(&target.to_le_bytes());
+        assert_eq!(
+            refusal(middle).to_string(),
+            "probe 0, predicate, offset 3: the target is not the start of an instruction"
+        );
+    }
+    // The same of what jumps on a fault alone.
+    let mut statement = program(&[], &[Op::Statement(3), ONE, STORE, Op::End]);
+    statement.probes[0].body.bytes[1] = 8;
+    assert_eq!(
+        refusal(statement).to_string(),
+        "probe 0, body, offset 0: the target is not the start of an instruction"
     );
 }
 
@@ -391,6 +410,13 @@ fn statements_stand_one_after_another() {
     );
 }
 
+/// Asserts that a body with captures of that many fields is refused at an instruction for a reason.
+#[track_caller]
+fn refuse_captures(body: &[Op], fields: &[usize], instruction: usize, reason: &str) {
+    let program = with_captures(body, fields);
+    check_refusal(program, Section::Body, body, instruction, reason);
+}
+
 #[test]
 fn fields_nest_in_statements_and_leave_one_value() {
     let field = |inner: &[Op]| {
@@ -400,21 +426,26 @@ fn fields_nest_in_statements_and_leave_one_value() {
         ops.extend([Op::FieldEnd, Op::Capture(0, 1), Op::End]);
         ops
     };
-    let verdict = |ops: &[Op]| verify(with_captures(ops, &[1])).map_err(|error| error.reason);
-    assert!(verdict(&field(&[ARGS])).is_ok());
-    for (inner, reason) in [
-        (&[][..], "does not leave one value"),
-        (&[ONE, ONE], "does not leave one value"),
-        (&[ONE, STORE, ONE], "has an effect"),
-        (&[Op::Capture(0, 0), ONE], "has an effect"),
-        (&[Op::FieldEnd], "ends before its end"),
+    verify(with_captures(&field(&[ARGS]), &[1])).expect("sound");
+    for (inner, instruction, reason) in [
+        (&[][..], 2, "does not leave one value"),
+        (&[ONE, ONE], 4, "does not leave one value"),
+        (&[ONE, STORE, ONE], 3, "has an effect"),
+        (&[Op::Capture(0, 0), ONE], 2, "has an effect"),
+        (&[Op::FieldEnd], 2, "ends before its end"),
+        (
+            &[ONE, Op::Statement(6)],
+            3,
+            "a statement ends within a field",
+        ),
+        (&[ONE, Op::End], 3, "a statement ends within a field"),
         (
             &[ONE, Op::JumpIfTrueOrPop(6), ONE],
+            3,
             "leaves its statement or its field",
         ),
     ] {
-        let error = verdict(&field(inner)).expect_err(reason);
-        assert!(error.contains(reason), "{error}");
+        refuse_captures(&field(inner), &[1], instruction, reason);
     }
     let below = [
         Op::Statement(6),
@@ -425,7 +456,7 @@ fn fields_nest_in_statements_and_leave_one_value() {
         Op::Capture(0, 1),
         Op::End,
     ];
-    assert!(verdict(&below).unwrap_err().contains("from below"));
+    refuse_captures(&below, &[1], 3, "takes values from below it");
     let nested = [
         Op::Statement(7),
         Op::Field(5),
@@ -436,7 +467,7 @@ fn fields_nest_in_statements_and_leave_one_value() {
         Op::Capture(0, 1),
         Op::End,
     ];
-    assert!(verdict(&nested).unwrap_err().contains("within a field"));
+    refuse_captures(&nested, &[1], 2, "a field begins within a field");
     let alone = [
         Op::Statement(4),
         ONE,
@@ -444,13 +475,18 @@ fn fields_nest_in_statements_and_leave_one_value() {
         Op::Capture(0, 1),
         Op::End,
     ];
-    assert!(verdict(&alone).unwrap_err().contains("no field is open"));
+    refuse_captures(&alone, &[1], 2, "no field is open");
     let beyond = [Op::Statement(3), Op::Field(3), ONE, Op::End];
-    assert!(
-        verdict(&beyond)
-            .unwrap_err()
-            .contains("end within its statement")
-    );
+    refuse_captures(&beyond, &[1], 1, "does not end within its statement");
+    let unclosed = [
+        Op::Statement(5),
+        Op::Field(3),
+        ONE,
+        ONE,
+        Op::Capture(0, 1),
+        Op::End,
+    ];
+    refuse_captures(&unclosed, &[1], 1, "does not end at the end of a field");
     let moved = [
         Op::Statement(7),
         Op::Field(3),
@@ -461,11 +497,7 @@ fn fields_nest_in_statements_and_leave_one_value() {
         Op::Capture(0, 1),
         Op::End,
     ];
-    assert!(
-        verdict(&moved)
-            .unwrap_err()
-            .contains("only fields may stand")
-    );
+    refuse_captures(&moved, &[1], 5, "only fields may stand");
     let into = [
         Op::Statement(7),
         ONE,
@@ -476,21 +508,20 @@ fn fields_nest_in_statements_and_leave_one_value() {
         Op::Capture(0, 1),
         Op::End,
     ];
-    assert!(verdict(&into).unwrap_err().contains("leads into it"));
+    refuse_captures(&into, &[1], 3, "leads into it");
+    refuse_body(
+        &[Op::Statement(2), Op::End, Op::End],
+        1,
+        "ends within a statement",
+    );
 }
 
 #[test]
 fn captures_are_used_once_with_their_fields() {
     let body = [Op::Statement(2), Op::Capture(0, 0), Op::End];
-    assert!(
-        refusal(with_captures(&body, &[1]))
-            .reason
-            .contains("does not have 0 fields")
-    );
-    assert_eq!(
-        refusal(with_captures(&body, &[0, 0])).reason,
-        "a capture is not used"
-    );
+    refuse_captures(&body, &[1], 1, "does not have 0 fields");
+    let unused = refusal(with_captures(&body, &[0, 0]));
+    assert_eq!(unused.to_string(), "probe 0: a capture is not used");
     let twice = [
         Op::Statement(2),
         Op::Capture(0, 0),
@@ -498,11 +529,7 @@ fn captures_are_used_once_with_their_fields() {
         Op::Capture(0, 0),
         Op::End,
     ];
-    assert!(
-        refusal(with_captures(&twice, &[0]))
-            .reason
-            .contains("used twice")
-    );
+    refuse_captures(&twice, &[0], 3, "capture 0 is used twice");
 }
 
 #[test]
@@ -512,17 +539,24 @@ fn positions_name_instructions_in_order() {
         line,
         column,
     };
-    for positions in [
-        vec![place(1, 1, 1)],
-        vec![place(3, 1, 1), place(0, 1, 1)],
-        vec![place(0, 1, 1), place(0, 1, 2)],
-        vec![place(9, 1, 1)],
-        vec![place(0, 0, 1)],
-        vec![place(0, 1, 0)],
+    let unordered = "the positions are not those of instructions in order";
+    let uncounted = "lines and columns are counted from 1";
+    for (positions, offset, reason) in [
+        (vec![place(1, 1, 1)], 1, unordered),
+        (vec![place(3, 1, 1), place(0, 1, 1)], 0, unordered),
+        (vec![place(0, 1, 1), place(0, 1, 2)], 0, unordered),
+        (vec![place(9, 1, 1)], 9, unordered),
+        (vec![place(u16::MAX, 1, 1)], 65_535, unordered),
+        (vec![place(0, 0, 1)], 0, uncounted),
+        (vec![place(0, 1, 1), place(3, 1, 0)], 3, uncounted),
     ] {
         let mut program = program(&[ONE, Op::End], &[Op::End]);
         program.probes[0].predicate.positions = positions;
-        assert_eq!(refusal(program).section, Some(Section::Predicate));
+        let error = refusal(program);
+        assert_eq!(
+            error.to_string(),
+            format!("probe 0, predicate, offset {offset}: {reason}")
+        );
     }
     let mut program = program(&[ONE, Op::End], &[Op::End]);
     program.probes[0].predicate.positions = vec![place(0, 9, 1), place(3, 2, 1)];
@@ -544,8 +578,63 @@ fn tables_hold_what_they_may() {
         (change(|p| p.names[1] = "a b".to_owned()), "name 1 is none"),
         (change(|p| p.names[1] = String::new()), "name 1 is none"),
         (
+            change(|p| p.names[1] = "__a__".to_owned()),
+            "name 1 is none",
+        ),
+        (change(|p| p.names[1] = "a\0".to_owned()), "name 1 is none"),
+        (change(|p| p.names[1] = "1a".to_owned()), "name 1 is none"),
+        (
+            change(|p| p.names[1] = "a".repeat(65_537)),
+            "name 1 is none",
+        ),
+        (
+            change(|p| p.name = "n".repeat(1025)),
+            "the name of the program has 1025 bytes, of at most 1024",
+        ),
+        (
+            change(|p| p.constants = vec![Constant::None; 65_537]),
+            "65537 constants, of at most 65536",
+        ),
+        (
+            change(|p| p.probes = vec![p.probes[0].clone(); 10_001]),
+            "10001 probes, of at most 10000",
+        ),
+        (
+            change(|p| p.probes[0].inputs = vec![Input::Args; 4097]),
+            "probe 0: 4097 inputs, of at most 4096",
+        ),
+        (
+            change(|p| p.probes[0].captures = vec![Capture::default(); 4097]),
+            "probe 0: 4097 captures, of at most 4096",
+        ),
+        (
+            change(|p| {
+                p.probes[0].target = format!("m.{}", "f".repeat(4095));
+                p.probes[0].id = format!("{}:exit", p.probes[0].target);
+            }),
+            "a target has at most 4,096 bytes",
+        ),
+        (
             change(|p| p.constants[0] = Constant::BigInt("12".to_owned())),
+            "constant 0: the digits are not those of an integer that needs them",
+        ),
+        (
+            change(|p| p.constants[0] = Constant::BigInt("09223372036854775808".to_owned())),
             "constant 0",
+        ),
+        (
+            change(|p| p.constants[0] = Constant::BigInt("-9223372036854775808".to_owned())),
+            "constant 0",
+        ),
+        (
+            change(|p| {
+                p.constants[0] = Constant::List(vec![Constant::BigInt("1".to_owned())]);
+            }),
+            "constant 0",
+        ),
+        (
+            change(|p| p.constants[0] = Constant::List(vec![Constant::Str("x".repeat(65_537))])),
+            "constant 0: the string is too long",
         ),
         (
             change(|p| p.constants[0] = Constant::BigInt("9".repeat(2000))),
@@ -611,7 +700,12 @@ fn tables_hold_what_they_may() {
         refusal(program).reason
     };
     assert!(fields(&["a", "a"]).contains("twice"));
-    assert!(fields(&[""]).contains("without a proper name"));
+    for name in ["", "a\n", "\u{1b}[2J", "\u{9b}", &"f".repeat(1025)] {
+        assert!(
+            fields(&[name]).contains("without a proper name"),
+            "{name:?}"
+        );
+    }
     assert!(fields(&["a"; 65]).contains("more than 64 fields"));
 }
 
@@ -633,6 +727,42 @@ fn a_probe_is_no_longer_than_the_limit() {
     let error = refusal(program(&predicate, &body));
     assert_eq!(error.reason, "more than 4096 instructions");
     assert_eq!(error.section, Some(Section::Body));
+}
+
+#[test]
+fn the_offsets_of_long_code_do_not_wrap() {
+    // Past the last offset that two bytes hold there are more instructions than a probe has.
+    let mut long = program(&[], &[Op::End]);
+    let mut end = Vec::new();
+    Op::End.encode(&mut end);
+    long.probes[0].predicate.bytes = end.repeat(70_000);
+    assert_eq!(
+        refusal(long).to_string(),
+        "probe 0, predicate, offset 4096: more than 4096 instructions"
+    );
+}
+
+#[test]
+fn values_that_take_too_long_to_follow_are_refused() {
+    // One value of many parts, captured in many fields, in many probes.
+    let mut inner = vec![ONE, Op::Input(0)];
+    inner.extend(vec![Op::Attribute(0); 3900]);
+    inner.extend(vec![Op::Tuck; limits::STACK - 2]);
+    let end = u16::try_from(inner.len()).expect("short") + 2;
+    let mut body = vec![Op::Statement(end)];
+    body.extend(inner);
+    body.extend([Op::Capture(0, 64), Op::End]);
+    let mut program = with_captures(&body, &[64]);
+    verify(program.clone()).expect("one of them is followed");
+    for number in 2..=64 {
+        let mut probe = program.probes[0].clone();
+        probe.id = format!("m.f:exit#{number}");
+        program.probes.push(probe);
+    }
+    let error = refusal(program);
+    assert!(error.probe.is_some_and(|probe| probe > 10), "{error}");
+    assert!(error.reason.contains("too long to follow"), "{error}");
+    assert!(error.offset.is_some());
 }
 
 #[test]

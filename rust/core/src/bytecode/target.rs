@@ -5,6 +5,8 @@ use std::ops::Range;
 
 use unicode_ident::{is_xid_continue, is_xid_start};
 
+use crate::limits;
+
 /// Why a text is not a target.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BadTarget {
@@ -19,6 +21,8 @@ pub struct BadTarget {
 pub enum Reason {
     /// There is no text at all.
     Empty,
+    /// It is over [`limits::TARGET_BYTES`].
+    TooLong,
     /// There is one segment, so that no module and function can be told apart.
     NoModule,
     /// Two dots with nothing between, or a dot at an end.
@@ -41,6 +45,7 @@ impl Reason {
             Self::Empty | Self::NoModule | Self::EmptySegment | Self::NotAName => {
                 "a target reads `package.module.function` or `package.module.Class.method`"
             }
+            Self::TooLong => "match the long segments with `*`",
             Self::PartOfSegment => {
                 "`*` matches inside of one segment, `**` any number of whole segments"
             }
@@ -56,6 +61,7 @@ impl fmt::Display for Reason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Empty => "the target is missing",
+            Self::TooLong => "a target has at most 4,096 bytes",
             Self::NoModule => "a target names a module and a function in it",
             Self::EmptySegment => "a segment of the target is empty",
             Self::PartOfSegment => "`**` must be a whole segment of the target",
@@ -92,6 +98,9 @@ pub fn check(target: &str) -> Result<(), BadTarget> {
     let bad = |range, reason| Err(BadTarget { range, reason });
     if target.is_empty() {
         return bad(0..0, Reason::Empty);
+    }
+    if target.len() > limits::TARGET_BYTES {
+        return bad(0..target.len(), Reason::TooLong);
     }
     let segments: Vec<&str> = target.split('.').collect();
     let mut start = 0;

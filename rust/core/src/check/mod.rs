@@ -175,7 +175,7 @@ impl Checker<'_> {
                 continue;
             }
             let Some(value) = value else { continue };
-            if name.len() > limits::STRING_BYTES {
+            if name.len() > limits::NAME_BYTES {
                 self.reporter.error_with_help(
                     Code::LiteralTooLarge,
                     span,

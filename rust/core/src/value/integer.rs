@@ -24,22 +24,23 @@ impl Magnitude {
     #[must_use]
     pub fn read(digits: &str, radix: u32) -> Option<Self> {
         let mut limbs: Vec<u32> = Vec::new();
+        // The digits of a group, and the power of the radix that is as long, fit in a limb.
+        let (mut group, mut power) = (0_u32, 1_u32);
         for digit in digits.chars() {
-            let mut carry = u64::from(digit.to_digit(radix)?);
-            for limb in &mut limbs {
-                let product = u64::from(*limb) * u64::from(radix) + carry;
-                *limb = low_half(product);
-                carry = product >> LIMB_BITS;
+            let digit = digit.to_digit(radix)?;
+            if let Some(longer) = power.checked_mul(radix) {
+                (group, power) = (group * radix + digit, longer);
+                continue;
             }
-            if carry > 0 {
-                limbs.push(low_half(carry));
-            }
-            // Checked at each digit, so that a megabyte of digits costs no more than the first thousand.
+            shift_in(&mut limbs, group, power);
+            (group, power) = (digit, radix);
+            // Checked at each group, so that a megabyte of digits costs no more than the first thousand.
             if limbs.len() as u64 > limits::INTEGER_BITS / LIMB_BITS {
                 return None;
             }
         }
-        Some(Self { limbs })
+        shift_in(&mut limbs, group, power);
+        (limbs.len() as u64 <= limits::INTEGER_BITS / LIMB_BITS).then_some(Self { limbs })
     }
 
     /// The number in decimal digits.
@@ -66,6 +67,19 @@ impl Magnitude {
             let _ = write!(text, "{group:0width$}");
         }
         text
+    }
+}
+
+/// Multiplies the number in `limbs` and adds to it.
+fn shift_in(limbs: &mut Vec<u32>, addend: u32, factor: u32) {
+    let mut carry = u64::from(addend);
+    for limb in limbs.iter_mut() {
+        let product = u64::from(*limb) * u64::from(factor) + carry;
+        *limb = low_half(product);
+        carry = product >> LIMB_BITS;
+    }
+    if carry > 0 {
+        limbs.push(low_half(carry));
     }
 }
 

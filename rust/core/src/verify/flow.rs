@@ -173,6 +173,13 @@ impl Origins {
     /// Collects what `origin` was read through; `None` when that takes more than the steps that are left.
     pub(super) fn flow(&self, origin: Origin, steps: &mut usize) -> Option<Flow> {
         let mut flow = Flow::default();
+        // What most fields and stores of a long program are.
+        if matches!(
+            self.nodes[origin.0],
+            Node::Nothing | Node::Constant | Node::Text(_)
+        ) {
+            return Some(flow);
+        }
         let mut seen = rustc_hash::FxHashSet::default();
         // Each node with whether it is reached as a key, or as a part of one.
         let mut open = vec![(origin, false)];

@@ -1,6 +1,8 @@
 //! The checks of everything that is not code: tables, ids, targets, inputs, captures.
 
-use rustc_hash::{FxHashMap, FxHashSet};
+use std::collections::HashMap;
+
+use rustc_hash::FxHashSet;
 
 use super::VerifyError;
 use crate::bytecode::target::{self, is_dunder, is_identifier};
@@ -10,6 +12,13 @@ use crate::value::integer::is_canonical_big;
 
 /// Checks the tables that all probes share, and what must be unique among the probes.
 pub(super) fn check(program: &Program) -> Result<(), VerifyError> {
+    if program.name.len() > limits::NAME_BYTES {
+        return Err(VerifyError::program(format!(
+            "the name of the program has {} bytes, of at most {}",
+            program.name.len(),
+            limits::NAME_BYTES
+        )));
+    }
     let bounds = [
         ("probes", program.probes.len(), limits::PROBES),
         ("names", program.names.len(), limits::TABLE_ENTRIES),
@@ -34,7 +43,8 @@ pub(super) fn check(program: &Program) -> Result<(), VerifyError> {
             return Err(VerifyError::program(format!("constant {index}: {reason}")));
         }
     }
-    let mut counts: FxHashMap<String, usize> = FxHashMap::default();
+    // The keys come from outside, so their hashes must not be foreseeable.
+    let mut counts: HashMap<String, usize> = HashMap::new();
     for (index, probe) in program.probes.iter().enumerate() {
         let place = format!("{}:{}", probe.target, probe.point);
         let count = counts.entry(place).or_default();
@@ -126,7 +136,10 @@ pub(super) fn check_probe(program: &Program, index: usize) -> Result<(), VerifyE
         }
         let mut names = FxHashSet::default();
         for field in &capture.fields {
-            if field.is_empty() || field.len() > limits::STRING_BYTES {
+            if field.is_empty()
+                || field.len() > limits::NAME_BYTES
+                || field.chars().any(char::is_control)
+            {
                 return refuse(format!(
                     "capture {number} has a field without a proper name"
                 ));
