@@ -19,6 +19,8 @@ pub const VERSION: u32 = 1;
 /// Why bytes are not a program.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DecodeError {
+    /// The offset of the byte where what is wrong begins, where it has one place.
+    pub offset: Option<usize>,
     /// What is wrong; no trailing full stop.
     pub reason: String,
 }
@@ -26,6 +28,7 @@ pub struct DecodeError {
 impl DecodeError {
     fn new(reason: impl Into<String>) -> Self {
         Self {
+            offset: None,
             reason: reason.into(),
         }
     }
@@ -33,6 +36,9 @@ impl DecodeError {
 
 impl fmt::Display for DecodeError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(offset) = self.offset {
+            write!(f, "offset {offset}: ")?;
+        }
         f.write_str(&self.reason)
     }
 }

@@ -66,8 +66,8 @@ impl Program {
     /// Reads what `to_bytes` wrote and verifies it.
     #[staticmethod]
     fn from_bytes(py: Python<'_>, data: &[u8]) -> PyResult<Self> {
-        let program =
-            wire::decode(data).map_err(|error| program_error(py, &error.to_string(), None))?;
+        let program = wire::decode(data)
+            .map_err(|error| program_error(py, &error.to_string(), error.offset))?;
         match verify(program) {
             Ok(program) => Ok(Self {
                 verified: Arc::new(program),
