@@ -102,12 +102,12 @@ class WeaveError(HogTraceError):
 class ProgramError(HogTraceError, ValueError):
     """Bytes that are not a program, or not one that is safe to run.
 
-    `message` says what was refused and why. `offset` is where in the probe's bytecode, in bytes, if the fault
-    has a place.
+    `message` says what was refused and why. `offset` is where, if the fault has a place: in the bytes of the
+    program, or, where the message names a probe and its predicate or body, in the bytecode of that.
     """
 
     offset: int | None
-    """Where in the probe's bytecode the fault lies, in bytes, or None."""
+    """Where the fault lies, in bytes of the program or of a probe's predicate or body, or None."""
 
     def __init__(self, message: str, offset: int | None = None) -> None:
         super().__init__(message)

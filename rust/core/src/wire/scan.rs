@@ -76,7 +76,7 @@ static LIST: [Field; 1] = [repeated(
     limits::LIST_ITEMS,
 )];
 
-static PROBE: [Field; 7] = [
+static PROBE: [Field; 9] = [
     field(1, "id", Kind::Text),
     field(2, "target", Kind::Text),
     field(3, "point", Kind::Number),
@@ -84,6 +84,8 @@ static PROBE: [Field; 7] = [
     repeated(5, "captures", Kind::Message(&CAPTURE), limits::INSTRUCTIONS),
     field(6, "predicate", Kind::Message(&CODE)),
     field(7, "body", Kind::Message(&CODE)),
+    field(8, "sample", Kind::Float),
+    field(9, "line", Kind::Number),
 ];
 
 static INPUT: [Field; 2] = [
@@ -179,7 +181,7 @@ impl<'a> Scan<'a> {
             return Err(self.malformed(bytes, "messages nest too deep"));
         }
         // No message has more fields.
-        let mut counts = [0; 8];
+        let mut counts = [0; 9];
         let mut rest = bytes;
         while !rest.is_empty() {
             let start = rest;
