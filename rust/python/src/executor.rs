@@ -120,8 +120,8 @@ fn link(
     };
     let trust = Py::new(py, TrustList::empty())?;
     Linked::new(
-        py,
         Arc::clone(&program.verified),
+        program.tables(py)?,
         probe.index,
         access,
         trust,

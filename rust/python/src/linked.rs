@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use hogtrace_core::bytecode::{Constant, Input};
+use hogtrace_core::bytecode::{Constant, Input, Program};
 use hogtrace_core::value::Value;
 use hogtrace_core::verify::{VerifiedProbe, VerifiedProgram};
 use pyo3::exceptions::PyValueError;
@@ -17,12 +17,32 @@ use crate::trust::TrustList;
 /// Characters of a key that a message shows.
 const LONGEST_KEY: usize = 100;
 
+/// The constants and names of a program as Python objects, which all its probes share.
+pub(crate) struct Tables {
+    constants: Box<[Value<Py<PyAny>>]>,
+    names: Box<[Py<PyString>]>,
+}
+
+impl Tables {
+    pub(crate) fn new(py: Python<'_>, program: &Program) -> PyResult<Self> {
+        let constants = program.constants.iter();
+        let names = program.names.iter();
+        Ok(Self {
+            constants: constants
+                .map(|constant| link(py, constant))
+                .collect::<PyResult<_>>()?,
+            names: names
+                .map(|name| PyString::intern(py, name).unbind())
+                .collect(),
+        })
+    }
+}
+
 /// One probe, ready to run in this process.
 pub(crate) struct Linked {
     program: Arc<VerifiedProgram>,
     index: usize,
-    constants: Vec<Value<Py<PyAny>>>,
-    names: Vec<Py<PyString>>,
+    tables: Arc<Tables>,
     mode: Mode,
     trust: Py<TrustList>,
     redaction: Option<Py<Redaction>>,
@@ -34,8 +54,8 @@ pub(crate) struct Linked {
 
 impl Linked {
     pub(crate) fn new(
-        py: Python<'_>,
         program: Arc<VerifiedProgram>,
+        tables: Arc<Tables>,
         index: usize,
         access: &str,
         trust: Py<TrustList>,
@@ -47,16 +67,6 @@ impl Linked {
             ))
         })?;
         let plain = program.program();
-        let constants = plain
-            .constants
-            .iter()
-            .map(|constant| link(py, constant))
-            .collect::<PyResult<Vec<_>>>()?;
-        let names = plain
-            .names
-            .iter()
-            .map(|name| PyString::intern(py, name).unbind())
-            .collect();
         let verified = &program.probes()[index];
         let judge = judge(redaction.as_ref().map(Py::get));
         let secret = secrecy::by_name(plain, &plain.probes[index], verified, judge);
@@ -64,8 +74,7 @@ impl Linked {
         Ok(Self {
             program,
             index,
-            constants,
-            names,
+            tables,
             mode,
             trust,
             redaction,
@@ -91,7 +100,7 @@ impl Linked {
     }
 
     pub(crate) fn constant<'py>(&self, py: Python<'py>, index: u16) -> Value<Bound<'py, PyAny>> {
-        match &self.constants[usize::from(index)] {
+        match &self.tables.constants[usize::from(index)] {
             Value::None => Value::None,
             Value::Bool(value) => Value::Bool(*value),
             Value::Int(value) => Value::Int(*value),
@@ -107,7 +116,7 @@ impl Linked {
             (Value::Int(constant), Value::Int(value)) => constant == value,
             _ => false,
         };
-        let index = self.constants.iter().position(is_value)?;
+        let index = self.tables.constants.iter().position(is_value)?;
         match &self.program.program().constants[index] {
             Constant::Str(text) => {
                 let cut = text
@@ -123,7 +132,7 @@ impl Linked {
     }
 
     pub(crate) fn name<'a, 'py>(&'a self, py: Python<'py>, index: u16) -> &'a Bound<'py, PyString> {
-        self.names[usize::from(index)].bind(py)
+        self.tables.names[usize::from(index)].bind(py)
     }
 
     /// The text of a name, for messages.

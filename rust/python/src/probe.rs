@@ -110,8 +110,8 @@ impl LinkedProbe {
     ) -> PyResult<Self> {
         let verified = Arc::clone(&program.verified);
         let linked = Linked::new(
-            py,
             Arc::clone(&verified),
+            program.tables(py)?,
             probe.index,
             access,
             trust,

@@ -6,9 +6,11 @@ use hogtrace_core::bytecode::{Point, disasm};
 use hogtrace_core::verify::{VerifiedProgram, verify};
 use hogtrace_core::wire;
 use pyo3::prelude::*;
+use pyo3::sync::PyOnceLock;
 use pyo3::types::PyBytes;
 
 use crate::errors::{compile_error, program_error};
+use crate::linked::Tables;
 
 /// Compiles a program's source text.
 #[pyfunction]
@@ -18,6 +20,7 @@ pub(crate) fn compile(py: Python<'_>, source: &str, name: &str) -> PyResult<Prog
     match compiled {
         Ok(program) => Ok(Program {
             verified: Arc::new(program),
+            tables: PyOnceLock::new(),
         }),
         Err(errors) => Err(compile_error(py, &errors)),
     }
@@ -27,6 +30,17 @@ pub(crate) fn compile(py: Python<'_>, source: &str, name: &str) -> PyResult<Prog
 #[pyclass(frozen, module = "hogtrace")]
 pub(crate) struct Program {
     pub(crate) verified: Arc<VerifiedProgram>,
+    tables: PyOnceLock<Arc<Tables>>,
+}
+
+impl Program {
+    /// Its constants and names as Python objects, made when they are first asked for.
+    pub(crate) fn tables(&self, py: Python<'_>) -> PyResult<Arc<Tables>> {
+        let tables = self.tables.get_or_try_init(py, || {
+            Tables::new(py, self.verified.program()).map(Arc::new)
+        })?;
+        Ok(Arc::clone(tables))
+    }
 }
 
 #[pymethods]
@@ -71,6 +85,7 @@ impl Program {
         match verify(program) {
             Ok(program) => Ok(Self {
                 verified: Arc::new(program),
+                tables: PyOnceLock::new(),
             }),
             Err(error) => Err(program_error(py, &error.to_string(), error.offset)),
         }
