@@ -52,6 +52,7 @@ fn repeated(predicate: &[Op], body: &[Op], captures: &[Capture]) -> Program {
         },
         target: "m.f".to_owned(),
         point: Point::Exit,
+        sample: None,
         inputs: vec![Input::Args, Input::Retval],
         captures: captures.to_vec(),
         predicate: code(predicate),

@@ -15,6 +15,7 @@ fn program() -> Program {
             id: "m.f:exit".to_owned(),
             target: "m.f".to_owned(),
             point: Point::Exit,
+            sample: None,
             inputs: vec![Input::Args, Input::Name(1), Input::Retval],
             captures: Vec::new(),
             predicate: Code::default(),
