@@ -16,7 +16,7 @@ VERSIONS ?=
 export VIRTUAL_ENV := $(abspath $(VENV))
 export PYO3_PYTHON := $(abspath $(BIN))/python
 
-.PHONY: help setup demo test test-rust test-python test-all test-suites test-versions lint format bench fuzz clean
+.PHONY: help setup demo test test-rust test-python test-fuzz test-all test-suites test-versions lint format bench fuzz clean
 
 help: ## list the verbs
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -48,7 +48,7 @@ test-rust:
 test-python: setup
 	PYTHONDEVMODE=1 $(BIN)/python -m pytest -q -m "not slow"
 
-test-all: test-rust setup ## the tests, the long ones too, and other projects' tests with probes in them
+test-all: test-rust test-fuzz setup ## the tests, the long ones too, and other projects' tests with probes in them
 	PYTHONDEVMODE=1 $(BIN)/python -m pytest -q
 	$(BIN)/python -m tests.suites.projects fast
 
@@ -74,12 +74,16 @@ format: setup ## put all sources into canonical form
 bench: setup ## what a probe costs, side by side with a hand-written decorator
 	$(BIN)/python benchmarks/call_cost.py
 
-fuzz: ## fuzz the compiler and the verifier, FUZZ_SECONDS each (needs nightly Rust and cargo-fuzz)
+fuzz: ## fuzz the compiler and the verifier: FUZZ_SECONDS or FUZZ_RUNS each (needs nightly Rust and cargo-fuzz)
 	@command -v cargo-fuzz >/dev/null || { echo "cargo-fuzz is missing: cargo install cargo-fuzz"; exit 1; }
-	for target in $$(cargo +nightly fuzz list --fuzz-dir rust/fuzz); do \
+	for target in source bytes; do \
 		mkdir -p rust/fuzz/corpus/$$target && \
-		cargo +nightly fuzz run --fuzz-dir rust/fuzz $$target rust/fuzz/corpus/$$target rust/fuzz/seeds/$$target -- \
-			-max_total_time=$(FUZZ_SECONDS) || exit 1; done
+		cargo +nightly fuzz run --fuzz-dir rust/fuzz --features fuzzer --sanitizer none --target-dir target/fuzz \
+			$$target rust/fuzz/corpus/$$target rust/fuzz/seeds/$$target -- -max_len=1024 -dict=rust/fuzz/$$target.dict \
+			$(if $(FUZZ_RUNS),-runs=$(FUZZ_RUNS),-max_total_time=$(FUZZ_SECONDS)) || exit 1; done
+
+test-fuzz: ## a counted run of what is fuzzed, the same every time (needs neither)
+	cargo test --quiet --manifest-path rust/fuzz/Cargo.toml --target-dir target/fuzz
 
 clean: ## remove what was built
 	rm -rf target $(VENV) .suites rust/fuzz/target hogtrace/*.so
