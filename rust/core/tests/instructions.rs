@@ -96,7 +96,9 @@ fn name(op: Op) -> String {
     };
     let listing = disasm::listing(&program);
     let line = listing.lines().last().expect("a line");
-    let name = line.split_whitespace().nth(1).expect("a name");
+    // Before it stand the offset, the depth of the stack, and a label where something jumps here.
+    let mut words = line.split_whitespace().skip(2);
+    let name = words.find(|word| !word.ends_with(':')).expect("a name");
     name.to_owned()
 }
 
