@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextvars import ContextVar
 from types import CodeType, FrameType, FunctionType
-from typing import Any, Final, final
+from typing import Any, ClassVar, Final, final
 
 __all__ = [
     "BYTECODE_VERSION",
@@ -12,8 +12,10 @@ __all__ = [
     "ERROR_CODES",
     "Call",
     "CaptureEvent",
+    "CopyLimits",
     "EventQueue",
     "LinkedProbe",
+    "Mark",
     "Probe",
     "ProbeExecutor",
     "ProbeSpec",
@@ -129,6 +131,24 @@ class RequestLocalStore:
     def __len__(self) -> int: ...
     def __iter__(self) -> Iterator[str]: ...
 
+class Mark(str):
+    __slots__ = ()
+
+@final
+class CopyLimits:
+    RANGES: ClassVar[list[tuple[str, float, float, float]]]
+    def __new__(
+        cls,
+        *,
+        depth: int = ...,
+        items: int = ...,
+        characters: int = ...,
+        fields: int = ...,
+        values: int = ...,
+        bytes: int = ...,
+        time: float = ...,
+    ) -> CopyLimits: ...
+
 @final
 class CaptureEvent:
     def __new__(
@@ -238,6 +258,7 @@ class LinkedProbe:
         access: str,
         trust: TrustList,
         redaction: Redaction,
+        limits: CopyLimits | None = None,
     ) -> LinkedProbe: ...
     @property
     def probe(self) -> Probe: ...

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Literal, Self, cast
 
-from hogtrace._engine import Program, Redaction
+from hogtrace._engine import CopyLimits, Program, Redaction
 from hogtrace.errors import ConfigError, HogTraceError
 from hogtrace.exporters import SQLiteExporter
 from hogtrace.sources import load_programs
@@ -184,6 +184,20 @@ class Settings:
     """BATCH_SIZE: how many events are exported at a time, at most."""
     batch_delay: float = 1.0
     """BATCH_DELAY: how long an event waits for its batch to fill, in seconds."""
+    copy_depth: int = 3
+    """COPY_DEPTH: how deep containers and objects in a captured value are copied."""
+    copy_items: int = 100
+    """COPY_ITEMS: how many items of one container."""
+    copy_characters: int = 1024
+    """COPY_CHARACTERS: how many characters of one string, or bytes of one byte string."""
+    copy_fields: int = 50
+    """COPY_FIELDS: how many fields of one object."""
+    copy_values: int = 1000
+    """COPY_VALUES: how many values in one event, containers included."""
+    copy_bytes: int = 65_536
+    """COPY_BYTES: how many bytes in one event."""
+    copy_time: float = 0.001
+    """COPY_TIME: how long the copies of one run of a probe may take, in seconds."""
 
     @classmethod
     def load(
@@ -234,6 +248,24 @@ class Settings:
     def build_exporter(self) -> Exporter:
         """Give the exporter. Raises `ConfigError` if it cannot start."""
         return build_exporter(self.exporter)
+
+
+def copy_limits(bounds: Mapping[str, float]) -> CopyLimits:
+    """Give the bounds of copies for arguments by their names (`copy_depth` and so on).
+
+    Raises `ConfigError` with all that are out of range.
+    """
+    problems: list[str] = []
+    read: dict[str, Any] = {}
+    for name in _COPY_RANGES:
+        argument = f"copy_{name}"
+        try:
+            read[name] = _copy_bound(name)(bounds[argument], argument)
+        except ConfigError as error:
+            problems += error.problems
+    if problems:
+        raise ConfigError(*problems)
+    return CopyLimits(**read)
 
 
 def build_exporter(exporter: object = None, *, where: str = "EXPORTER") -> Exporter:
@@ -308,24 +340,29 @@ def _switch(value: object, where: str) -> bool:
     return value
 
 
-def _count(least: int, *, or_none: bool = False) -> _Read:
+def _count(least: int, most: int | None = None, *, or_none: bool = False) -> _Read:
     def read(value: object, where: str) -> int | None:
         if value is None and or_none:
             return None
-        if not isinstance(value, int) or isinstance(value, bool) or value < least:
-            shown = value if isinstance(value, int) and not isinstance(value, bool) else _kind(value)
+        whole = isinstance(value, int) and not isinstance(value, bool)
+        if not isinstance(value, int) or not whole or value < least or (most is not None and value > most):
+            shown = value if whole else _kind(value)
             end = ", or None for no limit" if or_none else ""
-            raise ConfigError(f"{where} is {shown}; it must be a whole number of {least} or more{end}")
+            wanted = f"of {least} or more{end}" if most is None else f"from {least} to {most}"
+            raise ConfigError(f"{where} is {shown}; it must be a whole number {wanted}")
         return value
 
     return read
 
 
-def _seconds(value: object, where: str) -> float:
-    if not isinstance(value, int | float) or isinstance(value, bool) or not 0.001 <= value <= 3600:
-        shown = value if isinstance(value, int | float) and not isinstance(value, bool) else _kind(value)
-        raise ConfigError(f"{where} is {shown}; it must be a number of seconds from 0.001 to 3600")
-    return float(value)
+def _seconds(least: float = 0.001, most: float = 3600) -> _Read:
+    def read(value: object, where: str) -> float:
+        if not isinstance(value, int | float) or isinstance(value, bool) or not least <= value <= most:
+            shown = value if isinstance(value, int | float) and not isinstance(value, bool) else _kind(value)
+            raise ConfigError(f"{where} is {shown}; it must be a number of seconds from {least:g} to {most:g}")
+        return float(value)
+
+    return read
 
 
 def _parse_text(text: str, where: str) -> str:  # noqa: ARG001 - one of the parsers, which share a signature
@@ -370,6 +407,15 @@ def _parse_number(text: str, where: str) -> object:
     raise ConfigError(f"{where} is {text!r}; it must be a number")
 
 
+# Name to least and most, as the engine has them.
+_COPY_RANGES: Final = {name: (least, most) for name, least, _, most in CopyLimits.RANGES}
+
+
+def _copy_bound(name: str) -> _Read:
+    least, most = _COPY_RANGES[name]
+    return _seconds(least, most) if name == "time" else _count(int(least), int(most))
+
+
 _SCHEMA: Final[Mapping[str, tuple[_Read, _Parse]]] = {
     "PROBES": (_probes, _parse_probes),
     "EXPORTER": (_exporter, _parse_exporter),
@@ -382,7 +428,8 @@ _SCHEMA: Final[Mapping[str, tuple[_Read, _Parse]]] = {
     "QUEUE_EVENTS": (_count(1), _parse_number),
     "QUEUE_BYTES": (_count(65_536), _parse_number),
     "BATCH_SIZE": (_count(1), _parse_number),
-    "BATCH_DELAY": (_seconds, _parse_number),
+    "BATCH_DELAY": (_seconds(), _parse_number),
+    **{f"COPY_{name.upper()}": (_copy_bound(name), _parse_number) for name in _COPY_RANGES},
 }
 
 

@@ -13,7 +13,7 @@ import zlib
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
-from hogtrace._engine import CaptureEvent
+from hogtrace._engine import CaptureEvent, Mark
 
 __all__ = ["account", "event_text", "is_terminal", "plain", "request_text", "short_id", "value_text"]
 
@@ -25,7 +25,9 @@ _REQUEST_COLOURS: Final = tuple(f"38;5;{number}" for number in (33, 208, 35, 170
 
 _LEAST_VALUE_WIDTH: Final = 30
 _MOST_NAME_WIDTH: Final = 28
-_CUT_STRING: Final = re.compile(r"(.*)…truncated \((\d+) characters\)", re.DOTALL)
+_CUT: Final = "…truncated"
+_CUT_STRING: Final = re.compile(r"(.+)…truncated \((\d+) characters(.*)\)", re.DOTALL)
+_PATH: Final = re.compile(r".*[/\\](?=.*:\d+ )")
 _ESCAPES: Final = {"\n": "\\n", "\r": "\\r", "\t": "\\t", "\\": "\\\\"}
 
 
@@ -215,12 +217,12 @@ def _escape(character: str) -> str:
 
 
 def _string_text(text: str) -> str:
-    if text == "[redacted]":
-        return text
+    if not isinstance(text, Mark):
+        return _quoted(text)
     cut = _CUT_STRING.fullmatch(text)
     if cut:
-        return f"{_quoted(cut[1])}… ({int(cut[2]):,} characters)"
-    return _quoted(text)
+        return f"{_quoted(cut[1])}… ({int(cut[2]):,} characters{plain(cut[3])})"
+    return plain(text)
 
 
 def _quoted(text: str) -> str:
@@ -230,34 +232,41 @@ def _quoted(text: str) -> str:
 
 
 def _items_text(items: Iterable[object]) -> str:
-    return ", ".join(map(_item_text, items))
-
-
-def _item_text(item: object) -> str:
-    # Among the items of a container such a string is the mark of a cut.
-    if isinstance(item, str) and item.startswith(("…truncated", "…cycle")):
-        return plain(item)
-    return value_text(item)
+    return ", ".join(map(value_text, items))
 
 
 def _dict_text(value: Mapping[Any, object]) -> str:
     pairs = []
     for key, item in value.items():
-        if key == "…truncated":
-            pairs.append(f"…truncated ({plain(str(item))})")
+        if isinstance(key, Mark) and key == _CUT:
+            pairs.append(f"{_CUT} ({plain(str(item))})")
         else:
-            pairs.append(f"{value_text(key)}: {_item_text(item)}")
+            pairs.append(f"{value_text(key)}: {value_text(item)}")
     return f"{{{', '.join(pairs)}}}"
 
 
-def _object_text(value: Mapping[str, object]) -> str:
+# Names that begin with `$` are ours; these tell what kind of object it is, or say no more than the rest.
+_SILENT: Final = ("$type", "$value", "$message", "$name", "$args", "$traceback", "$cause", "$context")
+
+
+def _object_text(value: Mapping[str, Any]) -> str:
     name = plain(str(value["$type"]).rpartition(".")[2])
-    if "$value" in value:
-        return f"{name}({_item_text(value['$value'])})"
-    arguments = [_item_text(value["$message"])] if "$message" in value else []
+    if "$unread" in value:
+        return f"{name}(<{plain(str(value['$unread']))}>)"
+    arguments = [value_text(value[key]) for key in ("$value", "$message") if key in value]
     for key, item in value.items():
-        if key == "…truncated":
-            arguments.append(f"…truncated ({plain(str(item))})")
-        elif not key.startswith("$"):
-            arguments.append(f"{plain(key)}={_item_text(item)}")
-    return f"{name}({', '.join(arguments)})"
+        if key == _CUT:
+            arguments.append(f"{_CUT} ({plain(str(item))})")
+        elif key not in _SILENT:
+            # What the application has under a name with `$` has one more.
+            shown = key.removeprefix("$")
+            arguments.append(f"{plain(shown)}={value_text(item)}")
+    text = f"{name}({', '.join(arguments)})"
+    if frames := value.get("$traceback"):
+        # The event has the whole path; here its last part says enough.
+        text += f" at {plain(_PATH.sub('', str(frames[0])))}"
+    if "$cause" in value:
+        text += f" from {value_text(value['$cause'])}"
+    if "$context" in value:
+        text += f" while handling {value_text(value['$context'])}"
+    return text

@@ -10,10 +10,10 @@ from contextlib import closing
 from pathlib import Path
 from typing import Final
 
-from hogtrace._engine import CaptureEvent
+from hogtrace._engine import CaptureEvent, Mark
 from hogtrace.exporters.sqlite import APPLICATION_ID, SCHEMA_VERSION
 
-__all__ = ["CaptureEvent", "read_jsonl", "read_sqlite"]
+__all__ = ["CaptureEvent", "Mark", "read_jsonl", "read_sqlite"]
 
 
 _SELECT: Final = """

@@ -27,6 +27,13 @@ class Options(TypedDict, total=False):
     queue_bytes: int
     batch_size: int
     batch_delay: float
+    copy_depth: int
+    copy_items: int
+    copy_characters: int
+    copy_fields: int
+    copy_values: int
+    copy_bytes: int
+    copy_time: float
 
 
 def settings_from(settings: Settings | None, options: Mapping[str, Any], *, where: str) -> Settings:

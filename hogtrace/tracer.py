@@ -10,7 +10,7 @@ from typing import Final, Literal, Self
 
 from hogtrace import _state, imports, placing
 from hogtrace._engine import LinkedProbe, Program, Redaction, TrustList
-from hogtrace.config import ExporterSetting, Settings, build_exporter
+from hogtrace.config import ExporterSetting, Settings, build_exporter, copy_limits
 from hogtrace.errors import ConfigError
 from hogtrace.pipeline import Pipeline
 from hogtrace.placing import Placement
@@ -61,6 +61,10 @@ class Tracer:
     off. ``queue_events`` and ``queue_bytes`` bound what waits for the exporter; ``batch_size`` (events) and
     ``batch_delay`` (seconds) say when a batch is due.
 
+    ``copy_depth``, ``copy_items``, ``copy_characters`` and ``copy_fields`` bound the copy of each captured value,
+    ``copy_values`` and ``copy_bytes`` that of a whole event, and ``copy_time`` (seconds) is how long the copies of one
+    run of a probe may take. What is over a bound is cut, and marked where it is cut.
+
     ``max_overhead`` is the share of time that probes may take. Nothing enforces one yet, so it takes only None.
 
     A context manager: leaving it stops the tracer. Raises :class:`~hogtrace.errors.ConfigError` for an argument
@@ -81,12 +85,30 @@ class Tracer:
         queue_bytes: int = 16 * 1024 * 1024,
         batch_size: int = 512,
         batch_delay: float = 1.0,
+        copy_depth: int = 3,
+        copy_items: int = 100,
+        copy_characters: int = 1024,
+        copy_fields: int = 50,
+        copy_values: int = 1000,
+        copy_bytes: int = 65_536,
+        copy_time: float = 0.001,
     ) -> None:
         if access not in ("safe", "python"):
             raise ConfigError(f"access is {access!r}; it must be 'safe' or 'python'")
         if max_overhead is not None:
             raise ConfigError("max_overhead: no overhead budget is enforced yet; pass None")
         self._access: Literal["safe", "python"] = "python" if access == "python" else "safe"
+        self._limits = copy_limits(
+            {
+                "copy_depth": copy_depth,
+                "copy_items": copy_items,
+                "copy_characters": copy_characters,
+                "copy_fields": copy_fields,
+                "copy_values": copy_values,
+                "copy_bytes": copy_bytes,
+                "copy_time": copy_time,
+            }
+        )
         self._wildcard_limit = wildcard_limit
         own = read_entries(trust, "trust")
         check_names(own, "trust")
@@ -132,6 +154,13 @@ class Tracer:
             queue_bytes=settings.queue_bytes,
             batch_size=settings.batch_size,
             batch_delay=settings.batch_delay,
+            copy_depth=settings.copy_depth,
+            copy_items=settings.copy_items,
+            copy_characters=settings.copy_characters,
+            copy_fields=settings.copy_fields,
+            copy_values=settings.copy_values,
+            copy_bytes=settings.copy_bytes,
+            copy_time=settings.copy_time,
         )
         tracer._vouch(trust, settings.trust)
         for program in programs:
@@ -248,6 +277,7 @@ class Tracer:
             access=self._access,
             trust=self._trust,
             redaction=self._redaction,
+            limits=self._limits,
         )
         return _Installed(linked, Placement(linked, Target.parse(probe.spec.specifier)))
 

@@ -32,9 +32,18 @@ def site_of(source: str, /, **settings_and_names: Any) -> tuple[Site, Any, Event
     access = settings_and_names.pop("access", "safe")
     trust: Sequence[tuple[str, str, str, str]] = settings_and_names.pop("trust", ())
     redaction = settings_and_names.pop("redaction", None) or Redaction(enabled=False)
+    limits = settings_and_names.pop("limits", None)
     program = compile(source)
     queue = EventQueue(on_first=settings_and_names.pop("on_first", lambda: None))
-    linked = LinkedProbe(program, program.probes[0], queue, access=access, trust=TrustList(trust), redaction=redaction)
+    linked = LinkedProbe(
+        program,
+        program.probes[0],
+        queue,
+        access=access,
+        trust=TrustList(trust),
+        redaction=redaction,
+        limits=limits,
+    )
     names = [name for _, name in linked.inputs]
     places = [("load", index) for index in range(len(names))]
     site = Site("app.f", [(linked, places)], [], parameters=names, keep=[], loads=(len(names), 0))
@@ -75,10 +84,10 @@ def _outcome(value: Any, errors: Sequence[dict[str, Any]]) -> Outcome:
 def evaluate(expression: str, /, **settings_and_names: Any) -> Outcome:
     """Give the value of `expression`, or the kind and message of its failure, in the host of the test.
 
-    That is a call, or what `host` says. A trust list and redaction are there in a call only.
+    That is a call, or what `host` says. A trust list, redaction and other bounds of copies are there in a call only.
     """
     source = f"fn:app.f:entry {{ capture(result={expression}); }}"
-    if _host == "frame" and not settings_and_names.keys() & {"trust", "redaction"}:
+    if _host == "frame" and not settings_and_names.keys() & {"trust", "redaction", "limits"}:
         return _evaluate_in_a_frame(source, settings_and_names.pop("access", "safe"), settings_and_names)
     (event,) = fire(source, **settings_and_names)
     return _outcome(event.values["result"], event.errors)

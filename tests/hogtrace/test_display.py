@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from hogtrace import display
+from hogtrace.events import Mark
 from tests.hogtrace.exporters.samples import make_event, without_clock
 
 REQUEST = {"method": "POST", "path": "/orders/", "framework": "django"}
@@ -26,9 +27,32 @@ REQUEST = {"method": "POST", "path": "/orders/", "framework": "django"}
         ({3}, "{3}"),
         (set(), "set()"),
         ({"a": 1, 2: None}, '{"a": 1, 2: None}'),
-        ("x" * 3 + "…truncated (5000 characters)", '"xxx"… (5,000 characters)'),
-        ([1, "…truncated (250 items)"], "[1, …truncated (250 items)]"),
-        ({"a": "…cycle", "…truncated": "9 items"}, '{"a": …cycle, …truncated (9 items)}'),
+        (Mark("xxx…truncated (5000 characters)"), '"xxx"… (5,000 characters)'),
+        ("xxx…truncated (5000 characters)", '"xxx…truncated (5000 characters)"'),
+        ([1, Mark("…truncated (250 items)")], "[1, …truncated (250 items)]"),
+        (
+            {"a": Mark("…cycle (v)"), "b": Mark("[redacted]"), Mark("…truncated"): "9 items"},
+            '{"a": …cycle (v), "b": [redacted], …truncated (9 items)}',
+        ),
+        ({"…truncated": "9 items"}, '{"…truncated": "9 items"}'),
+        ({"$type": "shop.Order", "id": 1, "…truncated": "80 fields"}, "Order(id=1, …truncated (80 fields))"),
+        ({"$type": "shop.Order", "$$type": "fake"}, 'Order($type="fake")'),
+        ({"$type": "_io.BytesIO", "$unread": "stored in C"}, "BytesIO(<stored in C>)"),
+        (
+            {"$type": "numpy.ndarray", "$shape": (2, 1), "$items": "int64", "$value": [1, 2]},
+            'ndarray([1, 2], shape=(2, 1), items="int64")',
+        ),
+        ({"$type": "function", "$value": "app.f", "$at": "app.py:3"}, 'function("app.f", at="app.py:3")'),
+        (
+            {
+                "$type": "ValueError",
+                "$message": "no",
+                "$args": ("no",),
+                "$cause": {"$type": "KeyError", "$message": "'k'", "$args": ("k",)},
+                "$traceback": ["/srv/app/shop.py:3 place", "/srv/app/shop.py:9 main"],
+            },
+            """ValueError("no") at shop.py:3 place from KeyError("'k'")""",
+        ),
         ({"$type": "shop.models.Order", "id": 1, "note": "x"}, 'Order(id=1, note="x")'),
         ({"$type": "builtins.ValueError", "$message": "no", "$args": ["no"]}, 'ValueError("no")'),
         ({"$type": "datetime.date", "$value": "2025-01-01"}, 'date("2025-01-01")'),

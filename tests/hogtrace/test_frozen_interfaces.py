@@ -11,6 +11,7 @@ from typing import Any
 import hogtrace
 from hogtrace import CaptureEvent, ProbeStatus, Status, TrustEntry
 from hogtrace._engine import EventQueue, TrustList
+from hogtrace.events import Mark
 
 
 def test_the_fields_of_an_event() -> None:
@@ -42,6 +43,17 @@ def test_the_fields_of_an_error() -> None:
     error: dict[str, Any] = {"field": "x", "kind": "attribute", "message": "no", "line": 1, "column": 2}
     event = CaptureEvent(timestamp=1.5, program="p", probe="m.f:exit", target="m.f", point="exit", errors=[error])
     assert event.errors == json.loads(event.to_json())["errors"] == [error]
+
+
+def test_marks() -> None:
+    """What stands for what was left out is a string of a class of its own; these are the forms."""
+    assert issubclass(Mark, str)
+    values = {"a": list(range(200)), "b": {str(n): n for n in range(200)}, "c": "x" * 2000}
+    event = CaptureEvent(timestamp=1.5, program="p", probe="m.f:exit", target="m.f", point="exit", values=values)
+    assert isinstance(event.values["a"][-1], Mark)
+    assert event.values["a"][-1] == "…truncated (200 items)"
+    assert event.values["b"]["…truncated"] == "200 items"
+    assert event.values["c"].endswith("…truncated (2000 characters)")
 
 
 def test_the_counters() -> None:

@@ -1,10 +1,13 @@
 """Secrets: which names have them, what gives them away in strings, and that captures never show them."""
 
 import enum
+import functools
 import types
-from collections import OrderedDict
+from collections import ChainMap, OrderedDict, deque
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+import numpy
 import pytest
 
 from hogtrace._engine import Redaction
@@ -130,6 +133,65 @@ class Key(enum.Enum):
     PLAIN = "plain"
 
 
+class Setting(enum.Enum):
+    """Members whose values are secret by their names."""
+
+    API_KEY = HIDDEN
+    PLAIN = "plain"
+
+
+class SettingText(enum.StrEnum):
+    """The same, of strings."""
+
+    SECRET = HIDDEN
+
+
+@dataclass(frozen=True)
+class Name:
+    """A key that is an object."""
+
+    text: str
+
+
+@dataclass
+class Card:
+    """A dataclass with a secret."""
+
+    holder: str
+    cvv: str
+
+
+@dataclass(slots=True)
+class SlottedCard:
+    """The same with slots."""
+
+    holder: str
+    cvv: str
+
+
+class AccessToken:
+    """A class that may be a key."""
+
+
+class Loud(Exception):
+    """An exception with a text of its own and secret fields."""
+
+    def __init__(self, *args: object) -> None:
+        super().__init__(*args)
+        self.api_key = HIDDEN
+
+    def __str__(self) -> str:
+        raise AssertionError("__str__ ran")
+
+
+def raised_from_secret() -> Exception:
+    """Give an exception that came from others with secrets."""
+    error, cause, context = ValueError("outer"), Loud({"password": HIDDEN}), Loud(("token", HIDDEN))
+    error.__cause__, cause.__context__ = cause, context
+    error.add_note("Bearer " + HIDDEN)
+    return error
+
+
 class Login(NamedTuple):
     """A tuple with a secret."""
 
@@ -177,6 +239,33 @@ class TestCaptures:
             ValueError("Bearer " + HIDDEN),
             ValueError({"password": HIDDEN}),
             f"mysql://root:{HIDDEN}@db/",
+            {Name("password"): HIDDEN},
+            {frozenset({"password", 1}): HIDDEN},
+            {AccessToken: HIDDEN},
+            {("api", "key"): HIDDEN},
+            {Login("x", "token"): HIDDEN},
+            {"x" * 2000: 1, "password" + " x" * 2000: HIDDEN},
+            {bytes(bytearray(b"X-Api-Key")): HIDDEN},
+            Card("ann", HIDDEN),
+            SlottedCard("ann", HIDDEN),
+            [Setting.API_KEY, Setting.PLAIN],
+            SettingText.SECRET,
+            Loud(),
+            Loud("Bearer " + HIDDEN),
+            Loud({"password": HIDDEN}),
+            raised_from_secret(),
+            ExceptionGroup("all", [Loud(), ValueError("Bearer " + HIDDEN)]),
+            [[[ValueError("Bearer " + HIDDEN)]]],
+            functools.partial(print, password=HIDDEN),
+            types.MappingProxyType({"password": HIDDEN}),
+            ChainMap({"password": HIDDEN}),
+            numpy.array([("token", HIDDEN)], dtype=object)[0],
+            numpy.array([{"password": HIDDEN}], dtype=object),
+            [("authorization", HIDDEN, "extra")[:2]],
+            {"a": {"Set-Cookie": [HIDDEN]}},
+            deque([{"token": HIDDEN}]),
+            {"k": {"token": HIDDEN}}.items(),
+            OrderedDict([(("a", "b", "secret"), HIDDEN)]),
         ],
         ids=lambda value: type(value).__name__,
     )
@@ -199,6 +288,17 @@ class TestCaptures:
         assert copied({Key.PLAIN: 1, Key.NAME: 2}) != {}
         assert copied(["token", "of", "gratitude"]) == ["token", "of", "gratitude"]
         assert copied(Account())["name"] == "ann"
+
+    def test_a_place_does_not_tell_a_secret(self) -> None:
+        """The names in marks of cycles and shared objects are those that the copy shows."""
+        shared: list[int] = [1]
+        copy = copied({"http://ann:hunter2@host": shared, "b": shared})
+        assert "hunter2" not in repr(copy)
+        assert copy["b"] == '…same (result["http://ann:[redacted]@host"])'
+
+    def test_a_literal_substitute(self) -> None:
+        """A string that is the substitute is shown as it."""
+        assert copied(["[redacted]", "not [redacted]"]) == ["[redacted]", "not [redacted]"]
 
     def test_types(self) -> None:
         """An added entry with a dot names a type whose objects are secret, subclasses too."""

@@ -27,6 +27,7 @@ from hogtrace import (
     TrustEntry,
     errors,
 )
+from hogtrace.events import Mark
 from hogtrace.types import ProbeState
 from hogtrace_django.middleware import HogTraceMiddleware
 
@@ -98,6 +99,7 @@ class Mine:
             assert_type(event.errors, list[dict[str, Any]])
             assert_type((event.to_json(), event.to_dict()), tuple[str, dict[str, Any]])
             assert_type(CaptureEvent.from_json(event.to_json()), CaptureEvent)
+            assert_type([value for value in event.values.values() if isinstance(value, Mark)], list[Mark])
 
     def close(self) -> None:
         """Let go."""
@@ -129,6 +131,7 @@ def tracing(program: Program, path: str) -> None:
         assert_type(tracer.rebind(), None)
         tracer.stop(timeout=1.0)
     Tracer(exporter="console", trust=[TrustEntry("a.B", "c"), ("a.B", "d", "stored", "_d")])
+    Tracer(copy_depth=5, copy_items=10, copy_characters=100, copy_fields=10, copy_values=100, copy_time=0.01)
     Tracer(exporter={"BACKEND": "jsonl", "OPTIONS": {"path": path}}, redact=["iban"], redact_except=["token"])
 
 

@@ -193,6 +193,13 @@ fn what_repeats_too_often_is_refused_before_it_is_built() {
             .reason
             .ends_with("of at most 16777216")
     );
+    // At the limit it is looked at.
+    assert!(
+        !wire::decode(&too_long[1..])
+            .unwrap_err()
+            .reason
+            .ends_with("of at most 16777216")
+    );
 }
 
 #[test]

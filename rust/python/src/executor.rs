@@ -22,7 +22,7 @@ use crate::program::{Probe, Program};
 use crate::redact::Redaction;
 use crate::running::{Running, guarded, release};
 use crate::secrecy::{ByParameter, Parameters, PerFlow, Secrecy};
-use crate::snapshot::Packed;
+use crate::snapshot::{Limits, Packed};
 use crate::store::{Held, RequestLocalStore, Variable};
 use crate::trust::TrustList;
 
@@ -126,6 +126,7 @@ fn link(
         access,
         trust,
         redaction,
+        Limits::default(),
     )
 }
 

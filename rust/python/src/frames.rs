@@ -8,9 +8,13 @@ use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyCode, PyFrame, PyString};
 
+use crate::access::{string_size, text_of};
+
 /// Bytes of a file's name, and of a function's, that the text of a frame holds. Of a longer file name the end is kept.
 /// The largest list of frames takes less than 64 KiB so.
 const NAME: usize = 480;
+/// Longer names are not looked at.
+const LONGEST: usize = 65_536;
 
 /// The innermost `count` frames from `frame` outwards, that one first, each as `file:line function`. `line` is the line
 /// of the first, where that is known better than the frame itself tells.
@@ -76,20 +80,35 @@ fn text(frame: &Bound<'_, PyFrame>, line: Option<u32>) -> String {
         Bound::from_owned_ptr(py, ffi::PyFrame_GetCode(frame.as_ptr().cast()).cast())
             .cast_into_unchecked()
     };
-    let name = |attribute: &Bound<'_, PyString>| {
-        let value = code.getattr(attribute).ok()?;
-        Some(
-            value
-                .cast::<PyString>()
-                .ok()?
-                .to_string_lossy()
-                .into_owned(),
-        )
-    };
-    let file = name(intern!(py, "co_filename")).unwrap_or_default();
-    let function = name(intern!(py, "co_qualname")).unwrap_or_default();
     let line = line.unwrap_or_else(|| line_of(frame, &code));
+    place(&code, line)
+}
+
+/// `file:line function`
+pub(crate) fn place(code: &Bound<'_, PyCode>, line: u32) -> String {
+    let py = code.py();
+    let file = name(code, intern!(py, "co_filename"));
+    let function = name(code, intern!(py, "co_qualname"));
     format!("{}:{line} {}", end(&file), beginning(&function))
+}
+
+/// Where a code object begins: `file:line`.
+pub(crate) fn beginning_of(code: &Bound<'_, PyCode>) -> String {
+    let py = code.py();
+    let line = code
+        .getattr(intern!(py, "co_firstlineno"))
+        .and_then(|line| line.extract::<u32>())
+        .unwrap_or(0);
+    format!("{}:{line}", end(&name(code, intern!(py, "co_filename"))))
+}
+
+/// A name of a code object, whose attributes are C's own fields; of a very long one nothing.
+fn name(code: &Bound<'_, PyCode>, attribute: &Bound<'_, PyString>) -> String {
+    code.getattr(attribute)
+        .ok()
+        .and_then(|value| value.cast_into::<PyString>().ok())
+        .filter(|name| string_size(name).0 <= LONGEST)
+        .map_or_else(|| "?".to_owned(), |name| text_of(&name))
 }
 
 /// The line that a frame is at. What is woven into its code belongs to no line; then it is that of the instruction

@@ -16,7 +16,7 @@ use crate::linked::Linked;
 use crate::number::{from_value, to_value};
 use crate::random;
 use crate::secrecy::{Met, Secrecy};
-use crate::snapshot::{Limits, Packed, Writer};
+use crate::snapshot::{Clock, Finished, Packed, Writer};
 use crate::store::{Held, RequestLocalStore};
 
 /// Where the names of one run come from, and where its captures go.
@@ -65,6 +65,8 @@ pub(crate) struct PythonHost<'a, 'py, W> {
     pub(crate) world: W,
     /// What makes values secret in this run.
     met: Met,
+    /// The time that the copies of this run have left.
+    clock: Clock,
     /// Faults that no capture has carried away yet, and the field that each spoiled.
     pending: Vec<(Fault, Option<u16>)>,
     /// How many faults there were, and the last of them.
@@ -76,11 +78,13 @@ pub(crate) struct PythonHost<'a, 'py, W> {
 
 impl<'a, 'py, W: World<'py>> PythonHost<'a, 'py, W> {
     pub(crate) fn new(py: Python<'py>, linked: &'a Linked, world: W) -> Self {
+        access::begin_run();
         Self {
             py,
             linked,
             world,
             met: Met::default(),
+            clock: Clock::Left(linked.limits().time),
             pending: Vec::new(),
             faults: 0,
             last_fault: None,
@@ -372,7 +376,8 @@ impl<'py, W: World<'py>> Host for PythonHost<'_, 'py, W> {
     fn capture(&mut self, index: u16, values: &[Value<Self::Object>]) -> Result<(), Fault> {
         let capture = usize::from(index);
         let fields = &self.linked.plain().captures[capture].fields;
-        let mut writer = Writer::new(Limits::default(), self.linked.redaction());
+        let limits = self.linked.limits();
+        let mut writer = Writer::new(limits, self.linked.redaction(), self.clock);
         for (position, (name, value)) in fields.iter().zip(values).enumerate() {
             let secrecy = self.secrecy(capture, position, value);
             writer.field(name, matches!(secrecy, Secrecy::Hidden));
@@ -385,7 +390,20 @@ impl<'py, W: World<'py>> Host for PythonHost<'_, 'py, W> {
                 (_, Value::Float(value)) => writer.float(*value),
             }
         }
-        let packed = writer.finish()?;
+        let Finished {
+            packed,
+            late_in,
+            clock,
+        } = writer.finish()?;
+        self.clock = clock;
+        if let Some(field) = late_in {
+            let message = format!(
+                "out of time: the copies of one run stop after {} ms",
+                limits.time.as_secs_f64() * 1000.0
+            );
+            let fault = Fault::new(FaultKind::Limit, message);
+            Host::fault(self, fault, u16::try_from(field).ok());
+        }
         let name = |field: u16| fields.get(usize::from(field)).map(String::as_str);
         let errors = self.take_failures(name);
         self.world.emit(packed, errors);

@@ -43,6 +43,7 @@ fn _engine(module: &Bound<'_, PyModule>) -> PyResult<()> {
         .map(|(code, title)| (code.as_str(), *title));
     module.add("ERROR_CODES", PyTuple::new(py, codes.collect::<Vec<_>>())?)?;
     module.add("CURRENT_STORE", store::variable(py)?)?;
+    module.add("Mark", snapshot::mark_class(py)?)?;
     event::register_fork_hook(py)?;
     module.add_class::<program::Program>()?;
     module.add_class::<program::Probe>()?;
@@ -53,6 +54,7 @@ fn _engine(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<queue::EventQueue>()?;
     module.add_class::<trust::TrustList>()?;
     module.add_class::<redact::Redaction>()?;
+    module.add_class::<snapshot::CopyLimits>()?;
     module.add_class::<probe::LinkedProbe>()?;
     module.add_class::<site::Site>()?;
     module.add_class::<site::Call>()?;

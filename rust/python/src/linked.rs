@@ -12,6 +12,7 @@ use pyo3::types::{PyInt, PyList, PyString};
 use crate::access::{Mode, Policy};
 use crate::redact::Redaction;
 use crate::secrecy::{self, Met, PerFlow};
+use crate::snapshot::Limits;
 use crate::trust::TrustList;
 
 /// Characters of a key that a message shows.
@@ -46,6 +47,7 @@ pub(crate) struct Linked {
     mode: Mode,
     trust: Py<TrustList>,
     redaction: Option<Py<Redaction>>,
+    limits: Limits,
     /// What is secret by names that are known before any call.
     secret: PerFlow<bool>,
     /// Whether what a run meets can make more of it secret.
@@ -60,6 +62,7 @@ impl Linked {
         access: &str,
         trust: Py<TrustList>,
         redaction: Option<Py<Redaction>>,
+        limits: Limits,
     ) -> PyResult<Self> {
         let mode = Mode::parse(access).ok_or_else(|| {
             PyValueError::new_err(format!(
@@ -78,6 +81,7 @@ impl Linked {
             mode,
             trust,
             redaction,
+            limits,
             secret,
             watches,
         })
@@ -149,6 +153,11 @@ impl Linked {
 
     pub(crate) fn redaction(&self) -> Option<&Redaction> {
         self.redaction.as_ref().map(Py::get)
+    }
+
+    /// The bounds of what it copies.
+    pub(crate) fn limits(&self) -> Limits {
+        self.limits
     }
 
     /// Says what is secret. Where this program shows everything, what it stores is judged by the standard list: another

@@ -12,6 +12,7 @@ use crate::linked::Linked;
 use crate::program::{Probe, Program};
 use crate::queue::EventQueue;
 use crate::redact::Redaction;
+use crate::snapshot::{CopyLimits, Limits};
 use crate::trust::TrustList;
 
 /// A count that only threads holding the GIL change, so that it needs no locked instruction.
@@ -98,7 +99,11 @@ impl LinkedProbe {
 #[pymethods]
 impl LinkedProbe {
     #[new]
-    #[pyo3(signature = (program, probe, queue, *, access, trust, redaction))]
+    #[pyo3(signature = (program, probe, queue, *, access, trust, redaction, limits=None))]
+    #[allow(
+        clippy::too_many_arguments,
+        reason = "what a tracer settles for its probes"
+    )]
     fn new(
         py: Python<'_>,
         program: &Program,
@@ -107,6 +112,7 @@ impl LinkedProbe {
         access: &str,
         trust: Py<TrustList>,
         redaction: Py<Redaction>,
+        limits: Option<&CopyLimits>,
     ) -> PyResult<Self> {
         let verified = Arc::clone(&program.verified);
         let linked = Linked::new(
@@ -116,6 +122,7 @@ impl LinkedProbe {
             access,
             trust,
             Some(redaction),
+            limits.map_or_else(Limits::default, |limits| limits.limits),
         )?;
         Ok(Self {
             linked,

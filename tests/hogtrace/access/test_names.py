@@ -145,7 +145,8 @@ def test_modules() -> None:
     del vars(odd)["__name__"]
     vars(odd).update({Key("__name__"): 1, Key("name"): 1})  # type: ignore[dict-item]
     touches.clear()
-    assert evaluate("o", o=odd).value == {"$type": "module"}
+    why = "what tells it is not stored as its class stores it"
+    assert evaluate("o", o=odd).value == {"$type": "module", "$unread": why}
     refused(evaluate("o.name", o=odd), "not all names")
     assert touches == []
 

@@ -8,7 +8,7 @@ use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyString};
 
-use super::arithmetic::{decimal_from_float, exact_int};
+use super::arithmetic::{check_bits, decimal_from_float, exact_int};
 use super::calls::{base_length, call_own, iterate};
 use super::exact::exact;
 use super::headers::Headers;
@@ -20,8 +20,9 @@ use super::search::{Searched, check_key, checked_members, find, is_member};
 use super::shape::{Family, Shape, shape_of};
 use super::slots::{Kind, Slot};
 use super::storage::{entries, stored_item, stored_length};
+use super::text::check_decimal;
 use super::time::check_zone;
-use super::work::{BITS, Work, check_bytes};
+use super::work::{BITS, SEARCH, Work, check_bytes, search};
 
 /// A comparison of two values.
 pub(super) fn compare<'py>(
@@ -278,6 +279,14 @@ fn decimals<'py>(
     (right, right_family): (&Bound<'py, PyAny>, Family),
 ) -> Safe<'py, bool> {
     let py = left.py();
+    for (object, family) in [(left, left_family), (right, right_family)] {
+        // A comparison makes a decimal of an integer, which takes the longer the larger it is.
+        match family {
+            Family::Decimal => check_decimal(object)?,
+            Family::Int => check_bits(object, &shape_of(object))?,
+            _ => {}
+        }
+    }
     let number = |object: &Bound<'py, PyAny>, family| match family {
         Family::Decimal | Family::Int | Family::Bool => Ok(Some(object.clone())),
         Family::Float => {
@@ -481,6 +490,7 @@ fn contains_text<'py>(container: &Bound<'py, PyAny>, item: &Bound<'py, PyAny>) -
     }
     check_bytes(container, byte_length(container))?;
     check_bytes(item, byte_length(item))?;
+    search(byte_length(container), SEARCH)?;
     container
         .contains(item)
         .map_err(|error| Stop::raised(container.py(), &error))
@@ -496,6 +506,7 @@ fn contains_bytes<'py>(container: &Bound<'py, PyAny>, item: &Bound<'py, PyAny>) 
         Family::Bytes | Family::ByteArray if shape.keeps(Slot::Index) => {
             check_bytes(container, byte_length(container))?;
             check_bytes(item, byte_length(item))?;
+            search(byte_length(container), SEARCH)?;
             container.contains(exact(item, &shape)?)
         }
         Family::Other | Family::Int | Family::Bool | Family::Bytes | Family::ByteArray => {

@@ -22,13 +22,13 @@ use super::shape::{Family, Shape, shape_of};
 use super::slots::Slot;
 use super::storage::{stored_item, stored_length};
 use super::text::{decimal_fits, str_of};
-use super::work::{BITS, BYTES, Work, check_bytes};
+use super::work::{BITS, BYTES, MATCH, Work, check_bytes, search};
 
 /// Digits before the point of a decimal that becomes an integer, but for the first: more make more than 4,096 bits.
 const DIGITS: i64 = 1233;
 
 /// Digits of a text that is read as an integer.
-const READ_DIGITS: usize = 4300;
+pub(super) const READ_DIGITS: usize = 4300;
 
 /// A call of a function whose number of arguments was checked when the program was.
 pub(super) fn call<'py>(
@@ -311,6 +311,7 @@ pub(super) fn matches<'py>(pattern: &Pattern, text: &Bound<'py, PyAny>) -> Safe<
         return Err(Stop::fault(FaultKind::Type, message));
     }
     check_text(text)?;
+    search(byte_length(text), MATCH)?;
     let exact = exact_str(text)?;
     let found = utf8(&exact, |text| pattern.is_in(text))?;
     found.map_err(|gave_up| Stop::fault(FaultKind::Limit, gave_up.to_string()))

@@ -2,6 +2,7 @@
 
 mod arithmetic;
 mod attribute;
+mod buffer;
 mod calls;
 mod compare;
 mod exact;
@@ -10,8 +11,10 @@ mod headers;
 mod item;
 mod names;
 mod part;
+mod raised;
 mod refusal;
 mod representation;
+mod scalar;
 mod search;
 mod shape;
 mod slots;
@@ -29,13 +32,17 @@ use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 use pyo3::types::{PyBool, PySlice, PyString, PyTuple};
 
+pub(crate) use buffer::{Element, Elements, array_type, elements};
 pub(crate) use calls::{base_length, generic_get, iterate};
 pub(crate) use headers::Headers;
 pub(crate) use names::{name_of, names, short_name as type_of, type_name};
 pub(crate) use part::{
     bits, byte_head, complex_text, head as string_head, int_digits, string_size, surrogates_passed,
+    text_of, utf8_of,
 };
+pub(crate) use raised::{Origin, beginning, code_of, frames, origin};
 pub(crate) use refusal::NO_KEY;
+pub(crate) use scalar::{Scalar, numpy_scalar};
 pub(crate) use search::{add_all, named};
 pub(crate) use shape::{Family, Shape, shape_of};
 pub(crate) use slots::{Kind, kind_of};
@@ -43,9 +50,10 @@ pub(crate) use storage::{
     entries, exception_arguments, instance_dict, member, stored_item, stored_length,
 };
 pub(crate) use text::{
-    Known, decimal_text, enum_name, exception_message, known_class, moment_text, path_text,
-    span_text, stored, uuid_text,
+    Known, decimal_text, enum_name, exception_text, fraction_text, known_class, moment_text,
+    network_text, path_text, span_text, stored, uuid_text, zone_text,
 };
+pub(crate) use work::begin_run;
 
 use crate::trust::TrustList;
 use refusal::{Safe, Stop, settle};
@@ -147,12 +155,14 @@ pub(crate) fn slice<'py>(
     stop: &Bound<'py, PyAny>,
 ) -> Result<Bound<'py, PyAny>, Fault> {
     let real = || object.get_item(object.py().get_type::<PySlice>().call1((start, stop))?);
-    with_items(
-        policy,
-        object,
-        |object| item::slice(object, start, stop),
-        real,
-    )
+    work::making(&[object], || {
+        with_items(
+            policy,
+            object,
+            |object| item::slice(object, start, stop),
+            real,
+        )
+    })
 }
 
 /// The truth of a value.
@@ -172,15 +182,17 @@ pub(crate) fn unary<'py>(
     op: UnaryOp,
     operand: &Bound<'py, PyAny>,
 ) -> Result<Bound<'py, PyAny>, Fault> {
-    settle(
-        policy.mode,
-        operand.py(),
-        arithmetic::unary(op, operand),
-        || match op {
-            UnaryOp::Negate => operand.neg(),
-            UnaryOp::Plus => operand.pos(),
-        },
-    )
+    work::making(&[operand], || {
+        settle(
+            policy.mode,
+            operand.py(),
+            arithmetic::unary(op, operand),
+            || match op {
+                UnaryOp::Negate => operand.neg(),
+                UnaryOp::Plus => operand.pos(),
+            },
+        )
+    })
 }
 
 /// A binary operator.
@@ -193,19 +205,21 @@ pub(crate) fn binary<'py>(
     left: &Bound<'py, PyAny>,
     right: &Bound<'py, PyAny>,
 ) -> Result<Bound<'py, PyAny>, Fault> {
-    settle(
-        policy.mode,
-        left.py(),
-        arithmetic::binary(op, left, right),
-        || match op {
-            BinaryOp::Add => left.add(right),
-            BinaryOp::Subtract => left.sub(right),
-            BinaryOp::Multiply => left.mul(right),
-            BinaryOp::Divide => left.div(right),
-            BinaryOp::FloorDivide => left.floor_div(right),
-            BinaryOp::Modulo => left.rem(right),
-        },
-    )
+    work::making(&[left, right], || {
+        settle(
+            policy.mode,
+            left.py(),
+            arithmetic::binary(op, left, right),
+            || match op {
+                BinaryOp::Add => left.add(right),
+                BinaryOp::Subtract => left.sub(right),
+                BinaryOp::Multiply => left.mul(right),
+                BinaryOp::Divide => left.div(right),
+                BinaryOp::FloorDivide => left.floor_div(right),
+                BinaryOp::Modulo => left.rem(right),
+            },
+        )
+    })
 }
 
 /// A comparison or membership test.
@@ -266,12 +280,18 @@ pub(crate) fn call<'py>(
             .to_owned()
             .into_any());
     }
-    settle(
-        policy.mode,
-        py,
-        functions::call(py, function, arguments),
-        || real_call(py, function, arguments),
-    )
+    if function == Function::Int {
+        work::parse(arguments, functions::READ_DIGITS)?;
+    }
+    let operands: Vec<_> = arguments.iter().collect();
+    work::making(&operands, || {
+        settle(
+            policy.mode,
+            py,
+            functions::call(py, function, arguments),
+            || real_call(py, function, arguments),
+        )
+    })
 }
 
 /// Whether a pattern is found in a string.

@@ -4,16 +4,21 @@ use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::PyString;
 
+use super::part::{head, string_size, text_of};
 use super::slots::{Kind, kind_of};
 use super::storage::{has_plain_keys, plain_get};
 
-/// A type's module and qualified name.
+/// Characters of a type's name, and of its module's, that are shown.
+const SHOWN: usize = 256;
+
+/// A type's module and qualified name, each cut where it is very long.
 pub(crate) fn names(py: Python<'_>, kind: Kind<'_>) -> (String, String) {
-    let c_name = kind.c_name().to_string_lossy();
     let text = |name: Bound<'_, PyAny>| {
-        name.cast_into::<PyString>()
-            .ok()
-            .map(|name| name.to_string_lossy().into_owned())
+        let name = name.cast_into::<PyString>().ok()?;
+        if string_size(&name).0 > SHOWN {
+            return head(&name, SHOWN).map(|head| format!("{}…", text_of(&head)));
+        }
+        Some(text_of(&name))
     };
     if let Some(name) = kind.heap_name(py).and_then(text) {
         let module = kind
@@ -23,6 +28,8 @@ pub(crate) fn names(py: Python<'_>, kind: Kind<'_>) -> (String, String) {
             .and_then(text);
         return (module.unwrap_or_default(), name);
     }
+    // That of a heap type may have no end, and counting it would take as long.
+    let c_name = kind.c_name().to_string_lossy();
     match c_name.rsplit_once('.') {
         Some((module, name)) => (module.to_owned(), name.to_owned()),
         None => ("builtins".to_owned(), c_name.into_owned()),

@@ -1,5 +1,7 @@
 //! Strings, byte strings and integers: their size, their beginning, their text.
 
+use std::borrow::Cow;
+
 use pyo3::ffi;
 use pyo3::prelude::*;
 use pyo3::types::PyString;
@@ -47,6 +49,33 @@ pub(crate) fn surrogates_passed(text: &Bound<'_, PyString>) -> Option<Vec<u8>> {
             .extract()
             .ok()
     }
+}
+
+/// The UTF-8 of a string; `None` where it has lone surrogates. Beyond ASCII it is a copy: CPython's own would stay with
+/// the application's string, and show in its size.
+pub(crate) fn utf8_of<'a>(text: &'a Bound<'_, PyString>) -> Option<Cow<'a, str>> {
+    if is_ascii(text) {
+        return text.to_str().ok().map(Cow::Borrowed);
+    }
+    String::from_utf8(surrogates_passed(text)?)
+        .ok()
+        .map(Cow::Owned)
+}
+
+/// The text of a string, lone surrogates replaced; nothing stays with the string, as in `utf8_of`.
+pub(crate) fn text_of(text: &Bound<'_, PyString>) -> String {
+    if is_ascii(text) {
+        return text.to_string_lossy().into_owned();
+    }
+    surrogates_passed(text).map_or_else(String::new, |bytes| {
+        String::from_utf8_lossy(&bytes).into_owned()
+    })
+}
+
+/// Whether a string is ASCII alone: then its characters are its UTF-8.
+fn is_ascii(text: &Bound<'_, PyString>) -> bool {
+    // SAFETY: a string that lives.
+    unsafe { ffi::PyUnicode_IS_ASCII(text.as_ptr()) != 0 }
 }
 
 /// The first bytes of a byte string or byte array, at most `length`, and how many there are in all.

@@ -13,6 +13,7 @@ use super::refusal::{Safe, Stop};
 use super::shape::{Family, Shape, shape_of};
 use super::slots::{Kind, Slot};
 use super::storage::{entries, has_plain_keys, plain_get, stored_item, stored_length};
+use super::text::check_decimal;
 use super::time::check_hash;
 use super::work::{BITS, ELEMENTS, Work};
 
@@ -72,6 +73,7 @@ fn check<'py>(key: &Bound<'py, PyAny>, asked: bool, work: &mut Work) -> Safe<'py
         }),
         Family::Int if bits(key) > BITS => work.bytes(key, bits(key) / 8),
         Family::Str | Family::Bytes if asked => work.bytes(key, byte_length(key)),
+        Family::Decimal if asked => check_decimal(key),
         _ => Ok(()),
     }
 }

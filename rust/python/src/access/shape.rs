@@ -139,9 +139,8 @@ pub(crate) fn shape_of<'a>(object: &'a Bound<'_, PyAny>) -> Shape<'a> {
             base: object_kind(),
         };
     }
-    let base = kind.native();
-    match by_address(base).or_else(|| by_name(base)) {
-        Some(family) => Shape { family, kind, base },
+    match known_base(kind) {
+        Some((family, base)) => Shape { family, kind, base },
         None if kind == Kind::of::<Headers>(object.py()) => Shape {
             family: Family::Headers,
             kind,
@@ -152,6 +151,18 @@ pub(crate) fn shape_of<'a>(object: &'a Bound<'_, PyAny>) -> Shape<'a> {
             kind,
             base: object_kind(),
         },
+    }
+}
+
+/// The nearest type among a type's bases whose behaviour is known. A type that C derived from one of those, such as
+/// `numpy.float64` from `float`, has what that one stores where that one has it.
+fn known_base(kind: Kind<'_>) -> Option<(Family, Kind<'_>)> {
+    let mut base = kind.native();
+    loop {
+        if let Some(family) = by_address(base).or_else(|| by_name(base)) {
+            return Some((family, base));
+        }
+        base = base.base()?;
     }
 }
 

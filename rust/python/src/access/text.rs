@@ -1,6 +1,7 @@
 //! The text of values, made from what is stored in them.
 
 use std::fmt::Write;
+use std::net::{Ipv4Addr, Ipv6Addr};
 
 use hogtrace_core::vm::FaultKind;
 use pyo3::ffi;
@@ -13,7 +14,7 @@ use super::attribute::attribute;
 use super::calls::call_unary;
 use super::functions::exact_str;
 use super::names::{definer, name_of, names, short_name};
-use super::part::{bits, byte_length, string_size};
+use super::part::{bits, byte_length, int_digits, string_size};
 use super::refusal::{Safe, Stop};
 use super::representation::repr_of;
 use super::shape::{Family, Shape, shape_of};
@@ -21,6 +22,15 @@ use super::slots::{Kind, Slot, kind_of};
 use super::storage::{exception_arguments, member, stored_item, stored_length};
 use super::time::{is_plain_zone, zone_of};
 use super::work::{BITS, BYTES, check_bytes};
+
+/// Characters of the longest name of a known class.
+const LONGEST_KNOWN: usize = 16;
+/// Characters of a path, or of one of its parts, that are shown.
+const LONGEST_PATH: usize = 4096;
+/// Parts of a path that are looked at.
+const MOST_PARTS: usize = 256;
+/// Characters of the name of a member of an enumeration that are shown.
+const LONGEST_NAME: usize = 1024;
 
 /// A class of the standard library whose objects are told by a text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,14 +41,31 @@ pub(crate) enum Known {
     Path,
     /// `enum.Enum`
     Enum,
+    /// `fractions.Fraction`
+    Fraction,
+    /// An address of `ipaddress`, with a network or without, or a network.
+    Network,
 }
 
 /// Which of those classes a type is or derives from.
 pub(crate) fn known_class(py: Python<'_>, kind: Kind<'_>) -> Option<Known> {
     let is_candidate = |kind: &Kind<'_>| {
         kind.heap_name(py).is_some_and(|name| {
-            let name = name.cast::<PyString>().map(|name| name.to_string_lossy());
-            name.is_ok_and(|name| matches!(&*name, "UUID" | "PurePath" | "Enum"))
+            let name = name.cast::<PyString>().ok();
+            let name = name.filter(|name| string_size(name).0 <= LONGEST_KNOWN);
+            name.is_some_and(|name| {
+                matches!(
+                    &*name.to_string_lossy(),
+                    "UUID"
+                        | "PurePath"
+                        | "Enum"
+                        | "Fraction"
+                        | "IPv4Address"
+                        | "IPv6Address"
+                        | "IPv4Network"
+                        | "IPv6Network"
+                )
+            })
         })
     };
     kind.lineage()
@@ -51,6 +78,10 @@ fn known_name((module, name): &(String, String)) -> Option<Known> {
         ("uuid", "UUID") => Some(Known::Uuid),
         ("pathlib" | "pathlib._local", "PurePath") => Some(Known::Path),
         ("enum", "Enum") => Some(Known::Enum),
+        ("fractions", "Fraction") => Some(Known::Fraction),
+        ("ipaddress", "IPv4Address" | "IPv6Address" | "IPv4Network" | "IPv6Network") => {
+            Some(Known::Network)
+        }
         _ => None,
     }
 }
@@ -132,7 +163,7 @@ fn known_text<'py>(object: &Bound<'py, PyAny>, shape: &Shape<'_>) -> Safe<'py, B
         Some(Known::Uuid) => uuid_text(object),
         Some(Known::Path) => path_text(object),
         Some(Known::Enum) => enum_name(object).map(|name| format!("{}.{name}", short_name(object))),
-        None => None,
+        Some(Known::Fraction | Known::Network) | None => None,
     };
     match text {
         Some(text) => Ok(PyString::new(py, &text).into_any()),
@@ -269,6 +300,17 @@ pub(crate) fn decimal_fits(decimal: &Bound<'_, PyAny>) -> bool {
     size.is_some_and(|size| size <= BYTES / 4)
 }
 
+/// Refuses to work with a decimal of very many digits.
+pub(super) fn check_decimal<'py>(decimal: &Bound<'py, PyAny>) -> Safe<'py, ()> {
+    if decimal_fits(decimal) {
+        return check_bytes(decimal, BYTES / 16);
+    }
+    Err(Stop::fault(
+        FaultKind::Limit,
+        "a decimal of very many digits; comparing and hashing it takes too long",
+    ))
+}
+
 /// The digits of a decimal.
 pub(crate) fn decimal_text(decimal: &Bound<'_, PyAny>) -> Option<String> {
     if !decimal_fits(decimal) {
@@ -308,17 +350,83 @@ pub(crate) fn uuid_text(uuid: &Bound<'_, PyAny>) -> Option<String> {
     )
 }
 
+/// A fraction as `str` shows it.
+pub(crate) fn fraction_text(fraction: &Bound<'_, PyAny>) -> Option<String> {
+    let numerator = small_number(fraction, "_numerator")?;
+    let denominator = small_number(fraction, "_denominator")?;
+    Some(if denominator == "1" {
+        numerator
+    } else {
+        format!("{numerator}/{denominator}")
+    })
+}
+
+/// The digits of an int, subclasses included, that an object stores.
+fn small_number(object: &Bound<'_, PyAny>, name: &str) -> Option<String> {
+    let number = stored(object, name)?;
+    (shape_of(&number).family == Family::Int && bits(&number) <= BITS)
+        .then(|| int_digits(&number))
+        .flatten()
+}
+
+/// An address or a network of `ipaddress` as `str` shows it.
+pub(crate) fn network_text(object: &Bound<'_, PyAny>) -> Option<String> {
+    let prefix = small_number(object, "_prefixlen");
+    let address = match stored(object, "network_address") {
+        Some(address) => address_text(&address)?,
+        None => address_text(object)?,
+    };
+    Some(match prefix {
+        Some(prefix) => format!("{address}/{prefix}"),
+        None => address,
+    })
+}
+
+fn address_text(address: &Bound<'_, PyAny>) -> Option<String> {
+    let number = stored(address, "_ip")?;
+    if shape_of(&number).family != Family::Int || bits(&number) > 128 {
+        return None;
+    }
+    let number: u128 = exact_int(&number).ok()?.extract().ok()?;
+    let is_v6 = kind_of(address)
+        .lineage()
+        .any(|kind| names(address.py(), kind).1 == "IPv6Address");
+    if !is_v6 {
+        return u32::try_from(number)
+            .ok()
+            .map(|number| Ipv4Addr::from(number).to_string());
+    }
+    let text = Ipv6Addr::from(number).to_string();
+    let scope = stored(address, "_scope_id")
+        .filter(|scope| shape_of(scope).family == Family::Str)
+        .and_then(|scope| scope.cast_into::<PyString>().ok())
+        .filter(|scope| string_size(scope).0 <= 64);
+    Some(match scope {
+        Some(scope) => format!("{text}%{}", scope.to_string_lossy()),
+        None => text,
+    })
+}
+
+/// The name of a time zone in C.
+pub(crate) fn zone_text(zone: &Bound<'_, PyAny>) -> Option<String> {
+    if let Some(key) = stored(zone, "key").filter(|key| shape_of(key).family == Family::Str) {
+        let key = key.cast_into::<PyString>().ok()?;
+        return (string_size(&key).0 <= 256).then(|| key.to_string_lossy().into_owned());
+    }
+    let base = shape_of(zone).base;
+    if base.c_name() != c"datetime.timezone" {
+        return None;
+    }
+    let name = call_unary(base, Slot::Str, zone)?.ok()?;
+    let name = name.cast_into::<PyString>().ok()?;
+    (string_size(&name).0 <= 256).then(|| name.to_string_lossy().into_owned())
+}
+
 /// A path as `str` shows it.
 pub(crate) fn path_text(path: &Bound<'_, PyAny>) -> Option<String> {
     let text = |value: Bound<'_, PyAny>| {
-        (shape_of(&value).family == Family::Str)
-            .then(|| {
-                value
-                    .cast::<PyString>()
-                    .ok()
-                    .map(|text| text.to_string_lossy().into_owned())
-            })
-            .flatten()
+        let text = value.cast_into::<PyString>().ok()?;
+        (string_size(&text).0 <= LONGEST_PATH).then(|| text.to_string_lossy().into_owned())
     };
     // Made at the first `str()`.
     if let Some(known) = stored(path, "_str").and_then(text) {
@@ -337,7 +445,7 @@ pub(crate) fn path_text(path: &Bound<'_, PyAny>) -> Option<String> {
     if !matches!(shape_of(&parts).family, Family::List | Family::Tuple) {
         return None;
     }
-    let parts: Vec<String> = (0..stored_length(&parts).min(1000))
+    let parts: Vec<String> = (0..stored_length(&parts).min(MOST_PARTS))
         .filter_map(|index| stored_item(&parts, index))
         .filter_map(text)
         .collect();
@@ -384,11 +492,8 @@ fn joined(pieces: &[String]) -> String {
 
 /// The name of a member of an enumeration.
 pub(crate) fn enum_name(member: &Bound<'_, PyAny>) -> Option<String> {
-    let name = stored(member, "_name_")?;
-    if shape_of(&name).family != Family::Str {
-        return None;
-    }
-    Some(name.cast::<PyString>().ok()?.to_string_lossy().into_owned())
+    let name = stored(member, "_name_")?.cast_into::<PyString>().ok()?;
+    (string_size(&name).0 <= LONGEST_NAME).then(|| name.to_string_lossy().into_owned())
 }
 
 /// `str` of an exception whose text C code makes of plain values.
@@ -428,17 +533,6 @@ pub(crate) fn exception_text(exception: &Bound<'_, PyAny>) -> Option<String> {
             .to_string_lossy()
             .into_owned(),
     )
-}
-
-/// The message of an exception: its text, or where only code of the application makes that, its one argument if that is
-/// a string.
-pub(crate) fn exception_message(exception: &Bound<'_, PyAny>) -> Option<String> {
-    exception_text(exception).or_else(|| match arguments(exception)?.as_slice() {
-        [only] if shape_of(only).family == Family::Str => exact_str(only)
-            .ok()
-            .map(|text| text.to_string_lossy().into_owned()),
-        _ => None,
-    })
 }
 
 /// The arguments of an exception, unless they are many.

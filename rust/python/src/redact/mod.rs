@@ -1,24 +1,23 @@
 //! Secrets: which names have them, and what gives them away inside strings.
 
+mod known;
 mod scrub;
 mod words;
 
 use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
-use std::sync::{LazyLock, Mutex, PoisonError};
+use std::sync::LazyLock;
 
 use pyo3::prelude::*;
 
+pub(crate) use known::Judged;
+
+use known::Known;
 use scrub::scrub;
 use words::{SECRETS, words};
 
 /// What stands in place of a secret.
 pub(crate) const REDACTED: &str = "[redacted]";
-
-/// How many answers are remembered; names come from the data of the application, so there is no end of them.
-const REMEMBERED: usize = 4096;
-/// Longer names are not remembered.
-const LONGEST_REMEMBERED: usize = 64;
 
 /// The list without any setting.
 static STANDARD: LazyLock<Redaction> =
@@ -35,8 +34,7 @@ pub(crate) struct Redaction {
     /// By first word: the runs that begin with it.
     runs: HashMap<String, Vec<Vec<String>>>,
     types: HashSet<String>,
-    /// Locked only for an instant, by threads that hold the GIL and run no Python code meanwhile.
-    known: Mutex<HashMap<Box<str>, bool>>,
+    known: Known,
 }
 
 #[pymethods]
@@ -70,28 +68,13 @@ impl Redaction {
             enabled,
             runs,
             types,
-            known: Mutex::default(),
+            known: Known::new(),
         }
     }
 
     /// Whether a value of that name is secret.
     pub(crate) fn is_secret(&self, name: &str) -> bool {
-        if !self.enabled {
-            return false;
-        }
-        if name.len() > LONGEST_REMEMBERED {
-            return self.has_run(name);
-        }
-        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(&secret) = known.get(name) {
-            return secret;
-        }
-        let secret = self.has_run(name);
-        if known.len() >= REMEMBERED {
-            known.clear();
-        }
-        known.insert(name.into(), secret);
-        secret
+        self.enabled && self.judge(name).secret
     }
 
     /// The text with each secret that gives itself away replaced by `[redacted]`.
@@ -129,6 +112,14 @@ impl Redaction {
         } else {
             Cow::Borrowed(text)
         }
+    }
+
+    /// What there is to know of a name.
+    pub(crate) fn judge(&self, name: &str) -> Judged {
+        self.known.get(name, || Judged {
+            secret: self.has_run(name),
+            clean: matches!(scrub(name), Cow::Borrowed(_)),
+        })
     }
 
     fn has_run(&self, name: &str) -> bool {

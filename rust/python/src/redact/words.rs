@@ -20,6 +20,16 @@ enum Class {
 }
 
 fn class(c: char) -> Class {
+    match c {
+        'a'..='z' => Class::Lower,
+        'A'..='Z' => Class::Upper,
+        '0'..='9' => Class::Digit,
+        '\0'..='\x7f' => Class::Gap,
+        _ => class_beyond_ascii(c),
+    }
+}
+
+fn class_beyond_ascii(c: char) -> Class {
     if c.is_uppercase() {
         Class::Upper
     } else if c.is_numeric() {
@@ -52,7 +62,11 @@ pub(super) fn words(name: &str) -> Vec<String> {
                 words.push(String::new());
             }
             if let Some(word) = words.last_mut() {
-                word.extend(c.to_lowercase());
+                if c.is_ascii() {
+                    word.push(c.to_ascii_lowercase());
+                } else {
+                    word.extend(c.to_lowercase());
+                }
             }
         }
         before = now;

@@ -1,6 +1,6 @@
 //! Writes the packed form, value by value.
 
-use super::packed::{Packed, Tag, zigzag};
+use super::packed::{Packed, Reader, Tag, Token, zigzag};
 
 /// Where the count of an open container will stand.
 #[derive(Clone, Copy, Debug)]
@@ -38,6 +38,16 @@ impl Buffer {
         } else {
             Some(Packed::from_bytes(self.bytes))
         }
+    }
+
+    /// Says that memory ran out.
+    pub(super) fn fail(&mut self) {
+        self.failed = true;
+    }
+
+    /// What stands at a place.
+    pub(super) fn token_at(&self, at: usize) -> Option<Token<'_>> {
+        Reader::new(self.bytes.get(at..)?).next()
     }
 
     fn put(&mut self, bytes: &[u8]) {
@@ -98,6 +108,12 @@ impl Buffer {
 
     pub(super) fn string(&mut self, text: &str) {
         self.tag(Tag::Str);
+        self.run(text.as_bytes());
+    }
+
+    /// What stands where something was left out.
+    pub(super) fn mark(&mut self, text: &str) {
+        self.tag(Tag::Mark);
         self.run(text.as_bytes());
     }
 

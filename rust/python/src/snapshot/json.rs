@@ -4,16 +4,22 @@
 
 use std::fmt::Write;
 
+use super::mark::looks_like_mark;
 use super::packed::{Packed, Reader, Token};
 use super::text::{write_str, write_surrogates};
 
 const BASE64: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 
 impl Packed {
-    /// Appends the copy to `out` as one JSON value.
+    /// Appends the copy to `out` as one JSON object, whatever its names begin with.
     pub(crate) fn write_json(&self, out: &mut String) {
         let mut reader = self.reader();
-        write_value(out, &mut reader);
+        match reader.next() {
+            Some(Token::Record(count) | Token::Dict(count)) => {
+                write_fields(out, &mut reader, count, None);
+            }
+            _ => out.push_str("{}"),
+        }
     }
 }
 
@@ -52,7 +58,12 @@ fn write_value(out: &mut String, reader: &mut Reader<'_>) {
             let _ = write!(out, r#"{{"$int":"{digits}"}}"#);
         }
         Some(Token::Float(value)) => write_json_float(out, value),
-        Some(Token::Str(text)) => write_str(out, text),
+        Some(Token::Str(text)) if looks_like_mark(text) => {
+            out.push_str(r#"{"$str":"#);
+            write_str(out, text);
+            out.push('}');
+        }
+        Some(Token::Str(text) | Token::Mark(text)) => write_str(out, text),
         Some(Token::Surrogates(bytes)) => write_surrogates(out, bytes),
         Some(Token::Bytes(bytes)) => {
             out.push_str(r#"{"$bytes":""#);
@@ -102,11 +113,20 @@ fn write_fields(out: &mut String, reader: &mut Reader<'_>, count: usize, type_na
         if index > 0 || type_name.is_some() {
             out.push(',');
         }
-        write_value(out, reader);
+        write_name(out, reader);
         out.push(':');
         write_value(out, reader);
     }
     out.push('}');
+}
+
+/// Appends a field's name, or a key that is a plain string.
+fn write_name(out: &mut String, reader: &mut Reader<'_>) {
+    match reader.next() {
+        Some(Token::Str(text) | Token::Mark(text)) => write_str(out, text),
+        Some(Token::Surrogates(bytes)) => write_surrogates(out, bytes),
+        _ => out.push_str("\"\""),
+    }
 }
 
 fn write_base64(out: &mut String, bytes: &[u8]) {

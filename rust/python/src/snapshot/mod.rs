@@ -3,23 +3,33 @@
 //! [`Writer`] walks live objects once and runs no code of the application; [`Packed`] is what it leaves; `json` and
 //! `python` read that.
 
+mod budget;
 mod buffer;
+mod containers;
+mod exceptions;
 mod json;
 mod limits;
+mod mark;
+mod names;
+mod natives;
 mod objects;
 mod packed;
 mod parse;
 mod parts;
 mod python;
+mod strings;
 mod text;
+mod walk;
 mod write;
 
+pub(crate) use budget::Clock;
 pub(crate) use json::{write_json_float, write_json_string};
-pub(crate) use limits::Limits;
+pub(crate) use limits::{CopyLimits, Limits};
+pub(crate) use mark::mark_class;
 pub(crate) use packed::Packed;
 pub(crate) use parse::{pack_json, pack_scalars};
 pub(crate) use parts::{
     holds_secret_parts, is_of_secret_type, is_secret_key, is_secret_part, tells_secret,
 };
 pub(crate) use python::Form;
-pub(crate) use write::Writer;
+pub(crate) use write::{Finished, Writer};

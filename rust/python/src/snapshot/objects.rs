@@ -3,18 +3,29 @@
 use pyo3::ffi;
 use pyo3::intern;
 use pyo3::prelude::*;
-use pyo3::types::{PyString, PyTuple};
+use pyo3::types::PyTuple;
 
+use super::mark::CUT;
+use super::names::{head_text, is_field_name};
+use super::walk::Step;
 use super::write::Writer;
 use crate::access::{
-    Family, Kind, Known, Shape, byte_head, complex_text, decimal_text, entries, enum_name,
-    exception_arguments, exception_message, generic_get, instance_dict, kind_of, known_class,
-    member, moment_text, name_of, named, path_text, shape_of, span_text, stored, stored_item,
-    stored_length, string_size, type_name, uuid_text,
+    Family, Kind, Known, Shape, array_type, complex_text, decimal_text, entries, enum_name,
+    fraction_text, instance_dict, kind_of, known_class, member, moment_text, name_of, named,
+    network_text, path_text, shape_of, span_text, stored, stored_item, stored_length, type_name,
+    uuid_text, zone_text,
 };
 
-/// Names of more characters are not looked at for secrets.
-const LONGEST_NAME: usize = 1024;
+/// Types whose objects would lead out of the values of the program, into its running code.
+fn leads_into_code(kind: Kind<'_>) -> bool {
+    [
+        &raw mut ffi::PyFrame_Type,
+        &raw mut ffi::PyCode_Type,
+        &raw mut ffi::PyTraceBack_Type,
+    ]
+    .into_iter()
+    .any(|closed| kind == Kind::of_static(closed))
+}
 
 impl Writer<'_> {
     /// Copies an object of a class that derives from a built-in type, where it is more than that type tells; gives
@@ -29,39 +40,99 @@ impl Writer<'_> {
             self.enumeration(value);
             return true;
         }
-        if shape.family == Family::Tuple
-            && let Ok(Some(names)) = shape.kind.lookup(intern!(py, "_fields"))
-            && let Ok(names) = names.cast_exact::<PyTuple>()
-            && names.len() == stored_length(value)
-        {
-            self.named_tuple(value, names);
-            return true;
+        match shape.family {
+            Family::Tuple => {
+                if let Ok(Some(names)) = shape.kind.lookup(intern!(py, "_fields"))
+                    && let Ok(names) = names.cast_exact::<PyTuple>()
+                    && names.len() == stored_length(value)
+                {
+                    self.named_tuple(value, shape, names);
+                    return true;
+                }
+                if matches!(
+                    shape.kind.lookup(intern!(py, "n_sequence_fields")),
+                    Ok(Some(_))
+                ) {
+                    // A record of C's, such as `os.stat_result`.
+                    self.plain_object(value, shape);
+                    return true;
+                }
+                self.with_fields(value, shape)
+            }
+            Family::List | Family::Dict | Family::Set | Family::FrozenSet | Family::Deque => {
+                self.with_fields(value, shape)
+            }
+            Family::Float | Family::Complex => self.scalar(value),
+            _ => false,
         }
-        false
+    }
+
+    /// Copies a container whose class adds fields that are not private; gives whether it is one.
+    fn with_fields(&mut self, value: &Bound<'_, PyAny>, shape: &Shape<'_>) -> bool {
+        let mut is_more = false;
+        if !shape.kind.is_native() {
+            each_field(value, 16, |name, _| is_more |= !name.starts_with('_'));
+        }
+        if !is_more {
+            return false;
+        }
+        let class = name_of(value);
+        self.fields(value, shape, &class, |writer| {
+            writer.buffer.string("$value");
+            // Not another level: it is the same object.
+            match value.cast() {
+                Ok(dict) => writer.entries_of(dict),
+                Err(_) => writer.items_of(value, shape),
+            }
+            let (written, total) = writer.stored_fields(value);
+            (1 + written, 1 + total)
+        });
+        true
     }
 
     fn enumeration(&mut self, value: &Bound<'_, PyAny>) {
         let class = name_of(value);
-        self.fields(value, &class, |writer| {
-            let mut count = 0;
-            if let Some(content) = stored(value, "_value_") {
-                writer.buffer.string("$value");
-                writer.value(&content);
-                count += 1;
-            }
-            if let Some(name) = enum_name(value) {
-                writer.buffer.string("$name");
-                writer.buffer.string(&name);
-                count += 1;
-            }
-            (count, count)
-        });
+        let name = enum_name(value);
+        let secret = name.as_deref().is_some_and(|name| self.is_secret(name));
+        self.entering(
+            value,
+            false,
+            true,
+            false,
+            || class.clone(),
+            |writer| {
+                writer.object_of(&class, |writer| {
+                    let mut count = 0;
+                    if let Some(content) = stored(value, "_value_") {
+                        let at = writer.buffer.len();
+                        writer.buffer.string("$value");
+                        if secret {
+                            writer.hidden();
+                        } else {
+                            writer.reached(Step::Field(at), &content);
+                        }
+                        count += 1;
+                    }
+                    if let Some(name) = name {
+                        writer.buffer.string("$name");
+                        writer.told_text(&name);
+                        count += 1;
+                    }
+                    (count, count)
+                });
+            },
+        );
     }
 
-    fn named_tuple(&mut self, value: &Bound<'_, PyAny>, names: &Bound<'_, PyTuple>) {
+    fn named_tuple(
+        &mut self,
+        value: &Bound<'_, PyAny>,
+        shape: &Shape<'_>,
+        names: &Bound<'_, PyTuple>,
+    ) {
         let class = name_of(value);
         let length = stored_length(value);
-        self.fields(value, &class, |writer| {
+        self.fields(value, shape, &class, |writer| {
             let mut count = 0;
             for index in 0..length.min(writer.limits.fields) {
                 let (Some(name), Some(item)) =
@@ -69,10 +140,12 @@ impl Writer<'_> {
                 else {
                     break;
                 };
+                let Some(name) = head_text(&name) else { break };
                 if writer.is_full() {
                     break;
                 }
-                count += writer.field_of(&name, &item);
+                writer.field_of(&name, &item);
+                count += 1;
             }
             (count, length)
         });
@@ -85,43 +158,57 @@ impl Writer<'_> {
         let text = match shape.family {
             Family::Date | Family::DateTime | Family::Time => moment_text(value, 'T'),
             Family::TimeDelta => Some(span_text(value)),
-            Family::Decimal => decimal_text(value),
+            Family::Decimal => match decimal_text(value) {
+                Some(text) => Some(text),
+                None => return self.unread(&class, "it has very many digits"),
+            },
             Family::Complex => complex_text(value),
-            Family::Zone => stored(value, "key").and_then(|key| plain_text(&key)),
+            Family::Zone => zone_text(value),
             Family::Type => value
                 .cast()
                 .ok()
                 .map(|class| type_name(py, Kind::from_type(class))),
             Family::Module => instance_dict(value)
                 .and_then(|dict| named(&dict, intern!(py, "__name__")))
-                .and_then(|name| plain_text(&name)),
-            Family::Range => return self.range(value, &class),
+                .and_then(|name| head_text(&name)),
+            Family::Range => return self.range(value, shape, &class),
             Family::Exception => return self.exception(value, &class),
             Family::Other => match known_class(py, shape.kind) {
                 Some(Known::Uuid) => uuid_text(value),
                 Some(Known::Path) => path_text(value),
                 Some(Known::Enum) => return self.enumeration(value),
-                None if shape.kind == Kind::of_static(&raw mut ffi::PyFunction_Type) => {
-                    generic_get(value, intern!(py, "__qualname__"))
-                        .and_then(|name| plain_text(&name))
-                }
-                None => return self.plain_object(value, &class),
+                Some(Known::Fraction) => fraction_text(value),
+                Some(Known::Network) => network_text(value),
+                None => return self.other(value, shape, &class),
             },
             _ => None,
         };
         match text {
             Some(text) => self.told(&class, &text),
-            None => self.opaque(&class),
+            None => self.unread(&class, "what tells it is not stored as its class stores it"),
         }
     }
 
-    fn range(&mut self, value: &Bound<'_, PyAny>, class: &str) {
-        self.fields(value, class, |writer| {
+    /// Copies an object of which nothing is known but its type.
+    fn other(&mut self, value: &Bound<'_, PyAny>, shape: &Shape<'_>, class: &str) {
+        if self.scalar(value) || self.callable(value, class) || self.view(value, class) {
+            return;
+        }
+        if let Some(base) = array_type(value) {
+            return self.array(value, base, class);
+        }
+        if leads_into_code(shape.kind) {
+            return self.unread(class, "it leads into running code");
+        }
+        self.plain_object(value, shape);
+    }
+
+    fn range(&mut self, value: &Bound<'_, PyAny>, shape: &Shape<'_>, class: &str) {
+        self.fields(value, shape, class, |writer| {
             let mut count = 0;
             for name in ["start", "stop", "step"] {
                 if let Some(end) = stored(value, name) {
-                    writer.buffer.string(name);
-                    writer.named(name, &end);
+                    writer.field_of(name, &end);
                     count += 1;
                 }
             }
@@ -129,120 +216,109 @@ impl Writer<'_> {
         });
     }
 
-    fn exception(&mut self, value: &Bound<'_, PyAny>, class: &str) {
-        self.fields(value, class, |writer| {
-            let mut count = 0;
-            if let Some(message) = exception_message(value) {
-                writer.buffer.string("$message");
-                writer.told_text(&message);
-                count += 1;
-            }
-            if let Some(arguments) = exception_arguments(value) {
-                writer.buffer.string("$args");
-                writer.value(&arguments);
-                count += 1;
-            }
-            let (written, total) = writer.stored_fields(value);
-            (count + written, count + total)
-        });
-    }
-
-    fn plain_object(&mut self, value: &Bound<'_, PyAny>, class: &str) {
-        self.fields(value, class, |writer| writer.stored_fields(value));
+    /// Copies an object by what it stores; one of a type in C that shows nothing says so.
+    pub(super) fn plain_object(&mut self, value: &Bound<'_, PyAny>, shape: &Shape<'_>) {
+        let class = name_of(value);
+        let hides = shape.kind.is_native()
+            && shape.kind != Kind::of_static(&raw mut ffi::PyBaseObject_Type)
+            && instance_dict(value).is_none();
+        if hides && !has_field(value) {
+            return self.unread(&class, "stored in C");
+        }
+        self.fields(value, shape, &class, |writer| writer.stored_fields(value));
     }
 
     /// Writes what an object stores, in its dict and in slots; gives how many fields it wrote, and how many there are.
-    fn stored_fields(&mut self, value: &Bound<'_, PyAny>) -> (usize, usize) {
-        let (mut written, mut total) = (0, 0);
-        let mut put = |writer: &mut Self, name: &Bound<'_, PyAny>, item: &Bound<'_, PyAny>| {
-            total += 1;
-            if written < writer.limits.fields && !writer.is_full() {
-                written += writer.field_of(name, item);
+    pub(super) fn stored_fields(&mut self, value: &Bound<'_, PyAny>) -> (usize, usize) {
+        let most = self.limits.fields;
+        let mut written = 0;
+        let total = each_field(value, most, |name, item| {
+            if !self.is_full() {
+                self.field_of(name, item);
+                written += 1;
             }
-        };
-        if let Some(dict) = instance_dict(value) {
-            for (name, item) in entries(&dict).filter(|(name, _)| is_field_name(name)) {
-                put(self, &name, &item);
-            }
-        }
-        for (name, item) in slots(value) {
-            put(self, &name, &item);
-        }
+        });
         (written, total)
     }
 
-    /// Writes one field; gives how many it wrote.
-    fn field_of(&mut self, name: &Bound<'_, PyAny>, item: &Bound<'_, PyAny>) -> usize {
-        let Some(text) = plain_text(name) else {
-            return 0;
-        };
-        self.buffer.string(&text);
-        self.named(&text, item);
-        1
+    /// Writes one field.
+    pub(super) fn field_of(&mut self, name: &str, item: &Bound<'_, PyAny>) {
+        let at = self.buffer.len();
+        // What begins so is ours.
+        if name.starts_with('$') || name.starts_with(CUT) {
+            self.buffer.string(&format!("${name}"));
+        } else {
+            self.buffer.string(name);
+        }
+        self.named(name, at, item);
     }
 }
 
-/// What the slots of an object hold, by name.
-fn slots<'py>(value: &Bound<'py, PyAny>) -> Vec<(Bound<'py, PyAny>, Bound<'py, PyAny>)> {
-    let py = value.py();
-    let marker = intern!(py, "__slots__");
-    let mut found = Vec::new();
-    for kind in kind_of(value).lineage() {
-        if kind.is_native() || !kind.defines(marker) {
-            continue;
+/// Hands on the first `most` fields that an object stores, in its dict and in slots; gives how many there are.
+pub(super) fn each_field(
+    value: &Bound<'_, PyAny>,
+    most: usize,
+    mut take: impl FnMut(&str, &Bound<'_, PyAny>),
+) -> usize {
+    let (mut taken, mut total) = (0, 0);
+    if let Some(dict) = instance_dict(value) {
+        let mut seen = 0;
+        for (name, item) in entries(&dict) {
+            if taken == most {
+                break;
+            }
+            seen += 1;
+            // A name that is no string is no attribute, but it is there.
+            total += usize::from(is_field_name(&name) || head_text(&name).is_none());
+            if is_field_name(&name)
+                && let Some(name) = head_text(&name)
+            {
+                take(&name, &item);
+                taken += 1;
+            }
         }
-        let Some(dict) = kind.dict(py) else { continue };
-        let members = entries(&dict).filter(|(name, _)| is_field_name(name));
-        found.extend(
-            members.filter_map(|(name, descriptor)| Some((name, member(&descriptor, value)?))),
-        );
+        total += dict.len().saturating_sub(seen);
     }
+    each_slot(value, |name, item| {
+        total += 1;
+        if taken < most {
+            take(&name, &item);
+            taken += 1;
+        }
+    });
+    total
+}
+
+fn has_field(value: &Bound<'_, PyAny>) -> bool {
+    let mut found = false;
+    each_field(value, 1, |_, _| found = true);
     found
 }
 
-fn is_field_name(name: &Bound<'_, PyAny>) -> bool {
-    let Ok(name) = name.cast::<PyString>() else {
-        return false;
-    };
-    !name
-        .to_str()
-        .is_ok_and(|name| name.starts_with("__") && name.ends_with("__"))
-}
-
-/// The text of a string that is not too long.
-fn plain_text(value: &Bound<'_, PyAny>) -> Option<String> {
-    let text = value.cast::<PyString>().ok()?;
-    (string_size(text).0 <= LONGEST_NAME).then(|| text.to_string_lossy().into_owned())
-}
-
-/// The name by which a key says whether its value is secret: that of a string, of bytes, of a member of an enumeration,
-/// and of the strings in a tuple.
-pub(super) fn key_name(key: &Bound<'_, PyAny>) -> Option<String> {
-    let shape = shape_of(key);
-    match shape.family {
-        Family::Str => plain_text(key),
-        Family::Bytes => {
-            let (head, length) = byte_head(key, LONGEST_NAME);
-            (head.len() == length).then(|| head.into_iter().map(char::from).collect())
+/// Hands on what the slots of an object hold, and the members that C gave its type.
+fn each_slot(value: &Bound<'_, PyAny>, mut take: impl FnMut(String, Bound<'_, PyAny>)) {
+    let py = value.py();
+    let marker = intern!(py, "__slots__");
+    let record = intern!(py, "n_sequence_fields");
+    let exception = shape_of(value).family == Family::Exception;
+    for kind in kind_of(value).lineage() {
+        let has_members = if kind.is_native() {
+            // What exceptions of C's own have is told otherwise.
+            !exception
+        } else {
+            kind.defines(marker) || kind.defines(record)
+        };
+        if !has_members {
+            continue;
         }
-        Family::Tuple => {
-            let names: Vec<_> = (0..stored_length(key).min(16))
-                .filter_map(|index| stored_item(key, index))
-                .filter(|part| shape_of(part).family == Family::Str)
-                .filter_map(|part| plain_text(&part))
-                .collect();
-            (!names.is_empty()).then(|| names.join(" "))
+        let Some(dict) = kind.dict(py) else { continue };
+        for (name, descriptor) in entries(&dict) {
+            if is_field_name(&name)
+                && let Some(held) = member(&descriptor, value)
+                && let Some(name) = head_text(&name)
+            {
+                take(name, held);
+            }
         }
-        Family::Other if known_class(key.py(), shape.kind) == Some(Known::Enum) => {
-            let value = stored(key, "_value_").and_then(|value| plain_text(&value));
-            Some(
-                [
-                    enum_name(key).unwrap_or_default(),
-                    value.unwrap_or_default(),
-                ]
-                .join(" "),
-            )
-        }
-        _ => None,
     }
 }

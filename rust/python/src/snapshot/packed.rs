@@ -38,10 +38,12 @@ pub(super) enum Tag {
     Dict,
     /// The type's name, a count, and pairs of a field's name and a value.
     Object,
+    /// A length and UTF-8: what stands where something was left out.
+    Mark,
 }
 
 impl Tag {
-    const ALL: [Self; 16] = [
+    const ALL: [Self; 17] = [
         Self::None,
         Self::False,
         Self::True,
@@ -58,6 +60,7 @@ impl Tag {
         Self::Record,
         Self::Dict,
         Self::Object,
+        Self::Mark,
     ];
 }
 
@@ -83,7 +86,7 @@ impl Packed {
 
     /// Starts reading.
     pub(super) fn reader(&self) -> Reader<'_> {
-        Reader { bytes: &self.0 }
+        Reader::new(&self.0)
     }
 }
 
@@ -102,6 +105,8 @@ pub(super) enum Token<'a> {
     Float(f64),
     /// A string.
     Str(&'a str),
+    /// What stands where something was left out.
+    Mark(&'a str),
     /// A string with lone surrogates.
     Surrogates(&'a [u8]),
     /// A byte string.
@@ -129,6 +134,11 @@ pub(super) struct Reader<'a> {
 }
 
 impl<'a> Reader<'a> {
+    /// Reads what begins with these bytes.
+    pub(super) const fn new(bytes: &'a [u8]) -> Self {
+        Self { bytes }
+    }
+
     /// The next token; `None` at the end. Only writers of this crate make packed bytes, so what is malformed is the end.
     pub(super) fn next(&mut self) -> Option<Token<'a>> {
         let (&first, rest) = self.bytes.split_first()?;
@@ -141,6 +151,7 @@ impl<'a> Reader<'a> {
             Tag::BigInt => Token::BigInt(self.text()?),
             Tag::Float => Token::Float(f64::from_le_bytes(*self.array()?)),
             Tag::Str => Token::Str(self.text()?),
+            Tag::Mark => Token::Mark(self.text()?),
             Tag::Surrogates => Token::Surrogates(self.run()?),
             Tag::Bytes => Token::Bytes(self.run()?),
             Tag::List => Token::List(self.count()?),

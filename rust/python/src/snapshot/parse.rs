@@ -5,6 +5,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyBool, PyBytes, PyDict, PyFloat, PyInt, PyList, PyString, PyTuple};
 
 use super::buffer::Buffer;
+use super::mark::looks_like_mark;
 use super::packed::{Packed, Tag};
 
 /// How deep the JSON form of an event may nest.
@@ -57,7 +58,9 @@ fn write_value(buffer: &mut Buffer, value: &Bound<'_, PyAny>, depth: usize) -> P
             "nested more than {DEPTH} deep"
         )));
     }
-    if write_scalar(buffer, value)? {
+    if let Ok(text) = value.cast::<PyString>() {
+        write_text(buffer, text)
+    } else if write_scalar(buffer, value)? {
         Ok(())
     } else if let Ok(items) = value.cast::<PyList>() {
         write_items(buffer, Tag::List, &items.iter().collect::<Vec<_>>(), depth)
@@ -109,6 +112,7 @@ fn write_dict(buffer: &mut Buffer, dict: &Bound<'_, PyDict>, depth: usize) -> Py
     };
     let tag = tag.cast_into::<PyString>()?;
     match &*tag.to_cow()? {
+        "$str" => write_string(buffer, content.cast::<PyString>()?),
         "$set" => write_items(
             buffer,
             Tag::Set,
@@ -162,7 +166,7 @@ fn write_record(buffer: &mut Buffer, dict: &Bound<'_, PyDict>, depth: usize) -> 
     for (name, value) in dict {
         let name = name.cast_into::<PyString>()?;
         plain &= !name.to_cow()?.starts_with('$');
-        write_string(buffer, &name)?;
+        write_text(buffer, &name)?;
         write_value(buffer, &value, depth + 1)?;
     }
     buffer.close_dict(open, dict.len(), plain);
@@ -188,6 +192,17 @@ fn write_scalar(buffer: &mut Buffer, value: &Bound<'_, PyAny>) -> PyResult<bool>
         return Ok(false);
     }
     Ok(true)
+}
+
+/// Writes a string of the JSON form: a mark where it looks like one, since other strings that do are tagged.
+fn write_text(buffer: &mut Buffer, text: &Bound<'_, PyString>) -> PyResult<()> {
+    match text.to_str() {
+        Ok(text) if looks_like_mark(text) => {
+            buffer.mark(text);
+            Ok(())
+        }
+        _ => write_string(buffer, text),
+    }
 }
 
 /// Writes a string, lone surrogates included.

@@ -4,7 +4,7 @@ use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyTuple};
 
-use super::objects::key_name;
+use super::names::key_name;
 use crate::access::{
     Family, Shape, entries, iterate, kind_of, shape_of, stored_item, stored_length, type_name,
 };

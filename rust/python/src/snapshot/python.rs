@@ -6,6 +6,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyFloat, PyFrozenSet, PyInt, PyList, PySet, PyString, PyTuple};
 
 use super::json::write_json_float;
+use super::mark::{looks_like_mark, mark};
 use super::packed::{Packed, Reader, Token};
 
 /// How packed values become Python objects.
@@ -26,7 +27,12 @@ impl Packed {
     /// The copy as Python objects.
     pub(crate) fn to_form<'py>(&self, py: Python<'py>, form: Form) -> PyResult<Bound<'py, PyDict>> {
         let mut reader = self.reader();
-        Ok(value(py, &mut reader, form)?.cast_into()?)
+        match reader.next() {
+            Some(Token::Record(count) | Token::Dict(count)) => {
+                fields(py, &mut reader, count, None, form)
+            }
+            _ => Ok(PyDict::new(py)),
+        }
     }
 }
 
@@ -47,7 +53,9 @@ fn value<'py>(py: Python<'py>, reader: &mut Reader<'_>, form: Form) -> PyResult<
             let name = text.split('"').nth(3).unwrap_or("nan").to_owned();
             tagged(py, "$float", name)?
         }
-        Some(Token::Str(text)) => PyString::new(py, text).into_any(),
+        Some(Token::Str(text)) if !typed && looks_like_mark(text) => tagged(py, "$str", text)?,
+        Some(Token::Mark(text)) if typed => mark(py, text)?,
+        Some(Token::Str(text) | Token::Mark(text)) => PyString::new(py, text).into_any(),
         Some(Token::Surrogates(bytes)) => surrogates(py, bytes)?,
         Some(Token::Bytes(bytes)) if typed => PyBytes::new(py, bytes).into_any(),
         Some(Token::Bytes(bytes)) => {
@@ -133,7 +141,12 @@ fn fields<'py>(
         dict.set_item("$type", name)?;
     }
     for _ in 0..count {
-        let key = value(py, reader, form)?;
+        let key = match reader.next() {
+            Some(Token::Mark(text)) if form == Form::Typed => mark(py, text)?,
+            Some(Token::Str(text) | Token::Mark(text)) => PyString::new(py, text).into_any(),
+            Some(Token::Surrogates(bytes)) => surrogates(py, bytes)?,
+            _ => PyString::new(py, "").into_any(),
+        };
         dict.set_item(key, value(py, reader, form)?)?;
     }
     Ok(dict)
