@@ -134,14 +134,17 @@ class TestByAnotherImplementation:
                 assert written.point == {"entry": schema.POINT_ENTRY, "exit": schema.POINT_EXIT}[point]
                 assert written.line == 0
             for number, capture in enumerate(written.captures):
-                assert f"  capture {number}: {'; '.join(capture.fields)}".rstrip() in listing
-            for slot, value in enumerate(written.inputs):
+                fields = "".join(f"    {field}\n" for field in capture.fields)
+                assert f"  capture {number} has the fields:\n{fields}" in listing
+            inputs = []
+            for value in written.inputs:
                 assert value.kind != schema.INPUT_KIND_UNSPECIFIED
                 kind = schema.InputKind.Name(value.kind).removeprefix("INPUT_KIND_").lower()
-                told = {"arg": f"arg{value.index}", "name": "name "}.get(kind, kind)
+                told = f"arg{value.index}" if kind == "arg" else kind
                 if kind == "name":
-                    told += message.names[value.index]
-                assert f"  input {slot}: {told}" in listing
+                    told = f"`{message.names[value.index]}`"
+                inputs.append(told)
+            assert not inputs or f"  reads of the call: {', '.join(inputs)}\n" in listing
             for code in (written.predicate, written.body):
                 offset = line = 0
                 for step in code.positions:
