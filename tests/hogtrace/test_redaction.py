@@ -68,6 +68,13 @@ class TestNames:
         assert not redaction.is_secret("password")
         assert redaction.scrub("Bearer abcdefgh") == "Bearer abcdefgh"
 
+    def test_long_names(self) -> None:
+        """Of a name the first 256 bytes count."""
+        assert Redaction().is_secret("x " * 124 + "password")
+        assert not Redaction().is_secret("x " * 125 + "password")
+        assert not Redaction().is_secret("é" * 128 + " password")
+        assert Redaction().is_secret("password " + "é" * 1000)
+
     def test_many_names(self) -> None:
         """Names without end do not take memory without end, and answers stay right."""
         redaction = Redaction()

@@ -89,7 +89,7 @@ pub(super) fn search<'py>(bytes: usize, times: usize) -> Safe<'py, ()> {
 /// Makes an integer of a text, which takes the square of its length; longer ones than `most` are refused unread.
 pub(super) fn parse(arguments: &[Bound<'_, PyAny>], most: usize) -> Result<(), Fault> {
     let length = arguments.first().map_or(0, byte_length).min(most);
-    let elements = (length / BYTES_PER_ELEMENT).pow(2) / 8;
+    let elements = (length / BYTES_PER_ELEMENT).pow(2) / 2;
     let left = LEFT.get();
     LEFT.set(left.saturating_sub(elements));
     if elements > left {

@@ -19,6 +19,9 @@ use words::{SECRETS, words};
 /// What stands in place of a secret.
 pub(crate) const REDACTED: &str = "[redacted]";
 
+/// Bytes of a name that are looked at.
+const JUDGED: usize = 256;
+
 /// The list without any setting.
 static STANDARD: LazyLock<Redaction> =
     LazyLock::new(|| Redaction::new(Vec::new(), Vec::new(), true));
@@ -123,7 +126,10 @@ impl Redaction {
     }
 
     fn has_run(&self, name: &str) -> bool {
-        let words = words(name);
+        let end = (0..=name.len().min(JUDGED))
+            .rev()
+            .find(|&end| name.is_char_boundary(end));
+        let words = words(&name[..end.unwrap_or(0)]);
         (0..words.len()).any(|at| {
             let rest = &words[at..];
             self.runs
