@@ -309,13 +309,14 @@ impl<'a, 'p> Walk<'a, 'p> {
         self.check_operands(op)?;
         let effect = op.effect();
         let below = stack.len() - usize::from(effect.pops);
-        let taken: ArrayVec<Origin, { limits::STACK }> = stack.drain(below..).collect();
+        // No instruction puts more.
+        let mut put: ArrayVec<Origin, 3> = ArrayVec::new();
         let origins = &mut self.origins;
-        match (op, taken.as_slice()) {
+        match (op, &stack[below..]) {
             (Op::Constant(index), _) => {
                 let is_text =
                     matches!(self.program.constants[usize::from(index)], Constant::Str(_));
-                stack.push(if is_text {
+                put.push(if is_text {
                     origins.text(index)
                 } else {
                     Origins::CONSTANT
@@ -326,24 +327,24 @@ impl<'a, 'p> Walk<'a, 'p> {
                     Input::Name(name) => Some(name),
                     _ => None,
                 };
-                stack.push(origins.input(slot, name));
+                put.push(origins.input(slot, name));
             }
-            (Op::LoadVariable(scope, name), _) => stack.push(origins.variable(scope, name)),
+            (Op::LoadVariable(scope, name), _) => put.push(origins.variable(scope, name)),
             (Op::StoreVariable(scope, name), &[value]) => {
                 let flow = origins.flow(value, self.steps).ok_or(TOO_LONG)?;
                 self.findings.add_store(scope, name, flow);
             }
-            (Op::Attribute(name), &[object]) => stack.push(origins.attribute(name, object)),
-            (Op::Item, &[object, key]) => stack.push(origins.item(object, key)),
+            (Op::Attribute(name), &[object]) => put.push(origins.attribute(name, object)),
+            (Op::Item, &[object, key]) => put.push(origins.item(object, key)),
             (Op::Slice, &[object, start, stop]) => {
                 let bounds = origins.made(start, stop);
-                stack.push(origins.made(object, bounds));
+                put.push(origins.made(object, bounds));
             }
-            (Op::Unary(_), &[operand]) => stack.push(origins.made(operand, Origins::NOTHING)),
-            (Op::Binary(_), &[left, right]) => stack.push(origins.made(left, right)),
-            (Op::Call(function, _), arguments) => stack.push(origins.call(function, arguments)),
-            (Op::Tuck, &[a, b]) => stack.extend([b, a, b]),
-            (Op::Nip, &[_, b]) => stack.push(b),
+            (Op::Unary(_), &[operand]) => put.push(origins.made(operand, Origins::NOTHING)),
+            (Op::Binary(_), &[left, right]) => put.push(origins.made(left, right)),
+            (Op::Call(function, _), arguments) => put.push(origins.call(function, arguments)),
+            (Op::Tuck, &[a, b]) => put.extend([b, a, b]),
+            (Op::Nip, &[_, b]) => put.push(b),
             (Op::Capture(index, _), fields) => {
                 let flows: Option<Vec<Flow>> = fields
                     .iter()
@@ -351,13 +352,15 @@ impl<'a, 'p> Walk<'a, 'p> {
                     .collect();
                 self.findings.flows[usize::from(index)] = Some(flows.ok_or(TOO_LONG)?);
             }
-            (Op::JumpIfFalseOrPop(_) | Op::JumpIfTrueOrPop(_), &[top]) => stack.push(top),
+            (Op::JumpIfFalseOrPop(_) | Op::JumpIfTrueOrPop(_), &[top]) => put.push(top),
             (Op::Compare(_) | Op::Is(_) | Op::Truth | Op::Not | Op::Matches(_), _) => {
-                stack.push(Origins::NOTHING);
+                put.push(Origins::NOTHING);
             }
             // The rest takes what it takes and leaves nothing.
             _ => {}
         }
+        stack.truncate(below);
+        stack.extend(put);
         Ok(())
     }
 

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use rustc_hash::FxHashSet;
+use rustc_hash::{FxBuildHasher, FxHashSet};
 
 use super::VerifyError;
 use crate::bytecode::target::{self, is_dunder, is_identifier};
@@ -134,7 +134,7 @@ pub(super) fn check_probe(program: &Program, index: usize) -> Result<(), VerifyE
                 limits::STACK
             ));
         }
-        let mut names = FxHashSet::default();
+        let mut names = FxHashSet::with_capacity_and_hasher(capture.fields.len(), FxBuildHasher);
         for field in &capture.fields {
             if field.is_empty()
                 || field.len() > limits::NAME_BYTES
