@@ -173,10 +173,13 @@ impl<'a> Kind<'a> {
     /// Its own attributes; `None` for static types that keep them elsewhere.
     pub(crate) fn dict(self, py: Python<'_>) -> Option<Bound<'_, PyDict>> {
         // SAFETY: `tp_dict` is null or a dict, which the type keeps alive.
-        unsafe {
-            let dict = Bound::from_borrowed_ptr_or_opt(py, (*self.raw).tp_dict)?;
-            dict.cast_into_exact().ok()
-        }
+        #[cfg(not(Py_3_12))]
+        let dict = unsafe { Bound::from_borrowed_ptr_or_opt(py, (*self.raw).tp_dict) };
+        // Since 3.12 CPython keeps the dicts of its own static types elsewhere.
+        // SAFETY: a type that lives; gives null or a new reference to its dict, and runs nothing.
+        #[cfg(Py_3_12)]
+        let dict = unsafe { Bound::from_owned_ptr_or_opt(py, ffi::PyType_GetDict(self.raw)) };
+        dict?.cast_into_exact().ok()
     }
 
     /// The types in which attributes are looked up, in order.
