@@ -65,7 +65,7 @@ def around(o: Any) -> dict[str, Any]:
 def visit(
     act: Callable[[FrameType], None],
     o: Any,
-    l: Any,  # noqa: E741
+    l: Any,  # noqa: E741 - the operands go by the alphabet
     m: Any,
     d: Any,
     e: Any,

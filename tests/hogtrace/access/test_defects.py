@@ -60,7 +60,7 @@ def test_the_call_goes_on(queue: EventQueue, point: str, capfd: pytest.CaptureFi
     assert double(2) == 4
     assert double(3) == 6
     with pytest.raises(TypeError, match="unsupported operand"):
-        double(None)  # type: ignore[arg-type]
+        double(None)  # type: ignore[arg-type]  # what it raises is the point
     assert (bad.hits, bad.failed, bad.enabled) == (1, 1, False)
     assert bad.defect is not None
     assert bad.defect.startswith("the engine failed in this probe, at ")
