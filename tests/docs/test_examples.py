@@ -7,7 +7,7 @@ A fenced block is checked by its language and its marks:
 | `hogtrace` | it compiles, and is in canonical form |
 | `hogtrace refused HT033` | it does not, with that code |
 | `hogtrace crooked` | it compiles, and need not be in canonical form, as the others are |
-| `hogtrace from=FILE` | its probes are those of that file of the repository, word for word |
+| `hogtrace from=FILE`, `python from=FILE` | its probes, or its text, stand in that file of the repository |
 | `python` | it is Python, and what it imports from HogTrace exists |
 | `python run` | it runs, in a process and the page's directory, with the files that the page has named |
 | any, `file=NAME` | it is saved in that directory |
@@ -94,9 +94,9 @@ def test_programs_are_in_canonical_form(block: Block) -> None:
         assert hogtrace.format(block.text, name=block.place) == block.text
 
 
-@pytest.mark.parametrize("block", every("hogtrace"))
-def test_programs_that_are_quoted_stand_in_their_file(block: Block) -> None:
-    """A program that a page takes from a file is still what the file says."""
+@pytest.mark.parametrize("block", every("hogtrace") + every("python"))
+def test_what_is_quoted_stands_in_its_file(block: Block) -> None:
+    """A program or a piece of Python that a page takes from a file is still what the file says."""
     for mark in block.marks:
         if mark.startswith("from="):
             source = (ROOT / mark.removeprefix("from=")).read_text(encoding="utf-8")

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 from collections import defaultdict
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -30,6 +33,16 @@ def flask_shop(directory: Path, env: dict[str, str]) -> AbstractContextManager[S
 def fastapi_shop(directory: Path, env: dict[str, str]) -> AbstractContextManager[Server]:
     """Serve the FastAPI shop."""
     return uvicorn("shop:app", directory, env=env, cwd=EXAMPLES / "fastapi_shop")
+
+
+def test_the_tests_of_the_django_shop() -> None:
+    """The test that the documentation shows passes, with pytest-django and the fixture as they are installed."""
+    options = ["-q", "-c", os.devnull, "--rootdir", ".", "-p", "no:cacheprovider", "--ds=settings"]
+    command = [sys.executable, "-m", "pytest", *options, "test_shop.py"]
+    env = os.environ | {"HOGTRACE_EXPORTER": "memory"}
+    done = subprocess.run(command, cwd=EXAMPLES / "django_shop", env=env, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "1 passed" in done.stdout
 
 
 @pytest.mark.parametrize("shop", [django_shop, flask_shop, fastapi_shop])

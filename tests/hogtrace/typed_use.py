@@ -6,6 +6,7 @@ code builds on: programs and probes, the store, events, counters, exporters, tru
 
 import types
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any, assert_type
 
 import hogtrace
@@ -28,6 +29,7 @@ from hogtrace import (
     errors,
 )
 from hogtrace.events import Mark
+from hogtrace.testing import CapturedEvents, capture_events
 from hogtrace.types import ProbeState
 from hogtrace_django.middleware import HogTraceMiddleware
 
@@ -133,6 +135,21 @@ def tracing(program: Program, path: str) -> None:
     Tracer(exporter="console", trust=[TrustEntry("a.B", "c"), ("a.B", "d", "stored", "_d")])
     Tracer(copy_depth=5, copy_items=10, copy_characters=100, copy_fields=10, copy_values=100, copy_time=0.01)
     Tracer(exporter={"BACKEND": "jsonl", "OPTIONS": {"path": path}}, redact=["iban"], redact_except=["token"])
+
+
+def testing(program: Program, path: Path, hogtrace: CapturedEvents) -> None:
+    """Look inside in tests."""
+    hogtrace.probe("fn:m.f:exit { capture(retval); }")
+    with capture_events(
+        program, path, "a.hogtrace", access="python", trust=[("a.B", "c")], redact=["iban"]
+    ) as captured:
+        assert_type(captured, CapturedEvents)
+        assert_type((captured.events, captured.values), tuple[list[CaptureEvent], list[dict[str, Any]]])
+        assert_type(
+            (captured.one(), captured[0], list(captured)), tuple[CaptureEvent, CaptureEvent, list[CaptureEvent]]
+        )
+        assert_type((len(captured), captured.status()), tuple[int, Status])
+        captured.clear()
 
 
 def frameworks(application: Any) -> None:
