@@ -5,19 +5,24 @@ from __future__ import annotations
 import json
 import os
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
-from typing import Final
+from typing import BinaryIO, Final
 
 from hogtrace._engine import CaptureEvent, Mark
 from hogtrace.exporters.sqlite import APPLICATION_ID, SCHEMA_VERSION
 
-__all__ = ["CaptureEvent", "Mark", "read_jsonl", "read_sqlite"]
+__all__ = ["CaptureEvent", "Follower", "Mark", "read_jsonl", "read_sqlite"]
 
+
+_SQLITE: Final = b"SQLite format 3\0"
+"""What a SQLite file begins with."""
+
+_TAIL: Final = 1 << 20  # bytes
 
 _SELECT: Final = """
-SELECT id, timestamp, program, probe, target, function, point, request_id, request, process, thread,
+SELECT rowid, id, timestamp, program, probe, target, function, point, request_id, request, process, thread,
        fields, errors
 FROM events
 """
@@ -63,6 +68,91 @@ def read_sqlite(
     return [_event(row) for row in reversed(rows)]
 
 
+class Follower:
+    """Gives the events of a file as they are written, a `SQLiteExporter`'s or a `JSONLinesExporter`'s.
+
+    `newest` is how many of those that are there already the first `poll` gives, of a file of lines from its last
+    MiB; `request` takes those of requests whose id begins with it; `probe` those with that text in the probe's id,
+    its target, or the function's name. The file may come later, and may be moved away and made anew, as log rotation
+    does.
+    """
+
+    def __init__(
+        self, path: str | os.PathLike[str], *, request: str | None = None, probe: str | None = None, newest: int = 10
+    ) -> None:
+        self.path = Path(path)
+        self._request = request
+        self._probe = probe
+        self._newest = newest
+        self._file: tuple[int, int] | None = None
+        self._read_to: int | None = None  # a byte, or a row; None before the first look
+        self._looked = False
+
+    def poll(self) -> list[CaptureEvent]:
+        """Give what has come since the last time, oldest first.
+
+        Raises `OSError` for a file that cannot be read, and `ValueError` for one that holds no events; a file that is
+        not there has none yet.
+        """
+        looked, self._looked = self._looked, True
+        try:
+            with self.path.open("rb") as file:
+                status = os.fstat(file.fileno())
+                if self._file != (status.st_dev, status.st_ino):
+                    self._file = (status.st_dev, status.st_ino)
+                    # What another file took the place of has been read; all of the new one has not.
+                    self._read_to = 0 if looked else None
+                if file.read(len(_SQLITE)) != _SQLITE:
+                    return self._poll_lines(file, status.st_size)
+        except FileNotFoundError:
+            return []
+        return self._poll_rows()
+
+    def _poll_lines(self, file: BinaryIO, size: int) -> list[CaptureEvent]:
+        first = self._read_to is None
+        begin = max(0, size - _TAIL) if self._read_to is None else self._read_to
+        if begin > size:  # it was cut short
+            begin = 0
+        file.seek(begin)
+        # A last line that is still being written waits for the next time.
+        data, end, _rest = file.read().rpartition(b"\n")
+        self._read_to = begin + len(data) + len(end) if end else begin
+        lines = data.split(b"\n")
+        if first and begin:
+            del lines[0]  # the end of a line
+        events = [event for event in self._read(lines) if self._fits(event)]
+        return events[max(0, len(events) - self._newest) :] if first else events
+
+    def _read(self, lines: Sequence[bytes]) -> list[CaptureEvent]:
+        events, broken = [], None
+        for line in filter(None, lines):
+            try:
+                events.append(CaptureEvent.from_json(line.decode()))
+            except (ValueError, KeyError, TypeError) as error:
+                # One that a full disk has cut short must not end the watch.
+                broken = error
+        if broken is not None and not events:
+            raise ValueError(f"{self.path} holds lines that are not events: {broken}") from broken
+        return events
+
+    def _fits(self, event: CaptureEvent) -> bool:
+        if self._request is not None and not (event.request_id or "").startswith(self._request):
+            return False
+        names = (event.probe, event.target, event.function)
+        return self._probe is None or any(self._probe in name for name in names)
+
+    def _poll_rows(self) -> list[CaptureEvent]:
+        conditions, values = _conditions(self._request, self._probe)
+        query = f"{_SELECT} WHERE {conditions} AND rowid > ? ORDER BY rowid DESC LIMIT ?"
+        with closing(_open(self.path)) as connection:
+            (last,) = connection.execute("SELECT coalesce(max(rowid), 0) FROM events").fetchone()
+            window = (0, self._newest) if self._read_to is None else (self._read_to, -1)
+            rows = connection.execute(query, (*values, *window)).fetchall()
+        # A row that came between the two questions is the newest of those that were given.
+        self._read_to = max([last, *(row[0] for row in rows[:1])])
+        return [_event(row) for row in reversed(rows)]
+
+
 def _conditions(request: str | None, probe: str | None) -> tuple[str, list[str]]:
     conditions, values = ["1"], []
     if request is not None:
@@ -95,7 +185,7 @@ def _open(path: str | os.PathLike[str]) -> sqlite3.Connection:
 
 def _event(row: tuple[object, ...]) -> CaptureEvent:
     names = ("id", "timestamp", "program", "probe", "target", "function", "point", "request_id")
-    *columns, request, process, thread, fields, errors = row
+    _rowid, *columns, request, process, thread, fields, errors = row
     return CaptureEvent.from_dict(
         {
             "schema": 1,

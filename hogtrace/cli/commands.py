@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import sys
@@ -13,9 +14,10 @@ import click
 
 from hogtrace import _engine, display
 from hogtrace._engine import BYTECODE_VERSION, ENGINE_VERSION
+from hogtrace.cli.following import follow
 from hogtrace.cli.formatting import difference, formatted, replace_text
 from hogtrace.errors import CODES, CompileError, ConfigError, explain
-from hogtrace.events import read_sqlite
+from hogtrace.events import Follower, read_sqlite
 from hogtrace.sources import compile_file, read_file
 
 __all__ = ["hogtrace"]
@@ -156,6 +158,25 @@ def show(file: Path, request: str | None, probe: str | None, limit: int) -> None
     if more:
         summary += f"; there are older ones: --limit {limit * 10}"
     click.echo(f"\n{summary}" if events else "Nothing was captured that fits.")
+
+
+@hogtrace.command()
+@click.argument("file", type=click.Path(dir_okay=False, path_type=Path), metavar="PATH")
+@click.option("--request", metavar="ID", help="Only requests whose id begins with this.")
+@click.option("--probe", metavar="TEXT", help="Only events with this in their probe, target or function.")
+@click.option(
+    "--newest",
+    metavar="N",
+    type=click.IntRange(min=0),
+    default=10,
+    show_default=True,
+    help="Begin with the newest N of those that are there.",
+)
+@click.option("--interval", metavar="SECONDS", type=click.FloatRange(min=0.01), default=0.5, hidden=True)
+def tail(file: Path, request: str | None, probe: str | None, newest: int, interval: float) -> None:
+    """Show events as they come into a SQLite file or a file of JSON lines, until it is interrupted."""
+    with _plain_errors(file), contextlib.suppress(KeyboardInterrupt):
+        follow(Follower(file, request=request, probe=probe, newest=newest), interval=interval)
 
 
 @hogtrace.command()
