@@ -130,7 +130,7 @@ def _at_exit() -> None:
     pipelines = _alive()
     deadline = monotonic() + EXIT_TIMEOUT
     for pipeline in pipelines:
-        pipeline.begin_stop()
+        pipeline.begin_stop(deadline)
     for pipeline in pipelines:
         pipeline.end_stop(deadline, patience=EXIT_PATIENCE)
 

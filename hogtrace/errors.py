@@ -17,6 +17,7 @@ __all__ = [
     "Diagnostic",
     "HogTraceError",
     "ProgramError",
+    "RetryError",
     "WeaveError",
     "explain",
 ]
@@ -86,6 +87,24 @@ class ConfigError(HogTraceError, ValueError):
 
     def __str__(self) -> str:
         return "\n".join(self.problems)
+
+
+class RetryError(HogTraceError):
+    """What an exporter raises to be offered a batch again: none of it was taken, and that may change.
+
+    `reason` is a sentence for the log. `after` is in how many seconds, if the exporter knows (a server that answers 429
+    or 503 may say so); otherwise the pause doubles from one attempt to the next.
+    """
+
+    after: float | None
+    """In how many seconds; None if it is not known."""
+
+    def __init__(self, reason: str, after: float | None = None) -> None:
+        super().__init__(reason)
+        self.after = after
+
+    def __reduce__(self) -> tuple[type[RetryError], tuple[object, ...]]:
+        return type(self), (str(self), self.after)
 
 
 class WeaveError(HogTraceError):

@@ -2,13 +2,14 @@
 
 The application's threads only ever put into the queue. The worker starts at the first event, ends when it has
 had nothing to do for a while, and starts again at the next one; it is ended before a fork, so that no thread
-of ours exists while the process doubles. An exporter that fails, hangs or returns nonsense costs events,
-which are counted, and nothing else.
+of ours exists while the process doubles. A batch that the exporter asks to have again later is kept and offered
+again. An exporter that fails, hangs or returns nonsense costs events, which are counted, and nothing else.
 """
 
 from __future__ import annotations
 
 import _thread
+import contextlib
 import logging
 import os
 import sys
@@ -19,6 +20,8 @@ from typing import Any, Final
 
 from hogtrace import _state
 from hogtrace._engine import EventQueue, Redaction, mute_thread
+from hogtrace.batches import Batch
+from hogtrace.errors import RetryError
 from hogtrace.types import Exporter
 
 __all__ = ["Pipeline"]
@@ -39,7 +42,8 @@ class Pipeline:
     `exporter` takes the events and belongs to the pipeline from then on. `max_events` and `max_bytes` bound
     what waits in the queue; beyond them new events are dropped, cause `queue_full`. A batch is handed over
     when `batch_size` events wait or `batch_delay` seconds have gone by, and holds `batch_size` events at
-    most.
+    most. One for which the exporter raises `RetryError` is offered again until `export_timeout` seconds have gone
+    by since the first time.
     """
 
     queue: EventQueue
@@ -53,15 +57,18 @@ class Pipeline:
         max_bytes: int = 16 * 1024 * 1024,
         batch_size: int = 512,
         batch_delay: float = 1.0,
+        export_timeout: float = 30.0,
     ) -> None:
         self._exporter = exporter
         self._batch_size = batch_size
         self._batch_delay = batch_delay
+        self._export_timeout = export_timeout
         self._scrub = Redaction().scrub
         # Called by the thread of the application that captures the first event: C code alone.
         self._start = partial(_native("start_new_thread"), self._run, ())
         self.queue = EventQueue(max_events, max_bytes, wake_at=batch_size, on_first=self._start)
         self._closing = False  # somebody asked for the end
+        self._deadline = 0.0  # until when it may take
         self._closed = False  # nothing is exported any more
         self._exporter_closed = False
         self._failing = False
@@ -78,7 +85,10 @@ class Pipeline:
         self._native_id: int | None = None  # the system's id of the latest worker thread
         self._paused = False
         self._waiters: deque[_Lock] = deque()
-        self._batch: _Batch | None = None
+        self._batch: Batch | None = None  # what the exporter has in hand
+        self._held: Batch | None = None  # what it asked to have again
+        self._nudge = _new_lock()  # released to end the wait for the next attempt
+        self._nudge.acquire()
         self._born_in = os.getpid()
 
     def __repr__(self) -> str:
@@ -103,6 +113,9 @@ class Pipeline:
         done = _new_lock()
         done.acquire()
         self._waiters.append(done)
+        held = self._held
+        if held is not None:
+            held.hurry()
         self._call_worker()
         return done.acquire(timeout=_bounded(timeout))
 
@@ -110,15 +123,17 @@ class Pipeline:
         """Export what waits, close the exporter, and end.
 
         Takes `timeout` seconds at most. What could not be exported in that time counts as dropped: `stopped`
-        if it was still waiting, `unknown` if the exporter had it in hand. Gives whether everything was done
+        if it was still waiting, `exporter_failed` if it was to be tried again, `unknown` if the exporter had it in
+        hand. Gives whether everything was done
         in time. Calling it again changes nothing.
         """
         deadline = monotonic() + _bounded(timeout)
-        self.begin_stop()
+        self.begin_stop(deadline)
         return self.end_stop(deadline)
 
-    def begin_stop(self) -> None:
-        """Ask for the end, as `stop` does, without waiting for it."""
+    def begin_stop(self, deadline: float) -> None:
+        """Ask for the end until `time.monotonic()` is `deadline`, as `stop` does, without waiting for it."""
+        self._deadline = deadline
         self._closing = True
         self._moved = monotonic()
         if not self._exporter_closed and not self._is_worker():
@@ -144,9 +159,9 @@ class Pipeline:
         elif not self._closed:
             self._closed = True
             _warn("%s did not finish in time; what it had not taken is dropped", type(self._exporter).__name__)
-            batch = self._batch
-            if batch is not None:
-                batch.settle(self.queue, dropped=len(batch), cause="unknown")
+            for batch, cause in [(self._batch, "unknown"), (self._held, "exporter_failed")]:
+                if batch is not None:
+                    batch.settle(dropped=len(batch), cause=cause)
         self._drop_waiting()
         _state.forget(self)
         return in_time
@@ -155,7 +170,7 @@ class Pipeline:
         """Ask the worker to hand over what waits and to end, because the process is about to fork."""
         self._paused = True
         if self._alive.locked() and not self._is_worker():
-            self.queue.wake()
+            self._wake()
 
     def wait_paused(self, since: float, timeout: float) -> None:
         """Wait until the worker's thread is gone, for `timeout` seconds from the time `since` on.
@@ -168,6 +183,8 @@ class Pipeline:
     def resume(self) -> None:
         """Undo `pause`: the process has forked, and this is the parent."""
         self._paused = False
+        if self._held is not None:
+            self._call_worker()
 
     def start_anew(self) -> None:
         """Begin again with nothing: the process has forked, and this is the child.
@@ -190,7 +207,7 @@ class Pipeline:
 
     def _call_worker(self) -> None:
         """See to it that somebody looks after the queue soon."""
-        self.queue.wake()
+        self._wake()
         if self._alive.locked():
             # It looks once more after letting go of the lock, so it cannot miss what was asked before this.
             return
@@ -203,6 +220,11 @@ class Pipeline:
                 self._serve(lingers=False)
             finally:
                 mute_thread(False)
+
+    def _wake(self) -> None:
+        self.queue.wake()
+        with contextlib.suppress(RuntimeError):  # it has been nudged already
+            self._nudge.release()
 
     def _serve(self, *, lingers: bool) -> None:
         """Work until there is nothing to do, unless another thread does; then have the next event call."""
@@ -232,22 +254,33 @@ class Pipeline:
                 return
 
     def _is_wanted(self) -> bool:
+        if self._held is not None:
+            # A fork does not wait for the next attempt.
+            return not self._paused
         return bool(self.queue.waiting or self._waiters or (self._closing and not self._exporter_closed))
 
     def _work(self, process: int, *, lingers: bool) -> None:
         idle = 0
         while idle < _IDLE_ROUNDS:
-            if lingers and not (self._waiters or self._closing or self._paused):
-                self.queue.wait(self._batch_delay)
+            if lingers:
+                self._await_work()
             # In this order: what was captured before somebody asked is in what is due.
             closing = self._closing
+            if not self._retry(closing=closing, lingers=lingers):
+                if self._paused:
+                    return
+                continue
             waiters = [self._waiters.popleft() for _ in range(len(self._waiters))]
             due = self.queue.waiting
             idle = 0 if due or waiters else idle + 1
-            while due > 0 and not self._closed:
-                due -= self._export(min(due, self._batch_size))
+            while due > 0 and not self._closed and self._held is None:
+                due -= self._export_next(min(due, self._batch_size))
                 if self._born_in != process:
                     return
+            if self._held is not None:
+                # Who waits, waits for that one too.
+                self._waiters.extendleft(reversed(waiters))
+                continue
             for waiter in waiters:
                 waiter.release()
             if closing and not self._waiters:
@@ -256,32 +289,61 @@ class Pipeline:
             if (self._paused or not lingers) and not self._is_wanted():
                 return
 
-    def _export(self, count: int) -> int:
+    def _await_work(self) -> None:
+        held = self._held
+        if held is not None:
+            late = self._closing and held.next_attempt > self._deadline
+            if not (self._paused or late):
+                self._nudge.acquire(timeout=_bounded(held.next_attempt - monotonic()))
+        elif not (self._waiters or self._closing or self._paused):
+            self.queue.wait(self._batch_delay)
+
+    def _retry(self, *, closing: bool, lingers: bool) -> bool:
+        """Offer what is held again, if it is time; give whether nothing is held any more."""
+        held = self._held
+        if held is None:
+            return True
+        if closing and (not lingers or held.next_attempt > self._deadline):
+            # The end comes before the next attempt.
+            self._held = None
+            held.settle(dropped=len(held), cause="exporter_failed")
+        elif held.next_attempt <= monotonic():
+            self._held = None
+            self._export(held)
+        return self._held is None
+
+    def _export_next(self, count: int) -> int:
         """Hand over the oldest `count` events; give how many there were."""
         events = self.queue.take(count)
-        if not events:
-            return count
-        # The list is the exporter's to keep or to change.
-        taken = len(events)
-        self._batch = batch = _Batch(taken)
-        queue = self.queue
+        if events:
+            self._export(Batch(self.queue, events))
+        return len(events) or count
+
+    def _export(self, batch: Batch) -> None:
+        self._batch = batch
         process = self._born_in
         try:
-            self._exporter.export(events)
+            self._exporter.export(batch.events)
+        except RetryError as error:
+            if process == self._born_in:
+                self._say_failing(error, "cannot export now")
+                if batch.postpone(error.after, timeout=self._export_timeout):
+                    self._held = batch
+                else:
+                    batch.settle(dropped=len(batch), cause="exporter_failed")
         except BaseException as error:
             # SystemExit and the like, too: an exporter may end neither the application nor this thread.
             if process == self._born_in:
-                batch.settle(queue, dropped=taken, cause="exporter_failed")
-                self._say_failing(error)
+                batch.settle(dropped=len(batch), cause="exporter_failed")
+                self._say_failing(error, "fails, and its events are dropped until it works again")
         else:
             if process == self._born_in:
-                batch.settle(queue, exported=taken)
+                batch.settle(exported=len(batch))
                 self._say_working()
         finally:
             if process == self._born_in:
                 self._batch = None
                 self._moved = monotonic()
-        return taken
 
     def _finish(self) -> None:
         """Close the exporter; the end. What comes later is counted, and goes nowhere."""
@@ -322,14 +384,10 @@ class Pipeline:
                 return
             sleep(_LEAVING)
 
-    def _say_failing(self, error: BaseException) -> None:
+    def _say_failing(self, error: BaseException, what: str) -> None:
         if not self._failing:
             self._failing = True
-            _warn(
-                "%s fails, and its events are dropped until it works again: %s",
-                type(self._exporter).__name__,
-                self._describe(error),
-            )
+            _warn("%s %s: %s", type(self._exporter).__name__, what, self._describe(error))
 
     def _say_working(self) -> None:
         if self._failing:
@@ -342,26 +400,6 @@ class Pipeline:
         except Exception:
             text = "(its message cannot be shown)"
         return f"{type(error).__name__}: {text}" if text else type(error).__name__
-
-
-class _Batch:
-    """Events that the exporter has in hand; whoever settles them first has the say."""
-
-    __slots__ = ("_count", "_open")
-
-    def __init__(self, count: int) -> None:
-        self._count = count
-        self._open = [True]
-
-    def __len__(self) -> int:
-        return self._count
-
-    def settle(self, queue: EventQueue, **outcome: Any) -> None:
-        try:
-            self._open.pop()  # one thread alone succeeds
-        except IndexError:
-            return
-        queue.settle(**outcome)
 
 
 _Lock = _thread.LockType

@@ -21,6 +21,7 @@ from hogtrace.events import read_jsonl, read_sqlite
 from hogtrace.exporters import MemoryExporter
 from hogtrace.pipeline import Pipeline
 from tests.hogtrace.exporters.samples import make_event, make_events, numbers
+from tests.hogtrace.pipelines import PRELUDE, accounts, put, run, until
 
 
 class Gate:
@@ -88,28 +89,6 @@ def pipe() -> Iterator[Callable[..., Pipeline]]:
 
 
 Pipe = Callable[..., Pipeline]
-
-
-def put(pipeline: Pipeline, events: Sequence[CaptureEvent]) -> None:
-    """Capture `events`."""
-    for event in events:
-        pipeline.queue.put(event)
-
-
-def until(condition: Callable[[], object], seconds: float = 5.0) -> None:
-    """Wait until `condition` holds."""
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "it did not come to pass"
-        time.sleep(0.002)
-
-
-def accounts(pipeline: Pipeline) -> tuple[int, int, int, dict[str, int]]:
-    """Give captured, exported, queued and dropped, after seeing that they balance."""
-    queue = pipeline.queue
-    assert queue.captured == queue.exported + queue.queued + sum(queue.dropped.values())
-    dropped = {cause: count for cause, count in queue.dropped.items() if count}
-    return queue.captured, queue.exported, queue.queued, dropped
 
 
 def test_events_arrive_on_their_own_after_the_delay(pipe: Pipe) -> None:
@@ -403,38 +382,6 @@ def test_a_burst_of_many_events_is_exported_in_full(pipe: Pipe) -> None:
     assert len(exporter.events) == 100_000
 
 
-def run(script: str, *arguments: object, options: Sequence[str] = ("-W", "error")) -> tuple[str, float]:
-    """Run `script` in a new process; give what it wrote, and how long it took to end after `print("end")`."""
-    with subprocess.Popen(
-        [sys.executable, *options, "-u", "-c", PRELUDE + script, *map(str, arguments)],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    ) as process:
-        assert process.stdout is not None
-        text, ending = "", time.monotonic()
-        for line in process.stdout:
-            text += line
-            if line == "end\n":
-                ending = time.monotonic()
-        code = process.wait(60)
-    took = time.monotonic() - ending
-    assert code == 0, text
-    return text, took
-
-
-PRELUDE = """
-import atexit, multiprocessing, os, sys, threading, time
-from hogtrace.exporters import JSONLinesExporter, MemoryExporter, SQLiteExporter
-from hogtrace.pipeline import Pipeline
-from tests.hogtrace.exporters.samples import make_event, make_events
-
-def put(pipeline, numbers):
-    for number in numbers:
-        pipeline.queue.put(make_event(number, values={"number": number, "pid": os.getpid()}))
-"""
-
-
 def test_probes_on_what_exporters_use_do_not_feed_themselves() -> None:
     """What the export thread calls is not captured, so three calls of the application are three events."""
     run(
@@ -524,7 +471,10 @@ def test_the_end_in_the_middle_of_everything_is_quiet(tmp_path: Path) -> None:
 
 
 FORK = """
-exporter = SQLiteExporter(sys.argv[1])
+# Twenty children write one file; how long each of them is waited for is not what this is about.
+_state.EXIT_PATIENCE = 20
+exporter = SQLiteExporter(sys.argv[1], timeout=20)
+exporter.fork_timeout = 20
 pipeline = Pipeline(exporter, batch_delay=float(sys.argv[2]), batch_size=7)
 children = []
 for round in range(20):

@@ -1,0 +1,68 @@
+"""What the tests of pipelines share: events put and counted, and scripts run in processes of their own."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Sequence
+
+from hogtrace import CaptureEvent
+from hogtrace.pipeline import Pipeline
+
+__all__ = ["PRELUDE", "accounts", "put", "run", "until"]
+
+
+def put(pipeline: Pipeline, events: Sequence[CaptureEvent]) -> None:
+    """Capture `events`."""
+    for event in events:
+        pipeline.queue.put(event)
+
+
+def until(condition: Callable[[], object], seconds: float = 5.0) -> None:
+    """Wait until `condition` holds."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "it did not come to pass"
+        time.sleep(0.002)
+
+
+def accounts(pipeline: Pipeline) -> tuple[int, int, int, dict[str, int]]:
+    """Give captured, exported, queued and dropped, after seeing that they balance."""
+    queue = pipeline.queue
+    assert queue.captured == queue.exported + queue.queued + sum(queue.dropped.values())
+    dropped = {cause: count for cause, count in queue.dropped.items() if count}
+    return queue.captured, queue.exported, queue.queued, dropped
+
+
+def run(script: str, *arguments: object, options: Sequence[str] = ("-W", "error")) -> tuple[str, float]:
+    """Run `script` in a new process; give what it wrote, and how long it took to end after `print("end")`."""
+    with subprocess.Popen(
+        [sys.executable, *options, "-u", "-c", PRELUDE + script, *map(str, arguments)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    ) as process:
+        assert process.stdout is not None
+        text, ending = "", time.monotonic()
+        for line in process.stdout:
+            text += line
+            if line == "end\n":
+                ending = time.monotonic()
+        code = process.wait(60)
+    took = time.monotonic() - ending
+    assert code == 0, text
+    return text, took
+
+
+PRELUDE = """
+import atexit, multiprocessing, os, sys, threading, time
+from hogtrace import _state
+from hogtrace.exporters import JSONLinesExporter, MemoryExporter, SQLiteExporter
+from hogtrace.pipeline import Pipeline
+from tests.hogtrace.exporters.samples import make_event, make_events
+
+def put(pipeline, numbers):
+    for number in numbers:
+        pipeline.queue.put(make_event(number, values={"number": number, "pid": os.getpid()}))
+"""
