@@ -24,7 +24,9 @@ __all__ = ["EXPORTERS", "ExporterSetting", "Settings", "build_exporter"]
 
 EXPORTERS: Final[Mapping[str, str]] = {
     "console": "hogtrace.exporters.ConsoleExporter",
+    "http": "hogtrace.exporters.HTTPExporter",
     "jsonl": "hogtrace.exporters.JSONLinesExporter",
+    "logging": "hogtrace.exporters.LoggingExporter",
     "memory": "hogtrace.exporters.MemoryExporter",
     "sqlite": "hogtrace.exporters.SQLiteExporter",
 }

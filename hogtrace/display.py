@@ -15,7 +15,7 @@ from typing import Any, Final
 
 from hogtrace._engine import CaptureEvent, Mark
 
-__all__ = ["account", "event_text", "is_terminal", "plain", "request_text", "short_id", "value_text"]
+__all__ = ["account", "event_text", "is_terminal", "line_text", "plain", "request_text", "short_id", "value_text"]
 
 _BOLD: Final = "1"
 _DIM: Final = "2"
@@ -87,6 +87,22 @@ def event_text(event: CaptureEvent, *, colour: bool = False, width: int | None =
     gutter = paint("▎", request_colour) if colour else ""
     lines = ["  ".join(head), *_body(event, len(clock) + 9, paint, width and width - 1)]
     return "".join(f"{gutter}{line}\n" for line in lines)
+
+
+def line_text(event: CaptureEvent) -> str:
+    """Give one event on one line: where, in which request, its values and what could not be captured."""
+    head = [event.point, plain(event.function)]
+    if name := _request_name(event.request):
+        head.append(name)
+    if event.request_id is not None:
+        head.append(f"[{short_id(event.request_id)}]")
+    wrong = {error.get("field") for error in event.errors}
+    head += [f"{plain(name)}={value_text(value)}" for name, value in event.values.items() if name not in wrong]
+    head += [
+        f"✗ {error['field']}: {_error_text(error)}" if error.get("field") else f"✗ {_error_text(error)}"
+        for error in event.errors
+    ]
+    return " ".join(head)
 
 
 def request_text(events: Sequence[CaptureEvent], *, colour: bool = False, width: int | None = None) -> str:

@@ -15,9 +15,11 @@ __all__ = [
     "CompileError",
     "ConfigError",
     "Diagnostic",
+    "ExportError",
     "HogTraceError",
     "ProgramError",
     "RetryError",
+    "UnknownOutcomeError",
     "WeaveError",
     "explain",
 ]
@@ -89,7 +91,18 @@ class ConfigError(HogTraceError, ValueError):
         return "\n".join(self.problems)
 
 
-class RetryError(HogTraceError):
+class ExportError(HogTraceError):
+    """A batch that an exporter cannot deliver; whatever else an exporter raises counts the same."""
+
+
+class UnknownOutcomeError(ExportError):
+    """A batch that was sent, without an answer: it may have arrived, so it is not sent again.
+
+    An exporter raises it to have the batch counted as dropped with the cause `unknown`.
+    """
+
+
+class RetryError(ExportError):
     """What an exporter raises to be offered a batch again: none of it was taken, and that may change.
 
     `reason` is a sentence for the log. `after` is in how many seconds, if the exporter knows (a server that answers 429

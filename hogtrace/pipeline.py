@@ -21,7 +21,7 @@ from typing import Any, Final
 from hogtrace import _state
 from hogtrace._engine import EventQueue, Redaction, mute_thread
 from hogtrace.batches import Batch
-from hogtrace.errors import RetryError
+from hogtrace.errors import RetryError, UnknownOutcomeError
 from hogtrace.types import Exporter
 
 __all__ = ["Pipeline"]
@@ -334,7 +334,8 @@ class Pipeline:
         except BaseException as error:
             # SystemExit and the like, too: an exporter may end neither the application nor this thread.
             if process == self._born_in:
-                batch.settle(dropped=len(batch), cause="exporter_failed")
+                cause = "unknown" if isinstance(error, UnknownOutcomeError) else "exporter_failed"
+                batch.settle(dropped=len(batch), cause=cause)
                 self._say_failing(error, "fails, and its events are dropped until it works again")
         else:
             if process == self._born_in:

@@ -62,6 +62,10 @@ from hogtrace.exporters import JSONLinesExporter, MemoryExporter, SQLiteExporter
 from hogtrace.pipeline import Pipeline
 from tests.hogtrace.exporters.samples import make_event, make_events
 
+# How long the end waits for an exporter is what one test is about; in the others a busy machine may take its time.
+usual = _state.EXIT_PATIENCE, _state.EXIT_TIMEOUT
+_state.EXIT_PATIENCE = _state.EXIT_TIMEOUT = 30
+
 def put(pipeline, numbers):
     for number in numbers:
         pipeline.queue.put(make_event(number, values={"number": number, "pid": os.getpid()}))

@@ -1,0 +1,57 @@
+"""Events as records of the standard library's logging."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+
+from hogtrace import display
+from hogtrace._engine import CaptureEvent
+from hogtrace.errors import ConfigError
+
+__all__ = ["LoggingExporter"]
+
+
+class LoggingExporter:
+    """Logs each event as one record of the logger `logger`, at `level` (a number or a name).
+
+    The message is one line of text: point, function, request and values, secrets hidden as everywhere. For handlers
+    that format for machines the record has the attribute `hogtrace`, the event as `CaptureEvent.to_dict()` gives it,
+    and `created` is the time of the capture.
+
+    Raises `ConfigError` for a level that logging does not know.
+    """
+
+    def __init__(self, logger: str = "hogtrace.events", level: int | str = logging.INFO) -> None:
+        number = level if isinstance(level, int) else logging.getLevelNamesMapping().get(level.upper())
+        if number is None:
+            known = ", ".join(logging.getLevelNamesMapping())
+            raise ConfigError(f"LoggingExporter: there is no level {level!r}; there are {known}")
+        self._logger = logging.getLogger(logger)
+        self._level = number
+
+    def __repr__(self) -> str:
+        return f"<hogtrace.LoggingExporter to {self._logger.name!r}>"
+
+    def export(self, events: Sequence[CaptureEvent]) -> None:
+        """Log `events`. Raises what the logger's handlers raise."""
+        if not self._logger.isEnabledFor(self._level):
+            return
+        for event in events:
+            record = self._logger.makeRecord(
+                self._logger.name,
+                self._level,
+                event.function,
+                0,
+                "%s",
+                (display.line_text(event),),
+                None,
+                event.point,
+                {"hogtrace": event.to_dict()},
+            )
+            record.created = event.timestamp
+            record.msecs = event.timestamp % 1 * 1000
+            self._logger.handle(record)
+
+    def close(self) -> None:
+        """Do nothing: loggers and handlers belong to the application."""

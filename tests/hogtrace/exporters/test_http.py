@@ -1,0 +1,228 @@
+"""Events posted to a server of the standard library, on loopback."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import hmac
+import json
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from email.message import Message
+from email.utils import formatdate
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
+
+from hogtrace import CaptureEvent, ConfigError
+from hogtrace.errors import ExportError, RetryError, UnknownOutcomeError
+from hogtrace.exporters import HTTPExporter
+from hogtrace.pipeline import Pipeline
+from tests.hogtrace.exporters.samples import make_event, make_events, numbers
+
+
+class Receiver(ThreadingHTTPServer):
+    """Takes what is posted; `answers` are the next answers, status and headers, and then 200."""
+
+    daemon_threads = True
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), Handler)
+        self.answers: list[tuple[int, dict[str, str]]] = []
+        self.requests: list[tuple[str, Message, bytes]] = []
+        self.url = f"http://127.0.0.1:{self.server_port}/events?key=k3y"
+
+    def events(self) -> list[CaptureEvent]:
+        """Give the events of all requests."""
+        bodies = [gzip.decompress(body) if "Content-Encoding" in head else body for _, head, body in self.requests]
+        return [CaptureEvent.from_json(line.decode()) for body in bodies for line in body.splitlines()]
+
+
+class Handler(BaseHTTPRequestHandler):
+    """Reads a request and answers as it was told."""
+
+    def do_POST(self) -> None:
+        """Keep the request."""
+        receiver = self.server
+        assert isinstance(receiver, Receiver)
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        receiver.requests.append((self.path, self.headers, body))
+        status, headers = receiver.answers.pop(0) if receiver.answers else (200, {})
+        if status == 0:  # hang up
+            return
+        self.send_response(status)
+        for name, value in {"Content-Length": "2", **headers}.items():
+            self.send_header(name, value)
+        self.end_headers()
+        self.wfile.write(b"ok")
+
+    def log_message(self, *_: object) -> None:
+        """Say nothing."""
+
+
+@pytest.fixture
+def receiver() -> Iterator[Receiver]:
+    """Give a server that listens."""
+    server = Receiver()
+    thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+    thread.start()
+    yield server
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+@pytest.fixture(autouse=True)
+def _no_proxies(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let no proxy of this machine stand between."""
+    for name in ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+
+
+@pytest.mark.parametrize("compress", [True, False])
+def test_batches_arrive_as_lines_of_json(receiver: Receiver, compress: bool) -> None:
+    """Each batch is one request, whose lines are the events; what they hold is as it was."""
+    exporter = HTTPExporter(receiver.url, headers={"Authorization": "Bearer abc"}, compress=compress)
+    events = make_events(3)
+    exporter.export(events)
+    exporter.export([make_event(3)])
+    exporter.close()
+    assert receiver.events() == [*events, make_event(3, id=receiver.events()[3].id)]
+    path, headers, _ = receiver.requests[0]
+    assert path == "/events?key=k3y"
+    assert headers["Authorization"] == "Bearer abc"
+    assert headers["Content-Type"] == "application/x-ndjson"
+    assert headers.get("Content-Encoding") == ("gzip" if compress else None)
+    assert headers["User-Agent"].startswith("hogtrace/")
+    assert len(receiver.requests) == 2
+
+
+@pytest.mark.parametrize("secret", ["s3cret", b"s3cret"])
+def test_signatures_can_be_checked(receiver: Receiver, secret: str | bytes) -> None:
+    """The signature is that of the time and the body as it was sent, by the documented rule."""
+    HTTPExporter(receiver.url, secret=secret).export(make_events(2))
+    ((_, headers, body),) = receiver.requests
+    moment, given = headers["X-HogTrace-Signature"].split(",")
+    wanted = hmac.new(b"s3cret", moment.removeprefix("t=").encode() + b"." + body, hashlib.sha256).hexdigest()
+    assert given == f"sha256={wanted}"
+    assert abs(int(moment.removeprefix("t=")) - time.time()) < 60
+
+
+@pytest.mark.parametrize("status", [408, 425, 429, 500, 502, 503, 504])
+def test_what_may_be_taken_later_is_asked_for_again(receiver: Receiver, status: int) -> None:
+    """An overloaded server gets the batch again."""
+    receiver.answers = [(status, {})]
+    with pytest.raises(RetryError, match=f"127.0.0.1 answered {status}") as caught:
+        HTTPExporter(receiver.url).export(make_events(1))
+    assert caught.value.after is None
+    assert "k3y" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("told", "least", "most"),
+    [("7", 7, 7), (formatdate(time.time() + 100, usegmt=True), 1, 100), (formatdate(0, usegmt=True), 0, 0)],
+)
+def test_the_server_says_when(receiver: Receiver, told: str, least: float, most: float) -> None:
+    """`Retry-After` in seconds or as a date."""
+    receiver.answers = [(429, {"Retry-After": told})]
+    with pytest.raises(RetryError) as caught:
+        HTTPExporter(receiver.url).export(make_events(1))
+    assert caught.value.after is not None
+    assert least <= caught.value.after <= most
+
+
+@pytest.mark.parametrize("told", ["soon", "", "-5", "Mon, 99 Foo 2000"])
+def test_nonsense_of_a_server_says_nothing(receiver: Receiver, told: str) -> None:
+    """The pause is then our own."""
+    receiver.answers = [(503, {"Retry-After": told})]
+    with pytest.raises(RetryError) as caught:
+        HTTPExporter(receiver.url).export(make_events(1))
+    assert caught.value.after is None
+
+
+@pytest.mark.parametrize("status", [301, 307, 400, 401, 404, 413, 418])
+def test_what_is_not_wanted_is_dropped(receiver: Receiver, status: int) -> None:
+    """It would not be wanted the next time; a redirect is not followed, for it may lead to anybody."""
+    receiver.answers = [(status, {"Location": receiver.url})]
+    with pytest.raises(ExportError, match=f"answered {status}") as caught:
+        HTTPExporter(receiver.url).export(make_events(1))
+    assert not isinstance(caught.value, RetryError)
+    assert len(receiver.requests) == 1
+
+
+def test_nobody_listens() -> None:
+    """Without a connection nothing was sent, so it is tried again."""
+    with socket.socket() as held:
+        held.bind(("127.0.0.1", 0))
+        exporter = HTTPExporter(f"http://127.0.0.1:{held.getsockname()[1]}/")
+        with pytest.raises(RetryError, match=r"no connection to 127\.0\.0\.1"):
+            exporter.export(make_events(1))
+
+
+def test_a_server_that_hangs_up_or_falls_silent(receiver: Receiver) -> None:
+    """The batch was sent, and nobody knows what became of it."""
+    receiver.answers = [(0, {})]
+    with pytest.raises(UnknownOutcomeError, match="did not answer"):
+        HTTPExporter(receiver.url).export(make_events(1))
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        exporter = HTTPExporter(f"http://127.0.0.1:{silent.getsockname()[1]}/", timeout=0.2)
+        with pytest.raises(UnknownOutcomeError, match="did not answer: TimeoutError"):
+            exporter.export(make_events(1))
+
+
+def test_accounts_balance_through_all_of_it(receiver: Receiver) -> None:
+    """What was asked for again arrives once, the rest is counted by its cause."""
+    receiver.answers = [(503, {"Retry-After": "0"}), (429, {"Retry-After": "0"}), (200, {}), (400, {}), (0, {})]
+    pipeline = Pipeline(HTTPExporter(receiver.url), batch_size=2, batch_delay=0.01)
+    for event in make_events(8):
+        pipeline.queue.put(event)
+    assert pipeline.flush(20)
+    queue = pipeline.queue
+    assert (queue.captured, queue.exported, queue.queued) == (8, 4, 0)
+    assert queue.dropped == {"exporter_failed": 2, "unknown": 2}
+    assert pipeline.stop(5)
+    assert [numbers([event])[0] for event in receiver.events()] == [0, 1, 0, 1, 0, 1, 2, 3, 4, 5, 6, 7]
+
+
+@pytest.mark.parametrize(
+    ("url", "message"),
+    [
+        ("ftp://host/", "must begin with http"),
+        ("file:///etc/passwd", "must begin with http"),
+        ("http:///events", "name a host"),
+        ("https://user:pa55@host/", "holds a user or a password"),
+    ],
+)
+def test_addresses_that_will_not_do(url: str, message: str) -> None:
+    """They are errors at the start, which do not repeat a password."""
+    with pytest.raises(ConfigError, match=message) as caught:
+        HTTPExporter(url)
+    assert "pa55" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "headers", [{"Content-Type": "x"}, {"A": "b\nc"}, {"a b": "c"}, {"a": 1}, {"X-HogTrace-Signature": ""}]
+)
+def test_headers_that_will_not_do(headers: dict[str, str]) -> None:
+    """They are errors at the start."""
+    with pytest.raises(ConfigError, match="header"):
+        HTTPExporter("http://host/", headers=headers)
+
+
+def test_secrets_are_not_shown() -> None:
+    """Neither of the address, nor of headers, nor the signature's key."""
+    exporter = HTTPExporter("https://host/h00k?key=k3y", headers={"Authorization": "t0ken"}, secret="s3cret")  # noqa: S106
+    assert repr(exporter) == "<hogtrace.HTTPExporter to host>"
+
+
+def test_who_does_not_use_it_does_not_import_it() -> None:
+    """The standard library's HTTP is not loaded with HogTrace."""
+    script = (
+        "import sys, hogtrace; print(json := sorted({'http.client', 'urllib.request', 'email'} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True, timeout=60)
+    assert json.loads(done.stdout.replace("'", '"')) == []
