@@ -468,7 +468,7 @@ def test_the_end_in_the_middle_of_everything_is_quiet(tmp_path: Path) -> None:
         # On a busy machine the threads may leave the exporter too little time.
         late = "SQLiteExporter did not finish in time; what it had not taken is dropped\n"
         assert text in ("end\n", f"end\n{late}")
-        assert took < 5
+        assert took < 20
 
 
 FORK = """
