@@ -8,6 +8,7 @@ called by those who hold it. It goes when it is collected.
 from __future__ import annotations
 
 import gc
+import sys
 import weakref
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
@@ -26,6 +27,8 @@ __all__ = ["Placement", "place", "remove"]
 
 _SENTENCES: Final = 10
 """How many sentences about single functions a status has."""
+_IMMORTALS_COUNT: Final = sys.version_info[:2] == (3, 12)
+"""Whether the collector moves immortal objects to where `gc.freeze()` puts all of them, and counts them there."""
 
 
 @dataclass(slots=True)
@@ -129,7 +132,7 @@ class Placement:
             for place in places
             for problem in place.problems
         }
-        if self._inside and gc.get_freeze_count():
+        if _is_frozen([owner for within in self._inside.values() if (owner := within.owner()) is not None]):
             found["what was frozen by gc.freeze() cannot be found: nested functions among it are not probed"] = None
         return tuple(_shortened(list(found)))
 
@@ -244,6 +247,17 @@ def _leave_what_died(placements: Sequence[Placement]) -> None:
         if dead:
             gone = [placement._inside.pop(key).nested.original for key in dead]
             sites.detach_inside(gone, [placement.linked])
+
+
+def _is_frozen(owners: Sequence[FunctionType]) -> bool:
+    """Whether `gc.freeze()` may have hidden functions that one of these has made."""
+    if not owners or not gc.get_freeze_count():
+        return False
+    if not _IMMORTALS_COUNT:
+        return True
+    # What hides a function hides the one that made it, which is older.
+    shown = gc.get_referrers(*{id(owner.__code__): owner.__code__ for owner in owners}.values())
+    return not {id(owner) for owner in owners} <= {id(one) for one in shown}
 
 
 def _description(at: _Place) -> str:

@@ -10,17 +10,19 @@ import pstats
 import re
 import sys
 import tracemalloc
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType, ModuleType
-from typing import Any
+from typing import Any, TypeVar
 
 import coverage
 import pytest
 
 import hogtrace
 from hogtrace.exporters import MemoryExporter
+
+Observed = TypeVar("Observed")
 
 SOURCE = """
 import asyncio
@@ -92,16 +94,27 @@ def everything():
         fails()
     except KeyError as error:
         found.append(repr(error))
-    left = generates(2)
-    next(left)
-    left.close()
     waiting = awaits(2)
     waiting.send(None)
     waiting.close()
     box = Box.make(2)
     found += [box.double, Box.count(1, 2), len(keeps(3))]
     return found
+
+def drops():
+    left = generates(2)
+    next(left)
+    left.close()
+    left = generates(2)
+    next(left)
+    del left
+    return "dropped"
 """
+
+DROPPED_UNRESUMED = sys.version_info >= (3, 13)
+"""Whether CPython drops a suspended generator without handlers unresumed. A probed one has to end first."""
+DROPS = 2
+"""How many generators `drops` leaves suspended."""
 
 PROGRAM = """
 fn:sampled.**:entry { capture(args); }
@@ -138,7 +151,7 @@ def probed() -> Iterator[None]:
     assert exporter.events
 
 
-def both(load: Callable[[], ModuleType], observe: Callable[[ModuleType], object]) -> tuple[object, object]:
+def both(load: Callable[[], ModuleType], observe: Callable[[ModuleType], Observed]) -> tuple[Observed, Observed]:
     """Observe the module bare and probed."""
     observe(load())  # what happens once only, such as imports, happens here
     bare = observe(load())
@@ -217,6 +230,25 @@ def test_profile_counts_the_same_calls(sample: Callable[[], ModuleType]) -> None
     assert woven == bare
 
 
+def traced(module: ModuleType, setter: Callable[[Any], None], call: Callable[[], object]) -> list[object]:
+    """Give the events in the module that a trace or profile function sees during a call."""
+    events: list[object] = []
+
+    def note(frame: FrameType, event: str, arg: Any) -> Any:
+        if frame.f_code.co_filename == _file(module):
+            # Texts alone: objects show their addresses.
+            shown = arg if isinstance(arg, (str, int, type(None))) else type(arg).__name__
+            events.append((event, frame.f_code.co_qualname, frame.f_lineno, shown))
+        return note
+
+    setter(note)
+    try:
+        call()
+    finally:
+        setter(None)
+    return events
+
+
 @pytest.mark.parametrize("setter", [sys.settrace, sys.setprofile])
 def test_trace_and_profile_functions_see_the_same(
     sample: Callable[[], ModuleType], setter: Callable[[Any], None]
@@ -224,20 +256,102 @@ def test_trace_and_profile_functions_see_the_same(
     """The same events come, on the same lines, in the same order, with the same values."""
 
     def observe(module: ModuleType) -> object:
-        events: list[object] = []
+        events = traced(module, setter, module.everything)
+        assert len(events) > 50
+        return events
 
-        def note(frame: FrameType, event: str, arg: Any) -> Any:
-            if frame.f_code.co_filename == _file(module):
-                # Texts alone: objects show their addresses.
-                shown = arg if isinstance(arg, (str, int, type(None))) else type(arg).__name__
-                events.append((event, frame.f_code.co_qualname, frame.f_lineno, shown))
-            return note
+    bare, woven = both(sample, observe)
+    assert woven == bare
 
-        setter(note)
-        try:
-            module.everything()
-        finally:
-            setter(None)
+
+def without(events: list[object], part: list[object]) -> tuple[list[object], int]:
+    """Take `part` out of `events` wherever it stands; give what is left, and how often it stood there."""
+    left: list[object] = []
+    index = 0
+    while index < len(events):
+        if events[index : index + len(part)] == part:
+            index += len(part)
+        else:
+            left.append(events[index])
+            index += 1
+    return left, (len(events) - len(left)) // len(part)
+
+
+@pytest.mark.parametrize("setter", [sys.settrace, sys.setprofile])
+def test_trace_and_profile_functions_see_the_end_of_a_dropped_generator(
+    sample: Callable[[], ModuleType], setter: Callable[[Any], None]
+) -> None:
+    """From 3.13 on the end of a suspended generator shows only with probes; all other events are the same."""
+
+    def observe(module: ModuleType) -> list[object]:
+        return traced(module, setter, module.drops)
+
+    ending: list[object] = [("call", "generates", 35, None), ("return", "generates", 35, None)]
+    if setter is sys.settrace:
+        ending.insert(1, ("exception", "generates", 35, "tuple"))
+    bare, woven = both(sample, observe)
+    if DROPPED_UNRESUMED:
+        assert without(woven, ending) == (bare, DROPS)
+    else:
+        assert woven == bare
+
+
+def test_profile_counts_the_end_of_a_dropped_generator(sample: Callable[[], ModuleType]) -> None:
+    """From 3.13 on cProfile counts the end of a suspended generator as a call only with probes."""
+
+    def observe(module: ModuleType) -> Any:
+        profile = cProfile.Profile()
+        profile.runcall(module.drops)
+        stats: Any = pstats.Stats(profile, stream=io.StringIO())
+        return {function: numbers[1] for function, numbers in stats.stats.items()}
+
+    bare, woven = both(sample, observe)
+    (generator,) = (function for function in bare if function[2] == "generates")
+    assert woven.pop(generator) - bare.pop(generator) == (DROPS if DROPPED_UNRESUMED else 0)
+    assert woven == bare
+
+
+def monitored(
+    module: ModuleType, kinds: tuple[str, ...], functions: Iterable[Any], call: Callable[[], object]
+) -> list[object]:
+    """Give the events in the module that `sys.monitoring` reports during a call, of `functions` alone if there are."""
+    monitoring: Any = sys.monitoring  # type: ignore[attr-defined, unused-ignore]
+    tool = 4
+    events: list[object] = []
+    chosen = 0
+    monitoring.use_tool_id(tool, "test")
+    for kind in kinds:
+
+        def note(code: Any, *args: Any, kind: str = kind) -> None:
+            if code.co_filename == _file(module):
+                events.append((kind, code.co_qualname, args[0] if kind == "LINE" else None))
+
+        monitoring.register_callback(tool, getattr(monitoring.events, kind), note)
+        chosen |= getattr(monitoring.events, kind)
+    codes = [function.__code__ for function in functions]
+    for code in codes:
+        monitoring.set_local_events(tool, code, chosen)
+    if not codes:
+        monitoring.set_events(tool, chosen)
+    try:
+        call()
+    finally:
+        monitoring.set_events(tool, 0)
+        for kind in kinds:
+            monitoring.register_callback(tool, getattr(monitoring.events, kind), None)
+        monitoring.free_tool_id(tool)
+    return events
+
+
+@pytest.mark.skipif(sys.version_info < (3, 12), reason="sys.monitoring is new in 3.12")
+@pytest.mark.parametrize("local", [False, True])
+def test_monitoring_sees_the_same(sample: Callable[[], ModuleType], local: bool) -> None:
+    """The same starts, resumptions, yields, returns, lines and calls are reported, if set per code object too."""
+    kinds = ("PY_START", "PY_RESUME", "PY_RETURN", "PY_YIELD", "LINE", "CALL")
+
+    def observe(module: ModuleType) -> object:
+        functions = (module.plain, module.handles, module.generates, module.everything) if local else ()
+        events = monitored(module, kinds, functions, module.everything)
         assert len(events) > 50
         return events
 
@@ -246,46 +360,25 @@ def test_trace_and_profile_functions_see_the_same(
 
 
 @pytest.mark.skipif(sys.version_info < (3, 12), reason="sys.monitoring is new in 3.12")
-@pytest.mark.parametrize("local", [False, True])
-def test_monitoring_sees_the_same(sample: Callable[[], ModuleType], local: bool) -> None:
-    """The same starts, resumptions, yields, returns, lines and calls are reported, if set per code object too."""
-    monitoring: Any = sys.monitoring  # type: ignore[attr-defined, unused-ignore]
-    kinds = ("PY_START", "PY_RESUME", "PY_RETURN", "PY_YIELD", "LINE", "CALL")
-    tool = 4
+def test_monitoring_sees_the_end_of_a_dropped_generator(sample: Callable[[], ModuleType]) -> None:
+    """From 3.13 on what is thrown into a suspended generator that is dropped is reported only with probes."""
 
-    def observe(module: ModuleType) -> object:
-        events: list[object] = []
-        chosen = 0
-        monitoring.use_tool_id(tool, "test")
-        for kind in kinds:
+    def observe(module: ModuleType) -> list[object]:
+        return monitored(module, ("PY_START", "PY_YIELD", "PY_THROW", "PY_UNWIND", "LINE"), (), module.drops)
 
-            def note(code: Any, *args: Any, kind: str = kind) -> None:
-                if code.co_filename == _file(module):
-                    events.append((kind, code.co_qualname, args[0] if kind == "LINE" else None))
-
-            monitoring.register_callback(tool, getattr(monitoring.events, kind), note)
-            chosen |= getattr(monitoring.events, kind)
-        if local:
-            for function in (module.plain, module.handles, module.generates, module.everything):
-                monitoring.set_local_events(tool, function.__code__, chosen)
-        else:
-            monitoring.set_events(tool, chosen)
-        try:
-            module.everything()
-        finally:
-            monitoring.set_events(tool, 0)
-            for kind in kinds:
-                monitoring.register_callback(tool, getattr(monitoring.events, kind), None)
-            monitoring.free_tool_id(tool)
-        assert len(events) > 50
-        return events
-
+    ending: list[object] = [("PY_THROW", "generates", None), ("PY_UNWIND", "generates", None)]
     bare, woven = both(sample, observe)
-    assert woven == bare
+    if DROPPED_UNRESUMED:
+        assert without(woven, ending) == (bare, DROPS)
+    else:
+        assert woven == bare
 
 
 def test_debugger_shows_the_same(sample: Callable[[], ModuleType]) -> None:
-    """A session with pdb prints the same: breakpoints, steps, stacks, arguments, locals and returns."""
+    """A session with pdb prints the same: steps, stacks, arguments, locals, returns, and where it stops.
+
+    From 3.13 on a breakpoint at a function is told with the line of its `def`, and stops where it does otherwise.
+    """
     commands = """
         break plain
         break fails
@@ -317,8 +410,9 @@ def test_debugger_shows_the_same(sample: Callable[[], ModuleType]) -> None:
     """
 
     above = (f"  {Path(__file__).parent}",)
+    told = re.compile(r"(?:Breakpoint|Deleted breakpoint) \d+ at .*:(\d+)")
 
-    def observe(module: ModuleType) -> object:
+    def observe(module: ModuleType) -> tuple[list[int], list[str]]:
         text = io.StringIO("\n".join(line.strip() for line in commands.strip().splitlines()) + "\n")
         shown = io.StringIO()
         debugger = pdb.Pdb(stdin=text, stdout=shown, nosigint=True, readrc=False)
@@ -333,10 +427,14 @@ def test_debugger_shows_the_same(sample: Callable[[], ModuleType]) -> None:
         assert "total = a + b" in output
         assert "KeyError: 'k'" in output
         assert "--Return--" in output
-        return [line for line in re.sub(r"0x[0-9a-f]+", "0x…", output).splitlines() if not line.startswith(above)]
+        lines = re.sub(r"0x[0-9a-f]+", "0x…", output).splitlines()
+        points = [int(match[1]) for match in map(told.fullmatch, lines) if match]
+        return points, [line for line in lines if not (line.startswith(above) or told.fullmatch(line))]
 
     bare, woven = both(sample, observe)
-    assert woven == bare
+    assert woven[1] == bare[1]
+    assert bare[0] == ([5, 27, 5] if sys.version_info >= (3, 13) else [4, 26, 4])
+    assert woven[0] == [4, 26, 4]
 
 
 def test_memory_is_attributed_to_the_same_lines(sample: Callable[[], ModuleType]) -> None:
@@ -375,7 +473,7 @@ def test_tools_together_do_not_disturb_the_results(sample: Callable[[], ModuleTy
         sys.settrace(trace)
         sys.setprofile(lambda frame, event, arg: None)
         try:
-            return module.everything(), asyncio.run(module.awaits(2))
+            return module.everything(), module.drops(), asyncio.run(module.awaits(2))
         finally:
             sys.settrace(None)
             sys.setprofile(None)

@@ -94,6 +94,7 @@ PROJECTS = (
             "pwdlib[argon2]",
             "pyjwt",
             "pytest-timeout",
+            "pytest-xdist",
             "python-multipart",
             "python-slugify",
             "pyyaml",
