@@ -93,7 +93,7 @@ def fetch(minor: str, folders: Path) -> str | None:
     if os.geteuid() != 0 or shutil.which("debootstrap") is None:
         return "debootstrap is needed, and to be root"
     root = folders / release
-    packages = f"python{minor},python{minor}-venv,python{minor}-dev,ca-certificates,procps"
+    packages = f"python{minor},python{minor}-venv,python{minor}-dev,libpython{minor}-testsuite,ca-certificates,procps"
     folders.mkdir(parents=True, exist_ok=True)
     log = root.with_suffix(".log")
     shutil.rmtree(root, ignore_errors=True)

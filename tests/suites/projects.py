@@ -31,6 +31,8 @@ from tests.suites.environments import Environment, NotToBeHad
 from tests.suites.projects_differences import DIFFERENCES
 
 _SHARES = ("fired", "sampled_out", "not_passed", "failed", "skipped")
+_ENDED = (None, 0, 1)
+"""How a run ends whose tests were all run, whether they passed or not; None if nobody asked."""
 _TIME = re.compile(r"\b\d\d:\d\d:\d\d\b")
 
 
@@ -176,6 +178,11 @@ class Compared:
             wrong.append(f"the bare run did not come to its end: exit code {first.code}")
         elif not first.tests:
             wrong.append("the bare run had no tests")
+        wrong += [
+            f"the {name} run was broken off: exit code {ended.code}"
+            for name, ended in (("bare", first), ("second bare", second), ("probed", probed))
+            if ended.facts is not None and ended.code not in _ENDED
+        ]
         return cls(project, first, probed, sorted(unstable), expected, unexpected, wrong)
 
     @property

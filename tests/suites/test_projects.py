@@ -2,6 +2,7 @@
 
 import sysconfig
 import venv
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -82,6 +83,18 @@ def test_a_run_that_does_not_end_is_a_fault(tmp_path: Path) -> None:
     """A process that goes down takes no verdict with it."""
     compared = compare(_environment(tmp_path, "import os\n\ndef test_ends():\n    os._exit(0)\n"))
     assert "the probed run did not come to its end: exit code 0" in compared.faults
+    assert not compared.ok
+
+
+@pytest.mark.slow
+def test_a_run_that_is_broken_off_is_a_fault(tmp_path: Path) -> None:
+    """A file of tests that cannot be read stops pytest, bare and probed alike; that proves nothing."""
+    environment = _environment(tmp_path, TESTS)
+    (environment.source / "test_broken.py").write_text("import nothing_of_that_name\n")
+    project = replace(environment.project, arguments=(*environment.project.arguments, "test_broken.py"))
+    compared = compare(replace(environment, project=project))
+    assert "the bare run was broken off: exit code 2" in compared.faults
+    assert "the probed run was broken off: exit code 2" in compared.faults
     assert not compared.ok
 
 
