@@ -111,10 +111,10 @@ def drops():
     return "dropped"
 """
 
-DROPPED_UNRESUMED = sys.version_info >= (3, 13)
-"""Whether CPython drops a suspended generator without handlers unresumed. A probed one has to end first."""
 DROPS = 2
 """How many generators `drops` leaves suspended."""
+HIDES_ENDS = sys.version_info >= (3, 13)
+"""Whether CPython may drop a suspended generator without an event: up to 3.13.9 and 3.14.0 (gh-140373)."""
 
 PROGRAM = """
 fn:sampled.**:entry { capture(args); }
@@ -281,7 +281,7 @@ def without(events: list[object], part: list[object]) -> tuple[list[object], int
 def test_trace_and_profile_functions_see_the_end_of_a_dropped_generator(
     sample: Callable[[], ModuleType], setter: Callable[[Any], None]
 ) -> None:
-    """From 3.13 on the end of a suspended generator shows only with probes; all other events are the same."""
+    """Where CPython hides the end of a suspended generator, it shows with probes; all other events are the same."""
 
     def observe(module: ModuleType) -> list[object]:
         return traced(module, setter, module.drops)
@@ -290,14 +290,14 @@ def test_trace_and_profile_functions_see_the_end_of_a_dropped_generator(
     if setter is sys.settrace:
         ending.insert(1, ("exception", "generates", 35, "tuple"))
     bare, woven = both(sample, observe)
-    if DROPPED_UNRESUMED:
-        assert without(woven, ending) == (bare, DROPS)
+    if HIDES_ENDS:
+        assert without(woven, ending) == (without(bare, ending)[0], DROPS)
     else:
         assert woven == bare
 
 
 def test_profile_counts_the_end_of_a_dropped_generator(sample: Callable[[], ModuleType]) -> None:
-    """From 3.13 on cProfile counts the end of a suspended generator as a call only with probes."""
+    """Where CPython hides the end of a suspended generator, cProfile counts it as a call with probes."""
 
     def observe(module: ModuleType) -> Any:
         profile = cProfile.Profile()
@@ -307,7 +307,7 @@ def test_profile_counts_the_end_of_a_dropped_generator(sample: Callable[[], Modu
 
     bare, woven = both(sample, observe)
     (generator,) = (function for function in bare if function[2] == "generates")
-    assert woven.pop(generator) - bare.pop(generator) == (DROPS if DROPPED_UNRESUMED else 0)
+    assert woven.pop(generator) - bare.pop(generator) in ((0, DROPS) if HIDES_ENDS else (0,))
     assert woven == bare
 
 
@@ -361,15 +361,15 @@ def test_monitoring_sees_the_same(sample: Callable[[], ModuleType], local: bool)
 
 @pytest.mark.skipif(sys.version_info < (3, 12), reason="sys.monitoring is new in 3.12")
 def test_monitoring_sees_the_end_of_a_dropped_generator(sample: Callable[[], ModuleType]) -> None:
-    """From 3.13 on what is thrown into a suspended generator that is dropped is reported only with probes."""
+    """Where CPython hides the end of a suspended generator, it is reported with probes."""
 
     def observe(module: ModuleType) -> list[object]:
         return monitored(module, ("PY_START", "PY_YIELD", "PY_THROW", "PY_UNWIND", "LINE"), (), module.drops)
 
     ending: list[object] = [("PY_THROW", "generates", None), ("PY_UNWIND", "generates", None)]
     bare, woven = both(sample, observe)
-    if DROPPED_UNRESUMED:
-        assert without(woven, ending) == (bare, DROPS)
+    if HIDES_ENDS:
+        assert without(woven, ending) == (without(bare, ending)[0], DROPS)
     else:
         assert woven == bare
 

@@ -73,9 +73,34 @@ pub(crate) fn text_of(text: &Bound<'_, PyString>) -> String {
 }
 
 /// Whether a string is ASCII alone: then its characters are its UTF-8.
+#[cfg(not(Py_3_14))]
 fn is_ascii(text: &Bound<'_, PyString>) -> bool {
     // SAFETY: a string that lives.
     unsafe { ffi::PyUnicode_IS_ASCII(text.as_ptr()) != 0 }
+}
+
+/// Whether a string is ASCII alone: then its characters are its UTF-8.
+///
+/// The mark of it is no part of the C interface. But the characters of a `str` itself follow its head, which is the
+/// smaller one if they are ASCII. Those of a subclass lie elsewhere and are looked at.
+#[cfg(Py_3_14)]
+fn is_ascii(text: &Bound<'_, PyString>) -> bool {
+    let object = text.as_ptr();
+    let (length, width) = string_size(text);
+    // SAFETY: a string that lives, which does not change while it is looked at; its data are `length` units of `width`
+    // bytes.
+    unsafe {
+        let data = ffi::PyUnicode_DATA(object).cast::<u8>();
+        if object
+            .cast::<u8>()
+            .wrapping_add(size_of::<ffi::PyASCIIObject>())
+            == data
+        {
+            return true;
+        }
+        let is_subclass = ffi::PyUnicode_CheckExact(object) == 0;
+        is_subclass && width == 1 && std::slice::from_raw_parts(data, length).is_ascii()
+    }
 }
 
 /// The first bytes of a byte string or byte array, at most `length`, and how many there are in all.
