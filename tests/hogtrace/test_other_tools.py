@@ -214,17 +214,29 @@ def test_coverage_that_has_begun_goes_on(
     assert {"total = a + b", "return key", "continue", "return total"} <= counted
 
 
+def profiled(module: ModuleType, call: Callable[[], object]) -> dict[tuple[Any, Any], Any]:
+    """Give how often the module's functions were called and called others, by function and caller, as cProfile counts.
+
+    From 3.12 on it counts what other threads do too, the exporter's among them.
+    """
+    profile = cProfile.Profile()
+    profile.runcall(call)
+    stats: Any = pstats.Stats(profile, stream=io.StringIO())
+    return {
+        (function, caller): numbers[:2]
+        for function, (_, _, _, _, callers) in stats.stats.items()
+        for caller, numbers in callers.items()
+        if _file(module) in (function[0], caller[0])
+    }
+
+
 def test_profile_counts_the_same_calls(sample: Callable[[], ModuleType]) -> None:
     """A profile by cProfile has the same calls of the same functions, in C too, by the same callers."""
 
     def observe(module: ModuleType) -> object:
-        profile = cProfile.Profile()
-        profile.runcall(module.everything)
-        stats: Any = pstats.Stats(profile, stream=io.StringIO())
-        return {
-            function: (primitive, calls, {caller: numbers[:2] for caller, numbers in callers.items()})
-            for function, (primitive, calls, _, _, callers) in stats.stats.items()
-        }
+        counted = profiled(module, module.everything)
+        assert len(counted) > 20
+        return counted
 
     bare, woven = both(sample, observe)
     assert woven == bare
@@ -299,16 +311,16 @@ def test_trace_and_profile_functions_see_the_end_of_a_dropped_generator(
 def test_profile_counts_the_end_of_a_dropped_generator(sample: Callable[[], ModuleType]) -> None:
     """Where CPython hides the end of a suspended generator, cProfile counts it as a call with probes."""
 
-    def observe(module: ModuleType) -> Any:
-        profile = cProfile.Profile()
-        profile.runcall(module.drops)
-        stats: Any = pstats.Stats(profile, stream=io.StringIO())
-        return {function: numbers[1] for function, numbers in stats.stats.items()}
+    def observe(module: ModuleType) -> int:
+        counted = profiled(module, module.drops)
+        return sum(calls for (function, _), (_, calls) in counted.items() if function[2] == "generates")
 
     bare, woven = both(sample, observe)
-    (generator,) = (function for function in bare if function[2] == "generates")
-    assert woven.pop(generator) - bare.pop(generator) in ((0, DROPS) if HIDES_ENDS else (0,))
-    assert woven == bare
+    if HIDES_ENDS:
+        assert woven == 2 * DROPS
+        assert bare in (DROPS, 2 * DROPS)
+    else:
+        assert woven == bare
 
 
 def monitored(
