@@ -83,7 +83,8 @@ class Probing:
         logger = logging.getLogger("hogtrace")
         logger.addHandler(self._complaints)
         logger.propagate = False
-        self._tracer = hogtrace.Tracer(exporter=self._exporter, wildcard_limit=None, max_overhead=None)
+        # How long copies take depends on what else the machine does; a run is to be judged by what is in them.
+        self._tracer = hogtrace.Tracer(exporter=self._exporter, wildcard_limit=None, max_overhead=None, copy_time=1.0)
         for pattern in self._patterns:
             self._tracer.install(hogtrace.compile(PROGRAM.format(pattern=pattern), name=pattern))
 
