@@ -13,12 +13,13 @@ import weakref
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from types import FunctionType
-from typing import Final
+from typing import Final, TypeAlias
 
 from hogtrace import sites
 from hogtrace._engine import LinkedProbe
 from hogtrace.binding import check
 from hogtrace.errors import WeaveError
+from hogtrace.lines import SourceReader, Spot, find_spot
 from hogtrace.sites import Inside, NestedCode
 from hogtrace.targets import Found, Match, Target
 from hogtrace.types import ProbeState
@@ -39,6 +40,7 @@ class _Place:
     description: str
     kept_names: tuple[str, ...]
     problems: tuple[str, ...]
+    spot: Spot | None
     found: bool = True
 
 
@@ -110,9 +112,10 @@ class Placement:
         if about and places and not self._selects:
             about = f"not found any more: {about}"
         kept = []
-        if self.linked.point == "exit":
+        if self.linked.point != "entry":
+            whom = "an exit probe" if self.linked.point == "exit" else "probes at its exit or its lines"
             kept = [
-                f"{place.name}: {', '.join(place.kept_names)} kept alive until the call ends, for an exit probe"
+                f"{place.name}: {', '.join(place.kept_names)} kept alive until the call ends, for {whom}"
                 for place in places
                 if place.kept_names
             ]
@@ -132,6 +135,7 @@ class Placement:
             for place in places
             for problem in place.problems
         }
+        found.update((f"{place.name}: {place.spot.note}", None) for place in places if place.spot and place.spot.note)
         if _is_frozen([owner for within in self._inside.values() if (owner := within.owner()) is not None]):
             found["what was frozen by gc.freeze() cannot be found: nested functions among it are not probed"] = None
         return tuple(_shortened(list(found)))
@@ -141,14 +145,19 @@ class Placement:
         yield from (within for within in self._inside.values() if within.is_alive)
 
 
+_Chosen: TypeAlias = tuple[Match, Placement]
+"""A probe, and one of the functions that it is to sit in."""
+
+
 def place(placements: Sequence[Placement], limit: int | None, *, module: str | None = None) -> None:
     """Look for what ``placements`` are aimed at, and put them where they are not yet.
 
     ``limit`` bounds how many functions one wildcard may select; above it, it sits in none. With ``module``, the one
     that has been imported, wildcards look into that one alone. To be called under the lock of the process's state.
     """
-    functions: dict[FunctionType, list[tuple[Match, Placement]]] = {}
-    inside: dict[int, list[tuple[Match, Placement]]] = {}
+    functions: dict[FunctionType, list[_Chosen]] = {}
+    inside: dict[int, list[_Chosen]] = {}
+    reader = SourceReader()
     for placement in placements:
         found = placement.look(limit, module)
         for match in found.functions:
@@ -163,8 +172,9 @@ def place(placements: Sequence[Placement], limit: int | None, *, module: str | N
                 known.problems = check(match.code, placement.linked, match.function.__globals__)
     # One weave for all the probes of a function, in the order of the source.
     for function, chosen in functions.items():
-        _put_into(function, [(match, one) for match, one in chosen if not sites.carries(function, one.linked)])
-    _put_inside([new for chosen in inside.values() if (new := [one for one in chosen if not _sits_inside(*one)])])
+        _put_into(function, [one for one in chosen if not sites.carries(function, one[1].linked)], reader)
+    groups = [[one for one in chosen if not _sits_inside(*one)] for chosen in inside.values()]
+    _put_inside(groups, reader)
     _leave_what_died(placements)
 
 
@@ -194,30 +204,55 @@ def _take_out(placements: Sequence[Placement]) -> None:
     sites.detach_inside(codes.values(), [placement.linked for placement in placements])
 
 
-def _put_into(function: FunctionType, chosen: Sequence[tuple[Match, Placement]]) -> None:
+def _with_spots(chosen: Sequence[_Chosen], reader: SourceReader) -> tuple[list[_Chosen], dict[LinkedProbe, Spot]]:
+    """Find the lines of probes that are to sit at one; leave those out, with the reason, that have none."""
+    able: list[_Chosen] = []
+    spots: dict[LinkedProbe, Spot] = {}
+    for match, placement in chosen:
+        below = _below(placement.linked.point)
+        try:
+            if below is not None:
+                spots[placement.linked] = find_spot(match.code, below, reader)
+        except WeaveError as error:
+            placement._failures.append(f"{match.name}: {error.reason}")
+        else:
+            able.append((match, placement))
+    return able, spots
+
+
+def _below(point: str) -> int | None:
+    """Give N of a point `entry+N`."""
+    _, plus, number = point.partition("+")
+    return int(number) if plus else None
+
+
+def _put_into(function: FunctionType, chosen: Sequence[_Chosen], reader: SourceReader) -> None:
+    chosen, spots = _with_spots(chosen, reader)
     if not chosen:
         return
     name = chosen[0][0].name
     try:
-        woven = sites.attach(function, name, [placement.linked for _, placement in chosen])
+        woven = sites.attach(function, name, [placement.linked for _, placement in chosen], spots)
     except WeaveError as error:
         for _, placement in chosen:
             placement._failures.append(f"{name}: {error.reason}")
         return
     for match, placement in chosen:
         problems = check(woven.original, placement.linked, function.__globals__)
-        placement._functions[function] = _Place(match.name, match.place, woven.kept_names, problems)
+        spot = spots.get(placement.linked)
+        placement._functions[function] = _Place(match.name, match.place, woven.kept_names, problems, spot)
 
 
-def _put_inside(groups: Sequence[Sequence[tuple[Match, Placement]]]) -> None:
-    if not groups:
+def _put_inside(groups: Sequence[Sequence[_Chosen]], reader: SourceReader) -> None:
+    ready = [(chosen, spots) for group in groups for chosen, spots in [_with_spots(group, reader)] if chosen]
+    if not ready:
         return
     places = [
-        Inside(match.function, match.path, match.name, [placement.linked for _, placement in chosen])
-        for chosen in groups
+        Inside(match.function, match.path, match.name, [placement.linked for _, placement in chosen], spots)
+        for chosen, spots in ready
         for match in [chosen[0][0]]
     ]
-    for chosen, nested in zip(groups, sites.attach_inside(places), strict=True):
+    for (chosen, spots), nested in zip(ready, sites.attach_inside(places), strict=True):
         for match, placement in chosen:
             if isinstance(nested, WeaveError):
                 placement._failures.append(f"{match.name}: {nested.reason}")
@@ -227,6 +262,7 @@ def _put_inside(groups: Sequence[Sequence[tuple[Match, Placement]]]) -> None:
                 match.place,
                 nested.kept_names,
                 check(match.code, placement.linked, match.function.__globals__),
+                spots.get(placement.linked),
                 owner=weakref.ref(match.function),
                 nested=nested,
             )

@@ -18,21 +18,29 @@ import weakref
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import count
-from operator import itemgetter
-from types import CodeType, FunctionType
+from types import CodeType, FunctionType, MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, cast
 
 from hogtrace import _state
-from hogtrace._engine import Site, swap_code
+from hogtrace._engine import LineHook, Site, swap_code
 from hogtrace.binding import bind
 from hogtrace.errors import WeaveError
-from hogtrace.weave import weave
+from hogtrace.weave import LineCall, weave
 
 if TYPE_CHECKING:
     from hogtrace._engine import LinkedProbe
+    from hogtrace.lines import Spot
 
-_Probes = Mapping["LinkedProbe", int]
-"""Probes, and when each came: they fire in that order."""
+
+class Arrived(NamedTuple):
+    """When a probe came, as a number that grows, and for one at a line, where that is."""
+
+    number: int
+    spot: Spot | None
+
+
+_Probes = Mapping["LinkedProbe", Arrived]
+"""Probes, with when they came: they fire in that order."""
 
 _arrivals = count()
 # Above this many code objects it is quicker to look at all functions than for each code object at all objects.
@@ -63,7 +71,7 @@ class NestedCode:
     original: CodeType
     code: CodeType
     name: str = ""
-    probes: dict[LinkedProbe, int] = field(default_factory=dict)
+    probes: dict[LinkedProbe, Arrived] = field(default_factory=dict)
     kept_names: tuple[str, ...] = ()
     functions: weakref.WeakSet[FunctionType] = field(default_factory=weakref.WeakSet)
     owners: weakref.WeakSet[FunctionType] = field(default_factory=weakref.WeakSet)
@@ -76,10 +84,18 @@ class Inside(NamedTuple):
     path: tuple[CodeType, ...]
     name: str
     probes: Sequence[LinkedProbe]
+    spots: Mapping[LinkedProbe, Spot] = MappingProxyType({})
 
 
-def attach(function: FunctionType, name: str, probes: Sequence[LinkedProbe]) -> WovenFunction:
+def attach(
+    function: FunctionType,
+    name: str,
+    probes: Sequence[LinkedProbe],
+    spots: Mapping[LinkedProbe, Spot] = MappingProxyType({}),
+) -> WovenFunction:
     """Add ``probes`` to ``function``, which events then call ``name``; those that it carries already stay single.
+
+    ``spots`` says where in the function's original code those at lines fire; they need one each.
 
     They fire after the probes that are there, in the order given. Raises :class:`~hogtrace.errors.WeaveError` when
     the function's code cannot be woven; the function is then as it was.
@@ -91,7 +107,7 @@ def attach(function: FunctionType, name: str, probes: Sequence[LinkedProbe]) -> 
         if woven and not new:
             return woven
         original = woven.original if woven else _original(function)
-        return _weave(function, woven.name if woven else name, original, {**old, **_arriving(new)})
+        return _weave(function, woven.name if woven else name, original, {**old, **_arriving(new, spots)})
 
 
 def detach(function: FunctionType, probes: Sequence[LinkedProbe]) -> None:
@@ -104,7 +120,7 @@ def detach(function: FunctionType, probes: Sequence[LinkedProbe]) -> None:
         woven = _own(function)
         if woven is None:
             return
-        left = {probe: arrival for probe, arrival in woven.probes.items() if probe not in probes}
+        left = {probe: arrived for probe, arrived in woven.probes.items() if probe not in probes}
         if len(left) == len(woven.probes):
             return
         if left:
@@ -132,7 +148,7 @@ def attach_inside(places: Iterable[Inside]) -> list[NestedCode | WeaveError]:
     with _state.lock:
         wanted: list[NestedCode | WeaveError] = []
         changed: set[int] = set()
-        for function, path, name, probes in places:
+        for function, path, name, probes, spots in places:
             codes = (_state.original_code(function), *path)
             try:
                 for code in codes:
@@ -146,7 +162,7 @@ def attach_inside(places: Iterable[Inside]) -> list[NestedCode | WeaveError]:
             nested = chain[-1]
             new = [probe for probe in probes if probe not in nested.probes]
             nested.name = nested.name or name
-            nested.probes.update(_arriving(new))
+            nested.probes.update(_arriving(new, spots))
             if new or not is_given(function):
                 changed.add(id(nested.original))
             wanted.append(nested)
@@ -190,8 +206,8 @@ def is_given(function: FunctionType) -> bool:
         return nested is not None and nested.code is code
 
 
-def _arriving(probes: Iterable[LinkedProbe]) -> dict[LinkedProbe, int]:
-    return {probe: next(_arrivals) for probe in probes}
+def _arriving(probes: Iterable[LinkedProbe], spots: Mapping[LinkedProbe, Spot]) -> dict[LinkedProbe, Arrived]:
+    return {probe: Arrived(next(_arrivals), spots.get(probe)) for probe in probes}
 
 
 # One function
@@ -217,7 +233,7 @@ def _original(function: FunctionType) -> CodeType:
 
 
 def _refuse_hooks(code: CodeType) -> None:
-    if id(code) in _state.originals or any(type(constant) is Site for constant in code.co_consts):
+    if id(code) in _state.originals or any(type(constant) in (Site, LineHook) for constant in code.co_consts):
         raise WeaveError("another tool has replaced the function's code while it was probed")
 
 
@@ -235,18 +251,37 @@ def _compose(original: CodeType, name: str, probes: _Probes) -> tuple[CodeType, 
     code = _with_nested(original)
     if not probes:
         return code, ()
-    binding = bind(original, [probe for probe, _ in sorted(probes.items(), key=itemgetter(1))])
+    spots = {probe: arrived.spot for probe, arrived in probes.items() if arrived.spot is not None}
+    binding = bind(original, [probe for probe, _ in sorted(probes.items(), key=_number)], spots)
     site = Site(
         name,
         binding.entry,
         binding.exit,
+        lines=[probe for line in binding.lines for probe, _ in line.probes],
         parameters=binding.parameters,
         star=binding.star,
         keep=binding.keep,
         loads=(len(binding.plan.entry), len(binding.plan.exit)),
     )
-    # Without a probe at the entry or something to remember, the site itself is every call's token.
-    return weave(code, site, replace(binding.plan, enters=site.enters)), binding.kept_names
+    lines = []
+    for line in binding.lines:
+        hook = LineHook(
+            site,
+            name,
+            line.probes,
+            parameters=binding.parameters,
+            star=binding.star,
+            loads=len(line.loads),
+        )
+        lines.append(LineCall(hook, line.spot.arrivals, line.loads, token=site.remembers))
+    # Without a probe at the entry or something to remember, the site itself is every call's token; without anything
+    # that looks at it there is none.
+    plan = replace(binding.plan, enters=site.enters, leaves=site.leaves, lines=tuple(lines))
+    return weave(code, site, plan), binding.kept_names
+
+
+def _number(item: tuple[LinkedProbe, Arrived]) -> int:
+    return item[1].number
 
 
 # Code inside of functions

@@ -21,9 +21,6 @@ from hogtrace.types import Exporter, ProbeState, ProbeStatus, Status, TrustEntry
 
 __all__ = ["Installation", "Tracer"]
 
-_NO_LINES = "probes at lines cannot be installed yet, only at entry and exit; execute_probe can run them over a frame"
-
-
 _PLACED: Final = frozenset(("pending", "installed", "refused"))
 """The states of a probe that is to sit wherever its target leads."""
 
@@ -286,12 +283,7 @@ class Tracer:
 
         With ``module``, the one that has been imported, wildcards look into that one alone.
         """
-        placed = []
-        for probe in probes:
-            if probe.linked.point not in ("entry", "exit"):
-                probe.state, probe.reason = "refused", _NO_LINES
-            elif probe.state in _PLACED:
-                placed.append(probe)
+        placed = [probe for probe in probes if probe.state in _PLACED]
         placing.place([probe.placement for probe in placed], self._wildcard_limit, module=module)
         for probe in placed:
             probe.state = probe.placement.state

@@ -11,16 +11,19 @@ The copy calls the hook through three type slots, which need neither a Python fr
   exit;
 - when an exception leaves it, `token[values] = exception`.
 
+Each line with a hook has one more object of its own, and `del hook[token, *values]` before the line's statement.
+
 The token lies at the bottom of the evaluation stack, below all that the body keeps there, until the call
-ends. None of the three may raise. With functions that suspend (`async def`, generators) the body begins when
+ends. None of them may raise. With functions that suspend (`async def`, generators) the body begins when
 it first runs and ends when it finishes, is closed, cancelled or collected.
 
 In the order of a weave: `instructions` (what differs between CPython versions), `layout` (where variables
-are), `tables` (exception and line tables), `splice` (the weave itself).
+are), `tables` (exception and line tables), `flow` (the ways through the code, and stack depths), `splice` (the
+weave itself).
 """
 
 from hogtrace.errors import WeaveError
 from hogtrace.weave.layout import rebinds
-from hogtrace.weave.splice import Plan, weave
+from hogtrace.weave.splice import Arrival, LineCall, Plan, weave
 
-__all__ = ["Plan", "WeaveError", "rebinds", "weave"]
+__all__ = ["Arrival", "LineCall", "Plan", "WeaveError", "rebinds", "weave"]

@@ -9,12 +9,16 @@ import sys
 from bisect import bisect_left
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import accumulate
 from opcode import opmap, opname
+from operator import attrgetter
 from types import CodeType
+from typing import NamedTuple
 
 from hogtrace.errors import WeaveError
 from hogtrace.weave import layout
+from hogtrace.weave.flow import Flow
 from hogtrace.weave.instructions import EXTENDED_ARG, UNIT, VERSION, Version, argument_at, encode, prefix
 from hogtrace.weave.tables import Handler, carve, read_handlers, stretch_lines, write_handlers
 
@@ -25,6 +29,7 @@ _RESUME = opmap["RESUME"]
 _RESUME_PLACE = 3  # the bits of RESUME's argument that say where it stands; 0: at the function's start
 _RETURN_VALUE = opmap["RETURN_VALUE"]
 _RETURN_CONST = opmap["RETURN_CONST"] if VERSION and VERSION.constant_return else None
+_RETURNS = frozenset({_RETURN_VALUE} if _RETURN_CONST is None else {_RETURN_VALUE, _RETURN_CONST})
 _MAKE_CELL = opmap["MAKE_CELL"]
 _LOAD_CONST = opmap["LOAD_CONST"]
 _PROLOGUE = frozenset(
@@ -36,21 +41,35 @@ _CACHES = {opmap[name]: units for name, units in VERSION.caches.items()} if VERS
 _MARKS = re.compile(
     b"[%s]"
     % re.escape(
-        bytes(
-            sorted(
-                _FORWARD
-                | _BACKWARD
-                | {_RETURN_VALUE}
-                | ({_RETURN_CONST} if _RETURN_CONST is not None else set())
-                | ({_RESUME} if VERSION and VERSION.resume_depth_bit else set())
-            )
-        )
+        bytes(sorted(_FORWARD | _BACKWARD | _RETURNS | ({_RESUME} if VERSION and VERSION.resume_depth_bit else set())))
     )
 )
 # What ends a generator's body where StopIteration leaves it.
 _STOP_ITERATION = (
     encode("CALL_INTRINSIC_1", 3) + encode("RERAISE", 1) if VERSION and VERSION.stop_iteration_guard else b""
 )
+
+
+class Arrival(NamedTuple):
+    """A place in a function's body where a line's hook is called, before the instruction that begins at `unit`."""
+
+    unit: int
+    past: frozenset[int]
+    """Where the instructions begin from which control comes to `unit` without the hook being called."""
+
+
+@dataclass(frozen=True, slots=True)
+class LineCall:
+    """A hook object of its own for one line of the function, the places where it is called, and what it is handed.
+
+    `loads` are slots of the frame's locals, as in a `Plan`. With `token` the hook is handed the call's token too, which
+    the plan has to leave on the stack.
+    """
+
+    hook: object
+    arrivals: tuple[Arrival, ...]
+    loads: tuple[int, ...] = ()
+    token: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,11 +82,16 @@ class Plan:
     without a value gives the hook object itself.
 
     With `enters` false nothing is called at entry, and the hook object is every call's token; then `entry` is empty.
+    With `leaves` false nothing is called when the body ends, whatever the hook of the entry gives is dropped, and
+    `exit` is empty: there is no token. `lines` are the hooks of lines; of two that are called at one place, the one
+    with more ways past it comes first, else the one that the plan names first.
     """
 
     entry: tuple[int, ...]
     exit: tuple[int, ...]
     enters: bool = True
+    leaves: bool = True
+    lines: tuple[LineCall, ...] = ()
 
 
 def weave(code: CodeType, hook: object, plan: Plan) -> CodeType:
@@ -85,7 +109,9 @@ def weave(code: CodeType, hook: object, plan: Plan) -> CodeType:
     if plan.entry and not plan.enters:
         raise ValueError("the plan loads values at the entry, and enters nothing")
     slots = range(len(layout.slot_names(code)))
-    for slot in plan.entry + plan.exit:
+    if not plan.leaves and (plan.exit or any(line.token for line in plan.lines)):
+        raise ValueError("the plan needs a token that it does not keep")
+    for slot in (*plan.entry, *plan.exit, *(slot for line in plan.lines for slot in line.loads)):
         if slot not in slots:
             raise ValueError(f"{code.co_qualname} has no slot {slot}")
     return _Splice(code, hook, plan, VERSION).woven()
@@ -101,10 +127,30 @@ class _Jump:
     target: int
     backward: bool
     added: int = 0
+    beyond: int = 0
+    """How far behind what was put before its target it leads."""
 
     def argument(self, moved: Callable[[int], int]) -> int:
-        distance = moved(self.target) - moved(self.following)
+        distance = moved(self.target) + self.beyond - moved(self.following)
         return -distance if self.backward else distance
+
+
+@dataclass(frozen=True, slots=True)
+class _Insertion:
+    """Code that comes in before the old unit `position`, or prefixes of a jump; old positions above `key` move."""
+
+    key: int
+    position: int
+    code: bytes
+    jump: _Jump | None = None
+
+    def __len__(self) -> int:
+        return self.jump.added if self.jump else len(self.code) // UNIT
+
+    @property
+    def order(self) -> tuple[int, int]:
+        """What insertions are sorted by."""
+        return self.key, self.position
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +169,40 @@ class _Sequence:
             yield Handler(place + start, place + end, place + target, depth, lasti)
 
 
+@dataclass(slots=True)
+class _Landing:
+    """What is put before one instruction for hooks of lines: a jump over some of them, then one block for each."""
+
+    over: bytes
+    blocks: list[tuple[frozenset[int], _Sequence]]
+
+    def __len__(self) -> int:
+        return len(self.over) // UNIT + sum(len(block) for _, block in self.blocks)
+
+    @property
+    def code(self) -> bytes:
+        return self.over + b"".join(block.code for _, block in self.blocks)
+
+    @property
+    def begin(self) -> int:
+        """How far behind its start one lands who is to meet every hook."""
+        return len(self.over) // UNIT
+
+    def spared(self, source: int) -> int:
+        """Give how many units of blocks control that comes from `source` leaves out."""
+        skips = [source in past for past, _ in self.blocks]
+        if skips != sorted(skips, reverse=True):
+            raise WeaveError("the hooks of two lines are in each other's way")
+        return sum(len(block) for skipped, (_, block) in zip(skips, self.blocks, strict=True) if skipped)
+
+    def guards_at(self, place: int) -> Iterator[Handler]:
+        """Give the handlers for the loads in all blocks."""
+        place += self.begin
+        for _, block in self.blocks:
+            yield from block.guards_at(place)
+            place += len(block)
+
+
 class _Splice:
     """One weave, step by step; each step needs those before it."""
 
@@ -138,32 +218,44 @@ class _Splice:
         self.parameters = range(layout.parameter_count(code))
         slots = len(layout.slot_names(code))
         self.free = range(slots - len(code.co_freevars), slots)
-        self.cleared = layout.clears(code) if plan.exit else frozenset()
+        reads_later = plan.exit or any(line.loads for line in plan.lines)
+        self.cleared = layout.clears(code) if reads_later else frozenset()
         self.boxed: set[int] = set()
         self.resume = self._read_prologue()
         self.jumps: list[_Jump] = []
         self.returns: list[int] = []
         self._read_body()
-        self.stop_iteration = self._stop_iteration_handler()
+        self.stop_iteration = self._stop_iteration_handler() if plan.leaves else None
+        self.landings = self._landings()
+
+    @cached_property
+    def flow(self) -> Flow:
+        """The ways through the old code; only hooks of lines need them."""
+        return Flow.of(self.code)
 
     def woven(self) -> CodeType:
         """Give the woven code object."""
         enter = self._enter()
         leave = self._leave()
-        unwind = self._unwind()
-        moved, edits = self._lay_out(enter, leave)
-        out = self._assemble(moved, edits, enter, leave)
+        unwind = self._unwind() if self.plan.leaves else _Sequence(b"", ())
+        insertions = self._insertions(enter, leave)
+        moved, insertions = self._lay_out(insertions)
+        out = self._assemble(moved, insertions)
         body = moved(self.resume + 1)
         end = len(out) // UNIT
 
         guards = [*enter.guards_at(body - len(enter))]
+        for unit, landing in self.landings.items():
+            guards += landing.guards_at(moved(unit))
+        open_places = [(guard.start, guard.end) for guard in guards]
         holes = []
         for index in self.returns:
-            start = moved(index) + (self.units[UNIT * index] == _LOAD_CONST)
+            start = moved(index) + self._landing_size(index) + (self.units[UNIT * index] == _LOAD_CONST)
             holes.append((start, moved(index + 1)))
             guards += leave.guards_at(start)
         guards += unwind.guards_at(end)
-        handlers = carve(self._body_handlers(moved, end), holes) + guards
+        open_places = sorted(open_places + holes)
+        handlers = carve(self._body_handlers(moved, end), open_places) + guards
 
         out += unwind.code
         if self.stop_iteration is not None:
@@ -172,20 +264,28 @@ class _Splice:
             out += _STOP_ITERATION
             first = moved(self.stop_iteration.start)
             bare = [Handler(start, stop, copy, 0, True) for start, stop in ((first, body), *holes)]
-            handlers += carve(bare, [(guard.start, guard.end) for guard in guards])
+            handlers += carve(bare, sorted((guard.start, guard.end) for guard in guards))
         handlers.sort()
 
-        grown = [(key, size) for key, size in edits if key != self.resume]
+        grown = [(insertion.key, len(insertion)) for insertion in insertions if insertion.key != self.resume]
         tail = len(out) // UNIT - end
         blank = (self.resume + 1, len(enter))
-        loads = max(1, len(self.plan.exit))
         return self.code.replace(
             co_code=bytes(out),
             co_consts=tuple(self.consts),
-            co_stacksize=max(self.code.co_stacksize + 1, 1 + max(1, len(self.plan.entry)), 5 + loads),
+            co_stacksize=self._stack_size(),
             co_exceptiontable=write_handlers(handlers),
             co_linetable=stretch_lines(self.code.co_linetable, self.size, grown, blank, tail),
         )
+
+    def _stack_size(self) -> int:
+        sizes = [self.code.co_stacksize + self.plan.leaves, 1 + max(1, len(self.plan.entry))]
+        if self.plan.leaves:
+            sizes.append(5 + max(1, len(self.plan.exit)))
+        for line in self.plan.lines:
+            deepest = max((self.flow.depths[arrival.unit] for arrival in line.arrivals), default=0)
+            sizes.append(self.plan.leaves + deepest + 1 + line.token + max(1, len(line.loads)))
+        return max(sizes)
 
     # What the old code holds
 
@@ -206,13 +306,15 @@ class _Splice:
         for match in _MARKS.finditer(units[::UNIT], self.resume + 1):
             index = match.start()
             opcode = units[UNIT * index]
-            if opcode == _RETURN_VALUE:
+            if opcode in _RETURNS or opcode == _RESUME:
+                if not self.plan.leaves:
+                    continue
+                if opcode == _RESUME:
+                    units[UNIT * index + 1] &= ~self.version.resume_depth_bit
+                    continue
+                if opcode == _RETURN_CONST:
+                    units[UNIT * index] = _LOAD_CONST
                 self.returns.append(index)
-            elif opcode == _RETURN_CONST:
-                units[UNIT * index] = _LOAD_CONST
-                self.returns.append(index)
-            elif opcode == _RESUME:
-                units[UNIT * index + 1] &= ~self.version.resume_depth_bit
             else:
                 argument, first = argument_at(units, index)
                 following = index + 1 + _CACHES.get(opcode, 0)
@@ -239,13 +341,14 @@ class _Splice:
     # What is inserted
 
     def _enter(self) -> _Sequence:
-        """`token = hook[values]`, or `token = hook`."""
+        """`token = hook[values]`, or `token = hook`, or without a token `hook[values]` or nothing."""
         if not self.plan.enters:
-            return _Sequence(encode("LOAD_CONST", self.hook), ())
+            return _Sequence(encode("LOAD_CONST", self.hook) if self.plan.leaves else b"", ())
+        dropped = b"" if self.plan.leaves else encode("POP_TOP")
         return self._sequence(
             [encode("LOAD_CONST", self.hook)],
             self.plan.entry,
-            self._key(len(self.plan.entry), len(self.plan.entry) > 1) + encode(*self.version.subscript),
+            self._key(len(self.plan.entry), len(self.plan.entry) > 1) + encode(*self.version.subscript) + dropped,
             below=1,
             at_exit=False,
         )
@@ -270,6 +373,44 @@ class _Splice:
             below=5,
             at_exit=True,
         )
+
+    def _landings(self) -> dict[int, _Landing]:
+        """Give what is put where hooks of lines are called."""
+        found: dict[int, list[tuple[frozenset[int], _Sequence]]] = {}
+        for line in self.plan.lines:
+            self.consts.append(line.hook)
+            hook = len(self.consts) - 1
+            for arrival in line.arrivals:
+                depth = self.flow.depths.get(arrival.unit)
+                if depth is None or arrival.unit <= self.resume:
+                    raise ValueError(f"no hook of a line can be called at unit {arrival.unit}")
+                found.setdefault(arrival.unit, []).append((arrival.past, self._call(line, hook, depth)))
+        landings = {}
+        for unit, blocks in sorted(found.items()):
+            blocks.sort(key=lambda block: len(block[0]), reverse=True)
+            landings[unit] = _Landing(b"", blocks)
+        for step in self.flow.steps.values() if landings else ():
+            landing = landings.get(step.following)
+            if landing is not None and step.falls and (spared := landing.spared(step.first)):
+                landing.over = encode("JUMP_FORWARD", spared)
+        return landings
+
+    def _call(self, line: LineCall, hook: int, depth: int) -> _Sequence:
+        """`del hook[token, *values]`, where `depth` values of the body lie above the token."""
+        depth += self.plan.leaves
+        before = [encode("LOAD_CONST", hook)]
+        if line.token:
+            before.append(encode("COPY", depth + 1))
+        if line.loads:
+            key = encode("BUILD_TUPLE", line.token + len(line.loads))
+        else:
+            key = b"" if line.token else encode("LOAD_CONST", self._none())
+        below = depth + 1 + line.token
+        return self._sequence(before, line.loads, key + encode("DELETE_SUBSCR"), below=below, at_exit=True)
+
+    def _landing_size(self, unit: int) -> int:
+        landing = self.landings.get(unit)
+        return len(landing) if landing else 0
 
     def _key(self, loads: int, packed: bool) -> bytes:
         if loads == 0:
@@ -313,22 +454,35 @@ class _Splice:
 
     # The new code
 
-    def _lay_out(self, enter: _Sequence, leave: _Sequence) -> tuple[Callable[[int], int], list[tuple[int, int]]]:
+    def _insertions(self, enter: _Sequence, leave: _Sequence) -> list[_Insertion]:
+        """Give all that is inserted, but prefixes of jumps."""
+        insertions = [_Insertion(self.resume, self.resume + 1, enter.code)]
+        insertions += (_Insertion(unit, unit, landing.code) for unit, landing in self.landings.items())
+        const_leave = leave.code + encode("RETURN_VALUE")
+        for index in self.returns:
+            if self.units[UNIT * index] == _RETURN_VALUE:
+                insertions.append(_Insertion(index, index, leave.code))
+            else:
+                insertions.append(_Insertion(index, index + 1, const_leave))
+        return insertions
+
+    def _lay_out(self, fixed: list[_Insertion]) -> tuple[Callable[[int], int], list[_Insertion]]:
         """Decide where everything goes.
 
-        Gives a function from old positions to new ones and the growth of the code: pairs of an old position
-        and how many units come in there. A position keeps pointing to the instruction that was there, what
-        was put before it included; but the entry sequence counts as part of the RESUME.
+        Gives a function from old positions to new ones, and all insertions in their order. A position keeps pointing
+        to the instruction that was there, what was put before it included; but the entry sequence counts as part of
+        the RESUME.
         """
-        const_return = len(leave) + 1
-        fixed = [(self.resume, len(enter))]
-        fixed += (
-            (index, len(leave) if self.units[UNIT * index] == _RETURN_VALUE else const_return) for index in self.returns
-        )
+        for jump in self.jumps:
+            landing = self.landings.get(jump.target)
+            if landing is not None:
+                jump.beyond = landing.begin + landing.spared(jump.first)
         while True:
-            edits = sorted(fixed + [(jump.first, jump.added) for jump in self.jumps if jump.added])
-            keys = [key for key, _ in edits]
-            sums = [0, *accumulate(size for _, size in edits)]
+            # What comes with a jump comes behind the hook of its line.
+            added = (_Insertion(jump.first, jump.first, b"", jump) for jump in self.jumps if jump.added)
+            insertions = sorted([*fixed, *added], key=attrgetter("order"))
+            keys = [insertion.key for insertion in insertions]
+            sums = [0, *accumulate(map(len, insertions))]
 
             def moved(position: int, keys: list[int] = keys, sums: list[int] = sums) -> int:
                 return position + sums[bisect_left(keys, position)]
@@ -342,52 +496,52 @@ class _Splice:
                         jump.added += missing
                         stable = False
             if stable:
-                return moved, edits
+                return moved, insertions
 
-    def _assemble(
-        self, moved: Callable[[int], int], edits: list[tuple[int, int]], enter: _Sequence, leave: _Sequence
-    ) -> bytearray:
+    def _assemble(self, moved: Callable[[int], int], insertions: list[_Insertion]) -> bytearray:
         """Copy the old code with the insertions, its jumps set to their new distances."""
         units = self.units
-        inserted = {self.resume: (self.resume + 1, enter.code)}
-        return_value = encode("RETURN_VALUE")
-        for index in self.returns:
-            if units[UNIT * index] == _RETURN_VALUE:
-                inserted[index] = (index, leave.code)
-            else:
-                inserted[index] = (index + 1, leave.code + return_value)
+        prefixes = {}
         for jump in self.jumps:
             argument = jump.argument(moved)
             for index in range(jump.index, jump.first - 1, -1):
                 units[UNIT * index + 1] = argument & 255
                 argument >>= 8
-            if jump.added:
-                added = b""
-                for _ in range(jump.added):
-                    added = bytes((EXTENDED_ARG, argument & 255)) + added
-                    argument >>= 8
-                inserted[jump.first] = (jump.first, added)
+            added = b""
+            for _ in range(jump.added):
+                added = bytes((EXTENDED_ARG, argument & 255)) + added
+                argument >>= 8
+            prefixes[jump.first] = added
         out = bytearray()
         copied = 0
-        for key, _ in edits:
-            position, code = inserted[key]
-            out += units[UNIT * copied : UNIT * position]
-            out += code
-            copied = position
+        for insertion in insertions:
+            out += units[UNIT * copied : UNIT * insertion.position]
+            out += prefixes[insertion.key] if insertion.jump else insertion.code
+            copied = insertion.position
         out += units[UNIT * copied :]
         return out
 
     def _body_handlers(self, moved: Callable[[int], int], end: int) -> list[Handler]:
         """Give the handlers of the body one deeper, and between them the one that calls the hook."""
+
+        def target(unit: int) -> int:
+            landing = self.landings.get(unit)
+            return moved(unit) + (landing.begin if landing else 0)
+
+        if not self.plan.leaves:
+            return [
+                Handler(moved(start), moved(stop), target(unit), depth, lasti)
+                for start, stop, unit, depth, lasti in self.handlers
+            ]
         handlers = []
         position = body = moved(self.resume + 1)
-        for start, stop, target, depth, lasti in self.handlers:
+        for start, stop, unit, depth, lasti in self.handlers:
             first = max(moved(start), body)
             if first > position:
                 handlers.append(Handler(position, first, end, 1, True))
             position = max(moved(stop), body)
             if position > first:
-                handlers.append(Handler(first, position, moved(target), depth + 1, lasti))
+                handlers.append(Handler(first, position, target(unit), depth + 1, lasti))
         if position < end:
             handlers.append(Handler(position, end, end, 1, True))
         return handlers

@@ -444,26 +444,6 @@ def test_refused_targets_say_why(bench: Bench, target: str, says: str) -> None:
     assert says in (status.reason or "")
 
 
-def test_probes_at_lines_are_refused_and_the_others_installed(bench: Bench) -> None:
-    """A probe at a line says that it cannot be installed yet, whether its target is there or not; the rest works."""
-    bench.probe(
-        "fn:SHOP.place:entry+2 { capture(label); } fn:SHOP.place:entry { capture(order); }"
-        "fn:not_imported.at_all:entry+2 { } fn:SHOP.*:entry+1 { } fn:SHOP.place:exit { capture(retval); }"
-    )
-    shop.place("tea")
-    assert bench.values() == [{"order": "tea"}, {"retval": "1xtea"}]
-    statuses = bench.tracer.status().probes
-    assert [status.state for status in statuses] == ["refused", "installed", "refused", "refused", "installed"]
-    assert [status.point for status in statuses] == ["entry+2", "entry", "entry+2", "entry+1", "exit"]
-    for status in statuses:
-        if status.state == "refused":
-            assert "cannot be installed yet" in (status.reason or "")
-            assert (status.sites, status.hits) == (0, 0)
-    assert str(bench.tracer.status()).count("cannot be installed yet") == 3
-    bench.tracer.uninstall()
-    assert bench.tracer.status().probes == ()
-
-
 def test_misspelt_target_gets_a_suggestion(bench: Bench) -> None:
     """A name that the module does not have waits, and the status suggests the nearest."""
     bench.probe("fn:SHOP.plase:entry { }")

@@ -8,6 +8,7 @@ mod executor;
 mod frames;
 mod function;
 mod host;
+mod line_hook;
 mod linked;
 mod number;
 mod place;
@@ -58,12 +59,14 @@ fn _engine(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<probe::LinkedProbe>()?;
     module.add_class::<site::Site>()?;
     module.add_class::<site::Call>()?;
+    module.add_class::<line_hook::LineHook>()?;
     module.add_function(wrap_pyfunction!(program::compile, module)?)?;
     module.add_function(wrap_pyfunction!(text::format, module)?)?;
     module.add_function(wrap_pyfunction!(text::explain, module)?)?;
     module.add_function(wrap_pyfunction!(executor::execute_probe, module)?)?;
     module.add_function(wrap_pyfunction!(function::swap_code, module)?)?;
     module.add_function(wrap_pyfunction!(site::inert_site, module)?)?;
+    module.add_function(wrap_pyfunction!(line_hook::inert_line_hook, module)?)?;
     module.add_function(wrap_pyfunction!(queue::mute_thread, module)?)?;
     Ok(())
 }

@@ -39,6 +39,8 @@ pub(crate) struct Site {
     has_calls: bool,
     /// Whether probes at both ends are sampled, so that a draw at the entry has to be remembered.
     remembers_draw: bool,
+    /// Whether probes at lines share what calls carry.
+    has_lines: bool,
 }
 
 /// The token of one call: what must be remembered until it ends.
@@ -46,21 +48,26 @@ pub(crate) struct Site {
 pub(crate) struct Call {
     site: Py<Site>,
     started: Option<Instant>,
-    kept: Vec<Py<PyAny>>,
+    pub(crate) kept: Vec<Py<PyAny>>,
     /// The number by which the call is sampled, if it was drawn.
-    drawn: Option<f64>,
+    pub(crate) drawn: Option<f64>,
     pub(crate) variables: Vec<Variable>,
 }
 
 #[pymethods]
 impl Site {
     #[new]
-    #[pyo3(signature = (function, entry, exit, *, parameters, star=None, keep, loads))]
+    #[pyo3(signature = (function, entry, exit, *, lines=Vec::new(), parameters, star=None, keep, loads))]
+    #[allow(
+        clippy::too_many_arguments,
+        reason = "what the binding settles for its hooks"
+    )]
     #[expect(clippy::needless_pass_by_value, reason = "an argument from Python")]
     fn new(
         function: &str,
         entry: Vec<(Py<LinkedProbe>, Vec<Bound<'_, PyAny>>)>,
         exit: Vec<(Py<LinkedProbe>, Vec<Bound<'_, PyAny>>)>,
+        lines: Vec<Py<LinkedProbe>>,
         parameters: Vec<String>,
         star: Option<&str>,
         keep: Vec<usize>,
@@ -77,8 +84,13 @@ impl Site {
         let (entry, exit) = (read(entry)?, read(exit)?);
         let probes = || entry.iter().chain(&exit).map(|probe| probe.linked.get());
         let timed = probes().any(|probe| probe.linked.inputs().contains(&Input::Duration));
-        let uses_call_scope = probes().any(|probe| probe.linked.verified().uses_call_scope());
-        let has_calls = timed || uses_call_scope || !keep.is_empty();
+        let at_lines = || lines.iter().map(Py::get);
+        let uses_call_scope = probes()
+            .chain(at_lines())
+            .any(|probe| probe.linked.verified().uses_call_scope());
+        // A line may be reached many times in one call, which draws once.
+        let samples_lines = at_lines().any(|probe| probe.linked.verified().sample().is_some());
+        let has_calls = timed || uses_call_scope || samples_lines || !keep.is_empty();
         let sampled = |probe: &SiteProbe| probe.linked.get().linked.verified().sample().is_some();
         let remembers_draw = entry.iter().any(sampled) && exit.iter().any(sampled);
         Ok(Self {
@@ -89,6 +101,7 @@ impl Site {
             timed,
             has_calls,
             remembers_draw,
+            has_lines: !lines.is_empty(),
         })
     }
 
@@ -96,6 +109,18 @@ impl Site {
     #[getter]
     fn enters(&self) -> bool {
         !self.entry.is_empty() || self.has_calls
+    }
+
+    /// Whether its exit hooks have anything to do, or calls a token that lines look at; if not, calls need no token.
+    #[getter]
+    fn leaves(&self) -> bool {
+        !self.exit.is_empty() || (self.has_calls && self.has_lines)
+    }
+
+    /// Whether calls carry a token of their own, which hooks of lines are handed.
+    #[getter]
+    pub(crate) fn remembers(&self) -> bool {
+        self.has_calls
     }
 
     /// The hook of entry: gives the token of the call.
@@ -140,6 +165,7 @@ pub(crate) fn inert_site() -> Site {
         timed: false,
         has_calls: false,
         remembers_draw: false,
+        has_lines: false,
     }
 }
 
@@ -179,7 +205,7 @@ impl Call {
 }
 
 /// Begins a run, unless the thread is in one already, or is the exporter's.
-fn begin() -> Option<Running> {
+pub(crate) fn begin() -> Option<Running> {
     if queue::muted() {
         return None;
     }
@@ -187,7 +213,7 @@ fn begin() -> Option<Running> {
 }
 
 /// What a part of a hook gives; after a panic in it, which takes `probes` out, nothing.
-fn unless_defect<T>(probes: &[SiteProbe], part: impl FnOnce() -> T) -> Option<T> {
+pub(crate) fn unless_defect<T>(probes: &[SiteProbe], part: impl FnOnce() -> T) -> Option<T> {
     guarded(part)
         .map_err(|place| {
             for probe in probes {
@@ -352,7 +378,7 @@ fn run_exit<'py>(
     }
 }
 
-fn skip(probes: &[SiteProbe]) {
+pub(crate) fn skip(probes: &[SiteProbe]) {
     for probe in probes {
         let linked = probe.linked.get();
         if linked.is_enabled() {
@@ -362,7 +388,7 @@ fn skip(probes: &[SiteProbe]) {
     }
 }
 
-fn run<'py>(
+pub(crate) fn run<'py>(
     probe: &SiteProbe,
     handed: Handed<'_, 'py>,
     end: Option<End<'_, 'py>>,
