@@ -35,7 +35,7 @@ def _observe(case: Case, change: Callable[[CodeType], CodeType]) -> object:
     return function(load) if inspect.signature(case).parameters else function()
 
 
-@pytest.mark.parametrize("loads", ["none", "token", "parameters", "all"])
+@pytest.mark.parametrize("loads", ["none", "token", "parameters", "all", "lines", "lines alone"])
 @pytest.mark.parametrize("name", CASES)
 def test_cases_are_alike_bare_and_woven(name: str, loads: str) -> None:
     """Results, exceptions, tracebacks, lines, frames, events: nothing differs."""

@@ -9,7 +9,8 @@ from types import CodeType
 
 import pytest
 
-from hogtrace.weave import Plan, weave
+from hogtrace.lines import SourceReader, every_spot
+from hogtrace.weave import LineCall, Plan, WeaveError, weave
 from hogtrace.weave.tables import Handler, read_handlers
 from tests.hogtrace.weaving.hooks import Quiet
 from tests.hogtrace.weaving.verifier import all_slots, check_depths, decode, functions, verify
@@ -49,11 +50,26 @@ def plans(code: CodeType) -> Iterator[Plan]:
     yield Plan(tuple(all_slots(code)), tuple(all_slots(code)))
 
 
+def plans_with_lines(code: CodeType, reader: SourceReader) -> Iterator[Plan]:
+    """Give plans with a hook at every line: alone, and with a token that it is handed and all values everywhere."""
+    try:
+        spots = every_spot(code, reader)
+    except WeaveError:
+        # Some code has no `def`: that of comprehensions, annotations, type parameters.
+        assert code.co_name.startswith("<") or code.co_name in ("__annotate__", "_Func", "F"), code
+        return
+    slots = tuple(all_slots(code))
+    alone = tuple(LineCall(Quiet(), spot.arrivals) for spot in spots)
+    yield Plan((), (), enters=False, leaves=False, lines=alone)
+    yield Plan(slots, slots, lines=tuple(LineCall(Quiet(), spot.arrivals, slots, token=True) for spot in spots))
+
+
 def prove(code: CodeType, hook: object) -> int:
     """Weave every function in a module's code and verify it; give how many there were."""
     count = 0
+    reader = SourceReader()
     for function in functions(code):
-        for plan in plans(function):
+        for plan in (*plans(function), *plans_with_lines(function, reader)):
             verify(function, weave(function, hook, plan), hook, plan)
         count += 1
     return count

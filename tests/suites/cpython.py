@@ -71,6 +71,7 @@ class Ended:
     outcomes: dict[str, list[str]]
     details: dict[str, str] = field(default_factory=dict)
     woven: int = 0
+    lines: int = 0
     refused: list[str] = field(default_factory=list)
 
 
@@ -79,7 +80,8 @@ class Runner:
     """Runs modules of tests in processes of their own, whose logs and results go to `directory`.
 
     `hook` is "quiet" or "engine": a hook that does nothing, made of parts of CPython, or the engine's own without
-    probes. `loads` says what the hooks are handed: "none", "parameters" or "all".
+    probes. `loads` says what the hooks are handed: "none", "parameters" or "all"; with "lines" and "lines alone"
+    every line has one (see `everywhere`).
     """
 
     hook: str
@@ -154,12 +156,17 @@ def child(hook: str, loads: str, results: Path, test: str) -> None:
     support: Any = importlib.import_module("test.support")
     support.use_resources = ["cpu"]
     ended = outcomes.run(f"test.{test}", results.with_suffix(".running"))
-    ended.write(results, woven=weaver.woven if weaver else 0, refused=weaver.refused if weaver else [])
+    ended.write(
+        results,
+        woven=weaver.woven if weaver else 0,
+        lines=weaver.lines if weaver else 0,
+        refused=weaver.refused if weaver else [],
+    )
 
 
 def report(test: str, bare: Ended, woven: Ended) -> tuple[int, int]:
     """Print how a module's two runs went; give how many differences are named, and how many are not."""
-    print(f"{test:32} {len(bare.outcomes):5} tests  {woven.woven:6} functions woven", flush=True)
+    print(f"{test:32} {len(bare.outcomes):5} tests  {woven.woven:6} functions woven, {woven.lines:6} lines", flush=True)
     for refusal in woven.refused:
         print(f"    not woven: {refusal}")
     reasons = {name: named(name) for name in differing(bare, woven)}
@@ -178,7 +185,9 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog=f"python -m {__spec__.name}", description=str(__doc__).partition("\n")[0])
     parser.add_argument("tests", nargs="*", metavar="TEST", help="modules of tests, such as test_json")
     parser.add_argument("--wide", action="store_true", help="run much of the library's tests too")
-    parser.add_argument("--loads", choices=("none", "token", "parameters", "all"), default="parameters")
+    parser.add_argument(
+        "--loads", choices=("none", "token", "parameters", "all", "lines", "lines alone"), default="parameters"
+    )
     parser.add_argument("--hook", choices=("quiet", "engine"), default="quiet")
     parser.add_argument("--jobs", type=int, default=1)
     parser.add_argument("--keep", type=Path, help="a directory for logs and results")
@@ -193,17 +202,18 @@ def main() -> int:
     runner = Runner(options.hook, options.loads, directory.resolve())
     tests = options.tests or [test for test in CORE + options.wide * WIDE if exists(test)]
     started = time.monotonic()
-    count = functions = expected = others = 0
+    count = functions = lines = expected = others = 0
     with ThreadPoolExecutor(options.jobs) as pool:
         for test, (bare, woven) in zip(tests, pool.map(runner.both, tests), strict=True):
             count += len(bare.outcomes)
             functions += woven.woven
+            lines += woven.lines
             with_reason, without = report(test, bare, woven)
             expected += with_reason
             others += without
     version = ".".join(map(str, sys.version_info[:3]))
     print(
-        f"CPython {version}: {count:,} tests in {len(tests)} modules, {functions:,} functions woven "
+        f"CPython {version}: {count:,} tests in {len(tests)} modules, {functions:,} functions woven, {lines:,} lines "
         f"(hook: {options.hook}, loads: {options.loads}); {expected} named differences, {others} others; "
         f"{time.monotonic() - started:.0f} s; logs in {directory}"
     )

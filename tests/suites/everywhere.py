@@ -6,7 +6,8 @@ from collections.abc import Callable
 from types import CodeType, FunctionType
 from typing import Any
 
-from hogtrace.weave import Plan, WeaveError, weave
+from hogtrace.lines import SourceReader, every_spot
+from hogtrace.weave import LineCall, Plan, WeaveError, weave
 
 SPARED = ("hogtrace", "tests.suites", "tests.hogtrace")
 """Packages whose functions stay bare: those that do the weaving, and those that judge it."""
@@ -21,14 +22,18 @@ def get_code(self, fullname):
 class Weaver:
     """Weaves whole trees of code objects, each once, with one hook, and counts.
 
-    `loads` says which values the hooks are handed: "none", "parameters" or "all" (every local).
+    `loads` says which values the hooks are handed: "none", "parameters" or "all" (every local). With "lines" there is
+    a hook before every statement that starts a line, too, which is handed the parameters and the token; with "lines
+    alone" there are no others, and nothing is handed.
     """
 
     def __init__(self, hook: object, loads: str) -> None:
         self.woven = 0
+        self.lines = 0
         self.refused: list[str] = []
         self._hook = hook
         self._loads = loads
+        self._reader = SourceReader()
         self._done: dict[int, tuple[CodeType, CodeType]] = {}
 
     def tree(self, code: CodeType) -> CodeType:
@@ -60,7 +65,12 @@ class Weaver:
         parameters = code.co_argcount + code.co_kwonlyargcount + bool(code.co_flags & 4) + bool(code.co_flags & 8)
         cells = [name for name in code.co_cellvars if name not in code.co_varnames]
         slots = len(code.co_varnames) + len(cells) + len(code.co_freevars)
+        lines = self._lines(code, tuple(range(parameters))) if self._loads.startswith("lines") else ()
         match self._loads:
+            case "lines":
+                return Plan((), (), lines=lines)
+            case "lines alone":
+                return Plan((), (), enters=False, leaves=False, lines=lines)
             case "none":
                 return Plan((), ())
             case "token":
@@ -70,6 +80,17 @@ class Weaver:
             case "all":
                 return Plan(tuple(range(slots)), tuple(range(slots)))
         raise ValueError(self._loads)
+
+    def _lines(self, code: CodeType, parameters: tuple[int, ...]) -> tuple[LineCall, ...]:
+        alone = self._loads == "lines alone"
+        try:
+            spots = every_spot(code, self._reader)
+        except WeaveError:
+            return ()  # code without statements, or without a file that it was made of
+        self.lines += len(spots)
+        return tuple(
+            LineCall(self._hook, spot.arrivals, () if alone else parameters, token=not alone) for spot in spots
+        )
 
 
 def make_hook(kind: str) -> object:

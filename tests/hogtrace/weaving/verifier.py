@@ -2,8 +2,8 @@
 
 The verifier decodes both code objects by itself and walks them side by side: every instruction of the
 original must stand in the woven code in its order, with its argument, its position in the source, its jump
-going to the same instruction and its handler being the same one, one stack level deeper. What stands between
-must be exactly the hook sequences. Then stack depths are computed through the whole woven code.
+going to the same instruction and its handler being the same one, one stack level deeper where calls have a token.
+What stands between must be exactly the hook sequences. Then stack depths are computed through the whole woven code.
 """
 
 import dis
@@ -34,6 +34,24 @@ class Instruction:
     unit: int
     end: int
     target: int | None
+
+
+@dataclass(frozen=True)
+class Landing:
+    """What stands before an instruction for hooks of lines: where its blocks begin, each with who goes past it."""
+
+    start: int
+    blocks: tuple[tuple[frozenset[int], int], ...]
+    end: int
+
+    @property
+    def begin(self) -> int:
+        """Where one lands who meets every hook."""
+        return self.blocks[0][1]
+
+    def place(self, source: int) -> int:
+        """Give where control that comes from an instruction of the original must go on."""
+        return next((start for past, start in self.blocks if source not in past), self.end)
 
 
 @dataclass(frozen=True)
@@ -115,6 +133,8 @@ class _Proof:
         self.moved: dict[int, int] = {}  # where a jump to an old instruction must lead now
         self.holes: list[tuple[int, int]] = []  # units in which no token lies on the stack
         self.guards: dict[int, Covering] = {}  # the handler of each unit of a load that may fail
+        self.landings: dict[int, Landing] = {}  # the hooks of lines before old instructions
+        self.depths = check_depths(original) if plan.lines else {}
 
     def check(self) -> None:
         """Check everything but stack depths."""
@@ -129,7 +149,9 @@ class _Proof:
         count = len(original.co_consts)
         assert all(a is b for a, b in zip(original.co_consts, woven.co_consts, strict=False))
         assert woven.co_consts[count] is self.hook
-        assert woven.co_consts[count + 1 :] in ((), (None,))
+        more = [id(constant) for constant in woven.co_consts[count + 1 :] if constant is not None]
+        assert more == [id(line.hook) for line in self.plan.lines]
+        assert woven.co_consts[count + 1 :].count(None) == len(woven.co_consts) - count - 1 - len(more) <= 1
         self._walk()
         self._tail()
         self._compare()
@@ -175,6 +197,10 @@ class _Proof:
             assert over.target == self.new[self.at].start
 
     def _enter(self) -> None:
+        if not self.plan.enters and not self.plan.leaves:
+            start = self.new[self.at].start
+            self.entry = (start, start)
+            return
         token = self._next("LOAD_CONST")
         assert self.woven.co_consts[token.argument] is self.hook
         start = token.start
@@ -188,6 +214,8 @@ class _Proof:
         elif len(self.plan.entry) > 1:
             self._next("BUILD_TUPLE", len(self.plan.entry))
         end = self._next(*SUBSCRIPT).end
+        if not self.plan.leaves:
+            end = self._next("POP_TOP").end
         self.entry = (start, end)
 
     def _leave(self) -> None:
@@ -200,12 +228,50 @@ class _Proof:
         self._next("DELETE_SUBSCR")
         self.holes.append((start, self.new[self.at].end))
 
+    def _land(self, old: Instruction, before: Instruction | None) -> None:
+        """Check the hooks of lines before an old instruction."""
+        calls = [
+            (arrival.past, line) for line in self.plan.lines for arrival in line.arrivals if arrival.unit == old.start
+        ]
+        if not calls:
+            return
+        calls.sort(key=lambda call: len(call[0]), reverse=True)
+        start = self.new[self.at].start
+        over = None
+        if before is not None and before.name not in ENDS | ALWAYS and before.start in calls[0][0]:
+            over = self._next("JUMP_FORWARD")
+        blocks = []
+        for past, line in calls:
+            blocks.append((past, self.new[self.at].start))
+            assert self.woven.co_consts[self._next("LOAD_CONST").argument] is line.hook
+            depth = self.depths[old.start] + self.plan.leaves
+            if line.token:
+                assert self.plan.leaves
+                self._next("COPY", depth + 1)
+            for position, slot in enumerate(line.loads):
+                self._load(slot, depth + 1 + line.token + position, at_exit=True)
+            if line.loads:
+                self._next("BUILD_TUPLE", line.token + len(line.loads))
+            elif not line.token:
+                assert self.woven.co_consts[self._next("LOAD_CONST").argument] is None
+            self._next("DELETE_SUBSCR")
+        landing = self.landings[old.start] = Landing(start, tuple(blocks), self.new[self.at].start)
+        if over is not None:
+            assert before is not None
+            assert over.target == landing.place(before.start)
+
     def _walk(self) -> None:
         """Match each old instruction with its new one."""
         begun = False
+        before = None
         for old in self.old:
-            self.moved[old.start] = self.new[self.at].start
-            if old.name == "RETURN_VALUE":
+            self._land(old, before)
+            before = old
+            landing = self.landings.get(old.start)
+            self.moved[old.start] = landing.begin if landing else self.new[self.at].start
+            if not self.plan.leaves:
+                new = self._next(old.name, None if old.target is not None else old.argument)
+            elif old.name == "RETURN_VALUE":
                 self._leave()
                 new = self._next("RETURN_VALUE")
             elif old.name == "RETURN_CONST":
@@ -221,10 +287,14 @@ class _Proof:
             if old.name == "RESUME" and not begun:
                 begun = True
                 self._enter()
-        self.end = self.new[self.at].start
+        self.end = self.matched[-1][1].end
 
     def _tail(self) -> None:
         """Check the unwind sequence and the copy of the StopIteration handler."""
+        self.stop_copy = None
+        if not self.plan.leaves:
+            assert self.at == len(self.new)
+            return
         self._next("COPY", 1)
         self._next("COPY", 4)
         for position, slot in enumerate(self.plan.exit):
@@ -235,7 +305,6 @@ class _Proof:
             assert self.woven.co_consts[self._next("LOAD_CONST").argument] is None
         self._next("STORE_SUBSCR")
         self._next("RERAISE", 1)
-        self.stop_copy = None
         resume = next(instruction.unit for instruction in self.old if instruction.name == "RESUME")
         if handlers(self.original)[resume] is not None:
             assert sys.version_info >= (3, 12)
@@ -250,16 +319,18 @@ class _Proof:
         new_places = list(self.woven.co_positions())
         for old, new in self.matched:
             if old.target is not None:
-                assert new.target == self.moved[old.target], (old, new)
+                landing = self.landings.get(old.target)
+                target = landing.place(old.start) if landing else self.moved[old.target]
+                assert new.target == target, (old, new)
             place = old_places[old.unit]
-            assert new_places[new.start : new.end] == [place] * (new.end - new.start), (old, place, new)
-        for old, (start, end) in zip(
-            (old for old in self.old if old.name in ("RETURN_VALUE", "RETURN_CONST")), self.holes, strict=True
-        ):
+            start = self.landings[old.start].start if old.start in self.landings else new.start
+            assert new_places[start : new.end] == [place] * (new.end - start), (old, place, new)
+        returns = [old for old in self.old if self.plan.leaves and old.name in ("RETURN_VALUE", "RETURN_CONST")]
+        for old, (start, end) in zip(returns, self.holes, strict=True):
             assert new_places[start:end] == [old_places[old.unit]] * (end - start)
         nowhere = (None, None, None, None)
-        assert set(new_places[slice(*self.entry)]) == {nowhere}
-        assert set(new_places[self.end :]) == {nowhere}
+        assert set(new_places[slice(*self.entry)]) <= {nowhere}
+        assert set(new_places[self.end :]) == ({nowhere} if self.plan.leaves else set())
         assert len(new_places) == len(self.woven.co_code) // 2
 
     def _handlers(self) -> None:
@@ -271,15 +342,18 @@ class _Proof:
         stop = Covering(self.stop_copy, 0, True) if self.stop_copy is not None else None
         for before, after in self.matched:
             covering = old[before.unit]
-            if before.name in ("RETURN_VALUE", "RETURN_CONST") and covering is not None:
+            if self.plan.leaves and before.name in ("RETURN_VALUE", "RETURN_CONST") and covering is not None:
                 assert (covering.depth, covering.lasti) == (0, True), "a handler of the application's is at a return"
-            if not body:
+            if not self.plan.leaves:
+                moved = covering and Covering(self.moved[covering.target], covering.depth, covering.lasti)
+            elif not body:
                 moved = stop if covering is not None else None
             elif covering is None:
                 moved = unwind
             else:
                 moved = Covering(self.moved[covering.target], covering.depth + 1, covering.lasti)
-            expected[after.start : after.end] = [moved] * (after.end - after.start)
+            first = self.landings[before.start].start if before.start in self.landings else after.start
+            expected[first : after.end] = [moved] * (after.end - first)
             if before.name == "RESUME" and not body:
                 body = True
                 expected[slice(*self.entry)] = [moved] * (self.entry[1] - self.entry[0])
