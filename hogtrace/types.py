@@ -11,7 +11,8 @@ from hogtrace._engine import CaptureEvent
 __all__ = ["Exporter", "Point", "ProbeState", "ProbeStatus", "Status", "TrustEntry"]
 
 Point: TypeAlias = Literal["entry", "exit"]
-"""Where an installed probe fires: when a call's body begins, or when it ends."""
+"""The ends of a call at which a probe fires: when its body begins, or when it ends. A probe at a line has the point
+`entry+N`, any string of that form."""
 
 ProbeState: TypeAlias = Literal["pending", "installed", "refused", "removed", "failed"]
 """What has become of a probe: waiting for its target; in place; its target cannot be probed; taken out; taken out
