@@ -18,12 +18,13 @@ ends. None of them may raise. With functions that suspend (`async def`, generato
 it first runs and ends when it finishes, is closed, cancelled or collected.
 
 In the order of a weave: `instructions` (what differs between CPython versions), `layout` (where variables
-are), `tables` (exception and line tables), `flow` (the ways through the code, and stack depths), `splice` (the
-weave itself).
+are), `tables` (exception and line tables), `flow` (the ways through the code, and stack depths), `landing` (what
+is put before an instruction for lines), `splice` (the weave itself).
 """
 
 from hogtrace.errors import WeaveError
+from hogtrace.weave.landing import Arrival, LineCall
 from hogtrace.weave.layout import rebinds
-from hogtrace.weave.splice import Arrival, LineCall, Plan, weave
+from hogtrace.weave.splice import Plan, weave
 
 __all__ = ["Arrival", "LineCall", "Plan", "WeaveError", "rebinds", "weave"]

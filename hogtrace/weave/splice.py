@@ -7,19 +7,19 @@ handlers and lines are adjusted to the new distances. Every stack depth grows by
 import re
 import sys
 from bisect import bisect_left
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import accumulate
 from opcode import opmap, opname
 from operator import attrgetter
 from types import CodeType
-from typing import NamedTuple
 
 from hogtrace.errors import WeaveError
 from hogtrace.weave import layout
 from hogtrace.weave.flow import Flow
 from hogtrace.weave.instructions import EXTENDED_ARG, UNIT, VERSION, Version, argument_at, encode, prefix
+from hogtrace.weave.landing import Landing, LineCall, Sequence
 from hogtrace.weave.tables import Handler, carve, read_handlers, stretch_lines, write_handlers
 
 CO_OPTIMIZED = 0x1
@@ -48,28 +48,6 @@ _MARKS = re.compile(
 _STOP_ITERATION = (
     encode("CALL_INTRINSIC_1", 3) + encode("RERAISE", 1) if VERSION and VERSION.stop_iteration_guard else b""
 )
-
-
-class Arrival(NamedTuple):
-    """A place in a function's body where a line's hook is called, before the instruction that begins at `unit`."""
-
-    unit: int
-    past: frozenset[int]
-    """Where the instructions begin from which control comes to `unit` without the hook being called."""
-
-
-@dataclass(frozen=True, slots=True)
-class LineCall:
-    """A hook object of its own for one line of the function, the places where it is called, and what it is handed.
-
-    `loads` are slots of the frame's locals, as in a `Plan`. With `token` the hook is handed the call's token too, which
-    the plan has to leave on the stack.
-    """
-
-    hook: object
-    arrivals: tuple[Arrival, ...]
-    loads: tuple[int, ...] = ()
-    token: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,56 +131,6 @@ class _Insertion:
         return self.key, self.position
 
 
-@dataclass(frozen=True, slots=True)
-class _Sequence:
-    """Instructions to insert; `guards` are the handlers of loads in them that may fail, counted from the start."""
-
-    code: bytes
-    guards: tuple[Handler, ...]
-
-    def __len__(self) -> int:
-        return len(self.code) // UNIT
-
-    def guards_at(self, place: int) -> Iterator[Handler]:
-        """Give the handlers for the sequence at a place."""
-        for start, end, target, depth, lasti in self.guards:
-            yield Handler(place + start, place + end, place + target, depth, lasti)
-
-
-@dataclass(slots=True)
-class _Landing:
-    """What is put before one instruction for hooks of lines: a jump over some of them, then one block for each."""
-
-    over: bytes
-    blocks: list[tuple[frozenset[int], _Sequence]]
-
-    def __len__(self) -> int:
-        return len(self.over) // UNIT + sum(len(block) for _, block in self.blocks)
-
-    @property
-    def code(self) -> bytes:
-        return self.over + b"".join(block.code for _, block in self.blocks)
-
-    @property
-    def begin(self) -> int:
-        """How far behind its start one lands who is to meet every hook."""
-        return len(self.over) // UNIT
-
-    def spared(self, source: int) -> int:
-        """Give how many units of blocks control that comes from `source` leaves out."""
-        skips = [source in past for past, _ in self.blocks]
-        if skips != sorted(skips, reverse=True):
-            raise WeaveError("the hooks of two lines are in each other's way")
-        return sum(len(block) for skipped, (_, block) in zip(skips, self.blocks, strict=True) if skipped)
-
-    def guards_at(self, place: int) -> Iterator[Handler]:
-        """Give the handlers for the loads in all blocks."""
-        place += self.begin
-        for _, block in self.blocks:
-            yield from block.guards_at(place)
-            place += len(block)
-
-
 class _Splice:
     """One weave, step by step; each step needs those before it."""
 
@@ -237,7 +165,7 @@ class _Splice:
         """Give the woven code object."""
         enter = self._enter()
         leave = self._leave()
-        unwind = self._unwind() if self.plan.leaves else _Sequence(b"", ())
+        unwind = self._unwind() if self.plan.leaves else Sequence(b"", ())
         insertions = self._insertions(enter, leave)
         moved, insertions = self._lay_out(insertions)
         out = self._assemble(moved, insertions)
@@ -340,10 +268,10 @@ class _Splice:
 
     # What is inserted
 
-    def _enter(self) -> _Sequence:
+    def _enter(self) -> Sequence:
         """`token = hook[values]`, or `token = hook`, or without a token `hook[values]` or nothing."""
         if not self.plan.enters:
-            return _Sequence(encode("LOAD_CONST", self.hook) if self.plan.leaves else b"", ())
+            return Sequence(encode("LOAD_CONST", self.hook) if self.plan.leaves else b"", ())
         dropped = b"" if self.plan.leaves else encode("POP_TOP")
         return self._sequence(
             [encode("LOAD_CONST", self.hook)],
@@ -353,7 +281,7 @@ class _Splice:
             at_exit=False,
         )
 
-    def _leave(self) -> _Sequence:
+    def _leave(self) -> Sequence:
         """`del token[result, *values]` with [token, result] on the stack; the result stays on it."""
         key = encode("BUILD_TUPLE", 1 + len(self.plan.exit)) if self.plan.exit else b""
         return self._sequence(
@@ -364,7 +292,7 @@ class _Splice:
             at_exit=True,
         )
 
-    def _unwind(self) -> _Sequence:
+    def _unwind(self) -> Sequence:
         """`token[values] = exception` with [token, lasti, exception] on the stack; it is raised again."""
         return self._sequence(
             [encode("COPY", 1), encode("COPY", 4)],
@@ -374,9 +302,9 @@ class _Splice:
             at_exit=True,
         )
 
-    def _landings(self) -> dict[int, _Landing]:
+    def _landings(self) -> dict[int, Landing]:
         """Give what is put where hooks of lines are called."""
-        found: dict[int, list[tuple[frozenset[int], _Sequence]]] = {}
+        found: dict[int, list[tuple[frozenset[int], Sequence]]] = {}
         for line in self.plan.lines:
             self.consts.append(line.hook)
             hook = len(self.consts) - 1
@@ -388,14 +316,14 @@ class _Splice:
         landings = {}
         for unit, blocks in sorted(found.items()):
             blocks.sort(key=lambda block: len(block[0]), reverse=True)
-            landings[unit] = _Landing(b"", blocks)
+            landings[unit] = Landing(b"", blocks)
         for step in self.flow.steps.values() if landings else ():
             landing = landings.get(step.following)
             if landing is not None and step.falls and (spared := landing.spared(step.first)):
                 landing.over = encode("JUMP_FORWARD", spared)
         return landings
 
-    def _call(self, line: LineCall, hook: int, depth: int) -> _Sequence:
+    def _call(self, line: LineCall, hook: int, depth: int) -> Sequence:
         """`del hook[token, *values]`, where `depth` values of the body lie above the token."""
         depth += self.plan.leaves
         before = [encode("LOAD_CONST", hook)]
@@ -426,7 +354,7 @@ class _Splice:
 
     def _sequence(
         self, before: list[bytes], slots: tuple[int, ...], after: bytes, *, below: int, at_exit: bool
-    ) -> _Sequence:
+    ) -> Sequence:
         code = b"".join(before)
         guards = []
         unbound = encode("POP_TOP") + encode("LOAD_CONST", self.hook)
@@ -440,7 +368,7 @@ class _Splice:
                 code += encode("JUMP_FORWARD", len(unbound) // UNIT)
                 guards.append(Handler(failed - 1, failed, len(code) // UNIT, below + loaded, False))
                 code += unbound
-        return _Sequence(code + after, tuple(guards))
+        return Sequence(code + after, tuple(guards))
 
     def _load(self, slot: int, *, at_exit: bool) -> tuple[bytes, bool]:
         """Give the instruction that loads a slot, and whether it can find it unbound."""
@@ -454,7 +382,7 @@ class _Splice:
 
     # The new code
 
-    def _insertions(self, enter: _Sequence, leave: _Sequence) -> list[_Insertion]:
+    def _insertions(self, enter: Sequence, leave: Sequence) -> list[_Insertion]:
         """Give all that is inserted, but prefixes of jumps."""
         insertions = [_Insertion(self.resume, self.resume + 1, enter.code)]
         insertions += (_Insertion(unit, unit, landing.code) for unit, landing in self.landings.items())
