@@ -119,6 +119,26 @@ class TestStrings:
         """Ordinary text is left as it is."""
         assert Redaction().scrub(text) == text
 
+    @pytest.mark.parametrize("token", [
+        "eyJ", "pbkdf2_", "argon2", "bcrypt", "scrypt", "$2a$", "$2b$", "$2y$", "ghp_", "gho_", "ghs_", "github_pat_",
+        "glpat-", "sk_live_", "rk_live_", "sk-", "xoxb-", "xoxp-", "AKIA", "Bearer ", "bEARER ", "BASIC ", "basic ",
+    ])  # fmt: skip
+    def test_where_tokens_begin(self, token: str) -> None:
+        """A token is found behind anything but the middle of a word; its prefix alone is none."""
+        secret = "abcdefghijklmnopqrstuvwxyz"
+        shown = token if token.endswith(" ") else ""
+        for before in ["", " ", "x ", "(", "=", "é", "\n", "-", ":", "e.", "e e", "://", "--"]:
+            if before != "e e":
+                assert Redaction().scrub(before + token + secret) == f"{before}{shown}[redacted]"
+            assert Redaction().scrub(before + token) == before + token
+        for before in ["x", "Z", "0", "_", "a b"]:
+            if not token.startswith("$"):
+                text = before + token + secret
+                assert Redaction().scrub(text) == text
+        for length in range(len(token)):
+            text = f"{token[:length]}! {token[:length]}"
+            assert Redaction().scrub(text) == text
+
     def test_the_cut_does_not_show_a_secret(self) -> None:
         """A secret that the cut of a long string would split is found before."""
         text = "x" * 1000 + " postgres://user:" + HIDDEN + "@host" + "y" * 5000

@@ -317,6 +317,15 @@ class TestTime:
         assert first.errors
         assert second.values == {"w": "…truncated (list of 1 items, out of time)"}
 
+    def test_many_small_captures_of_a_run(self) -> None:
+        """Captures of which none alone is worth a look at the clock run out of time together."""
+        source = f"fn:app.f:entry {{ {'capture(v);' * 9} }}"
+        events = fire(source, v=[[n] for n in range(12)], limits=CopyLimits(time=0.000001))
+        assert len(events) == 9
+        assert events[0].values == {"v": [[n] for n in range(12)]}
+        assert events[-1].values == {"v": "…truncated (list of 12 items, out of time)"}
+        assert [error["kind"] for error in events[-1].errors] == ["limit"]
+
     def test_ordinary_events_are_not_cut(self) -> None:
         """The default is far from what they take, however busy the machine is."""
         order = Node(number=17, lines=[("tea", 2), ("milk", 1)], customer=Node(name="Ann", address=Node(town="x")))

@@ -1,7 +1,6 @@
 //! The values of one call of a woven function, as a probe sees them.
 
 use std::cell::{Cell, OnceCell};
-use std::sync::Arc;
 
 use hogtrace_core::bytecode::Input;
 use hogtrace_core::value::Value;
@@ -10,17 +9,16 @@ use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyFrame, PyString, PyTuple};
 
 use crate::access::named;
-use crate::event::{Event, Failure};
+use crate::event::{Captured, Failure};
 use crate::frames;
 use crate::host::{World, no_name};
 use crate::number::to_value;
 use crate::place::{Handed, Place};
 use crate::random;
 use crate::running::release;
-use crate::secrecy::{ByParameter, Secrecy};
+use crate::secrecy::{ByParameter, Secrecy, Settled};
 use crate::site::Call;
 use crate::site_probe::SiteProbe;
-use crate::snapshot::Packed;
 use crate::store::{self, Held, RequestLocalStore, Variable};
 
 /// How a call ended.
@@ -174,6 +172,10 @@ impl<'py> World<'py> for CallWorld<'_, 'py> {
         Ok(())
     }
 
+    fn settled(&self, capture: usize) -> &[Settled] {
+        &self.probe.captures[capture].settled
+    }
+
     fn secrecy(
         &self,
         capture: usize,
@@ -213,12 +215,18 @@ impl<'py> World<'py> for CallWorld<'_, 'py> {
         Some((frame, line))
     }
 
-    fn emit(&mut self, fields: Packed, errors: Vec<Failure>) {
-        let linked = self.probe.linked.get();
+    fn emit(&mut self, capture: usize, values: &[u8], errors: Vec<Failure>) {
+        let (py, probe) = (self.py, self.probe);
+        let linked = probe.linked.get();
         linked.counters.captured.add(1);
-        let request = self.store().map(|store| store.get().request());
-        let event = Event::new(self.py, &self.probe.origin, request, fields, errors);
-        linked.queue.get().push(self.py, Arc::new(event));
+        let store = self.store();
+        let captured = Captured::now(
+            &probe.captures[capture].source,
+            store.map(|store| store.get().request()),
+            values,
+            errors,
+        );
+        linked.queue.get().capture(py, captured);
     }
 }
 

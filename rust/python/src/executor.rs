@@ -21,7 +21,7 @@ use crate::place::odd_keywords;
 use crate::program::{Probe, Program};
 use crate::redact::Redaction;
 use crate::running::{Running, guarded, release};
-use crate::secrecy::{ByParameter, Parameters, PerFlow, Secrecy};
+use crate::secrecy::{ByParameter, Parameters, PerFlow, Secrecy, Settled};
 use crate::snapshot::{Limits, Packed};
 use crate::store::{Held, RequestLocalStore, Variable};
 use crate::trust::TrustList;
@@ -462,6 +462,10 @@ impl<'py> World<'py> for FrameWorld<'_, 'py> {
         Ok(())
     }
 
+    fn settled(&self, _capture: usize) -> &[Settled] {
+        &[]
+    }
+
     fn secrecy(
         &self,
         capture: usize,
@@ -488,8 +492,10 @@ impl<'py> World<'py> for FrameWorld<'_, 'py> {
         Some((self.frame.clone(), None))
     }
 
-    fn emit(&mut self, fields: Packed, errors: Vec<Failure>) {
+    fn emit(&mut self, capture: usize, values: &[u8], errors: Vec<Failure>) {
         self.errors.extend(errors);
-        self.first.get_or_insert(fields);
+        self.first.get_or_insert_with(|| {
+            Packed::of_fields(Arc::clone(self.linked.fields(capture)), values)
+        });
     }
 }

@@ -15,8 +15,8 @@ use crate::frames;
 use crate::linked::Linked;
 use crate::number::{from_value, to_value};
 use crate::random;
-use crate::secrecy::{Met, Secrecy};
-use crate::snapshot::{Clock, Finished, Packed, Writer};
+use crate::secrecy::{Met, Secrecy, Settled};
+use crate::snapshot::{Clock, Finished, Plain, Room};
 use crate::store::{Held, RequestLocalStore};
 
 /// Where the names of one run come from, and where its captures go.
@@ -33,6 +33,9 @@ pub(crate) trait World<'py> {
         name: &Bound<'py, PyString>,
         held: Held<'py>,
     ) -> Result<(), Fault>;
+
+    /// What is known of the fields of a capture before any call; of those that it leaves out, nothing.
+    fn settled(&self, capture: usize) -> &[Settled];
 
     /// How much of a field is secret because of the parameters that it was read through.
     fn secrecy(
@@ -54,8 +57,8 @@ pub(crate) trait World<'py> {
     /// The frame that the probe looks at, and its current line where the frame itself does not tell.
     fn frame(&self) -> Option<(Bound<'py, PyFrame>, Option<u32>)>;
 
-    /// Takes a capture: its fields in packed form, and what went wrong in this run so far.
-    fn emit(&mut self, fields: Packed, errors: Vec<Failure>);
+    /// Takes the values of a capture's fields in packed form, and what went wrong in this run so far.
+    fn emit(&mut self, capture: usize, values: &[u8], errors: Vec<Failure>);
 }
 
 /// One run of one probe.
@@ -84,7 +87,7 @@ impl<'a, 'py, W: World<'py>> PythonHost<'a, 'py, W> {
             linked,
             world,
             met: Met::default(),
-            clock: Clock::Left(linked.limits().time),
+            clock: Clock::of(linked.limits().time),
             pending: Vec::new(),
             faults: 0,
             last_fault: None,
@@ -123,6 +126,9 @@ impl<'a, 'py, W: World<'py>> PythonHost<'a, 'py, W> {
         &mut self,
         name: impl Fn(u16) -> Option<&'n str>,
     ) -> Vec<Failure> {
+        if self.pending.is_empty() {
+            return Vec::new();
+        }
         std::mem::take(&mut self.pending)
             .iter()
             .map(|(fault, field)| Failure::new(fault, field.and_then(&name)))
@@ -164,6 +170,53 @@ impl<'a, 'py, W: World<'py>> PythonHost<'a, 'py, W> {
         self.linked.secret().stores[index]
             || self.world.stores_secret(index)
             || self.met.hides(&stores[index].flow)
+    }
+
+    /// Takes a capture of which `plain` has written as many fields as need no walk.
+    #[inline(never)]
+    fn capture_walking(
+        &mut self,
+        capture: usize,
+        values: &[Value<Bound<'py, PyAny>>],
+        plain: Plain<'_>,
+    ) -> Result<(), Fault> {
+        let linked = self.linked;
+        let names = linked.fields(capture);
+        let (written, mut writer) = plain.walk(names, self.clock);
+        for (position, value) in values.iter().enumerate().skip(written) {
+            let secrecy = match self.world.settled(capture).get(position) {
+                Some(Settled::Open) => Secrecy::Open,
+                Some(Settled::Hidden) => Secrecy::Hidden,
+                _ => self.secrecy(capture, position, value),
+            };
+            writer.field(matches!(secrecy, Secrecy::Hidden));
+            match (secrecy, value) {
+                (Secrecy::Replaced(object), _) => writer.object(&object),
+                (_, Value::Object(object)) => writer.object(object),
+                (_, Value::None) => writer.none(),
+                (_, Value::Bool(value)) => writer.boolean(*value),
+                (_, Value::Int(value)) => writer.integer(*value),
+                (_, Value::Float(value)) => writer.float(*value),
+            }
+        }
+        let Finished {
+            values,
+            late_in,
+            clock,
+        } = writer.finish()?;
+        self.clock = clock;
+        if let Some(field) = late_in {
+            let message = format!(
+                "out of time: the copies of one run stop after {} ms",
+                linked.limits().time.as_secs_f64() * 1000.0
+            );
+            let fault = Fault::new(FaultKind::Limit, message);
+            Host::fault(self, fault, u16::try_from(field).ok());
+        }
+        let name = |field: u16| names.get(usize::from(field)).map(|name| &**name);
+        let errors = self.take_failures(name);
+        self.world.emit(capture, values, errors);
+        Ok(())
     }
 
     /// How much of a captured field is secret.
@@ -375,39 +428,22 @@ impl<'py, W: World<'py>> Host for PythonHost<'_, 'py, W> {
 
     fn capture(&mut self, index: u16, values: &[Value<Self::Object>]) -> Result<(), Fault> {
         let capture = usize::from(index);
-        let fields = &self.linked.plain().captures[capture].fields;
-        let limits = self.linked.limits();
-        let mut writer = Writer::new(limits, self.linked.redaction(), self.clock);
-        for (position, (name, value)) in fields.iter().zip(values).enumerate() {
-            let secrecy = self.secrecy(capture, position, value);
-            writer.field(name, matches!(secrecy, Secrecy::Hidden));
-            match (secrecy, value) {
-                (Secrecy::Replaced(object), _) => writer.object(&object),
-                (_, Value::Object(object)) => writer.object(object),
-                (_, Value::None) => writer.none(),
-                (_, Value::Bool(value)) => writer.boolean(*value),
-                (_, Value::Int(value)) => writer.integer(*value),
-                (_, Value::Float(value)) => writer.float(*value),
-            }
+        let linked = self.linked;
+        let mut room = Room::new();
+        let mut plain = Plain::new(&mut room, linked.limits(), linked.redaction());
+        let settled = self.world.settled(capture);
+        let is_plain = settled.len() == values.len()
+            && self.pending.is_empty()
+            && !self.clock.is_out()
+            && values
+                .iter()
+                .zip(settled)
+                .all(|(value, settled)| *settled == Settled::Open && plain.field(value));
+        if is_plain && let Some(values) = plain.finish() {
+            self.world.emit(capture, values, Vec::new());
+            return Ok(());
         }
-        let Finished {
-            packed,
-            late_in,
-            clock,
-        } = writer.finish()?;
-        self.clock = clock;
-        if let Some(field) = late_in {
-            let message = format!(
-                "out of time: the copies of one run stop after {} ms",
-                limits.time.as_secs_f64() * 1000.0
-            );
-            let fault = Fault::new(FaultKind::Limit, message);
-            Host::fault(self, fault, u16::try_from(field).ok());
-        }
-        let name = |field: u16| fields.get(usize::from(field)).map(String::as_str);
-        let errors = self.take_failures(name);
-        self.world.emit(packed, errors);
-        Ok(())
+        self.capture_walking(capture, values, plain)
     }
 
     fn fault(&mut self, fault: Fault, field: Option<u16>) {

@@ -12,23 +12,32 @@ use pyo3::types::{PyInt, PyList, PyString};
 use crate::access::{Mode, Policy};
 use crate::redact::Redaction;
 use crate::secrecy::{self, Met, PerFlow};
-use crate::snapshot::Limits;
+use crate::snapshot::{Limits, Names};
 use crate::trust::TrustList;
 
 /// Characters of a key that a message shows.
 const LONGEST_KEY: usize = 100;
 
-/// The constants and names of a program as Python objects, which all its probes share.
+/// What all probes of a program share: its constants and names as Python objects, the names of what its probes capture.
 pub(crate) struct Tables {
     constants: Box<[Value<Py<PyAny>>]>,
     names: Box<[Py<PyString>]>,
+    /// Per probe and capture: the names of the fields.
+    fields: Box<[Box<[Arc<Names>]>]>,
 }
 
 impl Tables {
     pub(crate) fn new(py: Python<'_>, program: &Program) -> PyResult<Self> {
         let constants = program.constants.iter();
         let names = program.names.iter();
+        let fields = program.probes.iter().map(|probe| {
+            let captures = probe.captures.iter();
+            captures
+                .map(|capture| capture.fields.iter().map(|name| (**name).into()).collect())
+                .collect()
+        });
         Ok(Self {
+            fields: fields.collect(),
             constants: constants
                 .map(|constant| link(py, constant))
                 .collect::<PyResult<_>>()?,
@@ -144,6 +153,16 @@ impl Linked {
         &self.program.program().names[usize::from(index)]
     }
 
+    /// The names of the fields of one of its captures.
+    pub(crate) fn fields(&self, capture: usize) -> &Arc<Names> {
+        &self.tables.fields[self.index][capture]
+    }
+
+    /// How many captures it has.
+    pub(crate) fn captures(&self) -> usize {
+        self.tables.fields[self.index].len()
+    }
+
     pub(crate) fn policy(&self) -> Policy<'_> {
         Policy {
             mode: self.mode,
@@ -156,8 +175,8 @@ impl Linked {
     }
 
     /// The bounds of what it copies.
-    pub(crate) fn limits(&self) -> Limits {
-        self.limits
+    pub(crate) const fn limits(&self) -> &Limits {
+        &self.limits
     }
 
     /// Says what is secret. Where this program shows everything, what it stores is judged by the standard list: another

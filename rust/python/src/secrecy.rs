@@ -83,6 +83,31 @@ pub(crate) enum ByParameter {
     Mixed,
 }
 
+/// What is known of a captured field before any call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Settled {
+    /// It can be shown.
+    Open,
+    /// It is secret.
+    Hidden,
+    /// The call says.
+    Unsettled,
+}
+
+impl Settled {
+    /// What names make of a captured field, where secrets are hidden at all: whether those that stand in the program
+    /// make it secret, and what those of the parameters make of it.
+    pub(crate) fn of(secret: bool, by_parameter: ByParameter, flow: &Flow) -> Self {
+        if secret || by_parameter == ByParameter::Hidden {
+            Self::Hidden
+        } else if by_parameter == ByParameter::Mixed || Met::can_hide(flow) {
+            Self::Unsettled
+        } else {
+            Self::Open
+        }
+    }
+}
+
 /// Which positional parameters of a function have secret names.
 pub(crate) struct Parameters {
     positional: Vec<bool>,
@@ -179,7 +204,12 @@ impl Met {
         let fields = verified.flows().iter().flatten();
         fields
             .chain(verified.stores().iter().map(|store| &store.flow))
-            .any(|flow| flow.derived || flow.computed_key || !flow.variables.is_empty())
+            .any(Self::can_hide)
+    }
+
+    /// Whether a value of that flow may be.
+    fn can_hide(flow: &Flow) -> bool {
+        flow.derived || flow.computed_key || !flow.variables.is_empty()
     }
 
     /// A variable was read that holds a secret.

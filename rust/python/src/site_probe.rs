@@ -4,19 +4,53 @@ use std::sync::Arc;
 
 use pyo3::prelude::*;
 
-use crate::event::Origin;
+use crate::event::{Origin, Source};
+use crate::linked::Linked;
 use crate::place::Place;
 use crate::probe::LinkedProbe;
-use crate::secrecy::{ByParameter, Parameters, PerFlow};
+use crate::secrecy::{ByParameter, Parameters, PerFlow, Settled};
 
 /// One probe at this site.
 pub(crate) struct SiteProbe {
     pub(crate) linked: Py<LinkedProbe>,
     pub(crate) places: Vec<Place>,
-    pub(crate) origin: Arc<Origin>,
+    /// What its captures are, in the order of the program.
+    pub(crate) captures: Vec<SiteCapture>,
     pub(crate) parameters: Parameters,
     /// What the names of the function's parameters make of the values that the probe captures and stores.
     pub(crate) secrecy: PerFlow<ByParameter>,
+}
+
+/// One capture of a probe at this site: what all its events share, and what is secret in each of them.
+pub(crate) struct SiteCapture {
+    pub(crate) source: Arc<Source>,
+    /// For each field.
+    pub(crate) settled: Box<[Settled]>,
+}
+
+impl SiteCapture {
+    fn all(linked: &Linked, origin: Origin, secrecy: &PerFlow<ByParameter>) -> Vec<Self> {
+        let origin = Arc::new(origin);
+        let capture = |index: usize| {
+            let names = linked.fields(index);
+            let settle = |field: usize| {
+                if linked.hides() {
+                    Settled::of(
+                        linked.secret().fields[index][field],
+                        secrecy.fields[index][field],
+                        &linked.verified().flows()[index][field],
+                    )
+                } else {
+                    Settled::Open
+                }
+            };
+            Self {
+                settled: (0..names.len()).map(settle).collect(),
+                source: Arc::new(Source::new(Arc::clone(&origin), Arc::clone(names))),
+            }
+        };
+        (0..linked.captures()).map(capture).collect()
+    }
 }
 
 impl SiteProbe {
@@ -43,10 +77,11 @@ impl SiteProbe {
             .iter()
             .map(Place::parse)
             .collect::<PyResult<Vec<_>>>()?;
+        let captures = SiteCapture::all(&probe.linked, origin, &secrecy);
         Ok(Self {
             linked,
             places,
-            origin: Arc::new(origin),
+            captures,
             parameters,
             secrecy,
         })

@@ -195,8 +195,8 @@ impl RequestLocalStore {
     }
 
     /// What events say about this request.
-    pub(crate) fn request(&self) -> Arc<RequestInfo> {
-        Arc::clone(&self.request)
+    pub(crate) const fn request(&self) -> &Arc<RequestInfo> {
+        &self.request
     }
 
     /// The number in [0, 1) by which this request is sampled: the same for all of its threads and tasks.

@@ -37,8 +37,8 @@ pub(crate) use calls::{base_length, generic_get, iterate};
 pub(crate) use headers::Headers;
 pub(crate) use names::{name_of, names, short_name as type_of, type_name};
 pub(crate) use part::{
-    bits, byte_head, complex_text, head as string_head, int_digits, string_size, surrogates_passed,
-    text_of, utf8_of,
+    bits, byte_head, complex_text, head as string_head, int_digits, short_ascii, string_size,
+    surrogates_passed, text_of, utf8_of,
 };
 pub(crate) use raised::{Origin, beginning, code_of, frames, origin};
 pub(crate) use refusal::NO_KEY;

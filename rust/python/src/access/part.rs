@@ -62,6 +62,16 @@ pub(crate) fn utf8_of<'a>(text: &'a Bound<'_, PyString>) -> Option<Cow<'a, str>>
         .map(Cow::Owned)
 }
 
+/// The text of a string of ASCII alone and of at most so many characters.
+#[inline]
+pub(crate) fn short_ascii<'a>(text: &'a Bound<'_, PyString>, most: usize) -> Option<&'a str> {
+    if string_size(text).0 <= most && is_ascii(text) {
+        text.to_str().ok()
+    } else {
+        None
+    }
+}
+
 /// The text of a string, lone surrogates replaced; nothing stays with the string, as in `utf8_of`.
 pub(crate) fn text_of(text: &Bound<'_, PyString>) -> String {
     if is_ascii(text) {

@@ -11,7 +11,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyFloat, PyList, PyMapping, PyString};
 
 use super::{Event, Failure, Id, Origin, SCHEMA, ids, thread_number};
-use crate::snapshot::{Clock, Form, Limits, Packed, Writer, pack_json, pack_scalars};
+use crate::snapshot::{Clock, Form, Limits, Names, Packed, Room, Writer, pack_json, pack_scalars};
 use crate::store::RequestInfo;
 
 /// One capture of one probe.
@@ -322,14 +322,20 @@ fn to_dict<'py>(mapping: &Bound<'py, PyMapping>) -> PyResult<Bound<'py, PyDict>>
 
 /// A bounded copy of live values.
 fn copy(values: &Bound<'_, PyMapping>) -> PyResult<Packed> {
-    let mut writer = Writer::new(Limits::default(), None, Clock::Stopped);
-    for (name, value) in to_dict(values)? {
-        writer.field(&name.extract::<String>()?, false);
+    let values = to_dict(values)?;
+    let names: Arc<Names> = values
+        .iter()
+        .map(|(name, _)| Ok(name.extract::<String>()?.into_boxed_str()))
+        .collect::<PyResult<_>>()?;
+    let (mut room, limits) = (Room::new(), Limits::default());
+    let mut writer = Writer::new(&mut room, &names, &limits, None, Clock::ENDLESS);
+    for value in values.values() {
+        writer.field(false);
         writer.object(&value);
     }
     writer
         .finish()
-        .map(|finished| finished.packed)
+        .map(|finished| Packed::of_fields(Arc::clone(&names), finished.values))
         .map_err(|fault| PyValueError::new_err(fault.to_string()))
 }
 

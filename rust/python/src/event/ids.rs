@@ -4,10 +4,12 @@ use std::collections::hash_map::RandomState;
 use std::hash::{BuildHasher, Hasher};
 use std::process;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::SystemTime;
 
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
+
+use super::captured::seconds;
 
 /// Drawn anew in each process: two processes draw the same with a chance of one in 2⁶⁴.
 static PROCESS: AtomicU64 = AtomicU64::new(0);
@@ -36,9 +38,7 @@ pub(super) fn new_id(timestamp: f64) -> u128 {
 
 /// Unix time in seconds.
 pub(crate) fn now() -> f64 {
-    SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .map_or(0.0, |elapsed| elapsed.as_secs_f64())
+    seconds(SystemTime::now())
 }
 
 /// This process's number.

@@ -1,5 +1,6 @@
 //! What is sent: one capture of one probe, and its Python face.
 
+mod captured;
 mod class;
 mod ids;
 
@@ -10,8 +11,8 @@ use std::sync::Arc;
 use hogtrace_core::bytecode::Point;
 use hogtrace_core::vm::Fault;
 use pyo3::ffi;
-use pyo3::prelude::*;
 
+pub(crate) use captured::{Captured, Source};
 pub(crate) use class::{CaptureEvent, error_dicts};
 pub(crate) use ids::{generation, now, register_fork_hook};
 
@@ -89,35 +90,9 @@ pub(crate) struct Event {
 }
 
 impl Event {
-    /// An event that happens now, in this process and thread.
-    pub(crate) fn new(
-        _py: Python<'_>,
-        origin: &Arc<Origin>,
-        request: Option<Arc<RequestInfo>>,
-        values: Packed,
-        errors: Vec<Failure>,
-    ) -> Self {
-        let timestamp = now();
-        Self {
-            id: Id::Made(ids::new_id(timestamp)),
-            timestamp,
-            origin: Arc::clone(origin),
-            request,
-            process: ids::process_number(),
-            thread: thread_number(),
-            values,
-            errors: errors.into_boxed_slice(),
-        }
-    }
-
     /// About how many bytes of memory it takes.
     pub(crate) fn size(&self) -> usize {
-        let errors: usize = self
-            .errors
-            .iter()
-            .map(|error| size_of::<Failure>() + error.message.len())
-            .sum();
-        OVERHEAD + self.values.len() + errors
+        OVERHEAD + self.values.size() + captured::size_of_errors(&self.errors)
     }
 
     fn id(&self) -> String {
@@ -137,7 +112,7 @@ impl Event {
 
     /// The event as one line of JSON. Needs no Python.
     fn to_json(&self) -> String {
-        let mut out = String::with_capacity(512 + 2 * self.values.len());
+        let mut out = String::with_capacity(512 + 2 * self.values.size());
         let _ = write!(out, "{{\"schema\":{SCHEMA},\"id\":");
         write_json_string(&mut out, &self.id());
         out.push_str(",\"timestamp\":");

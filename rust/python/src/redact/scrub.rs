@@ -32,21 +32,111 @@ const PEM_BEGIN: &str = "-----BEGIN ";
 const PEM_END: &str = "-----END ";
 const DASHES: &str = "-----";
 
+/// The least bytes of a text that has a secret in it: that of `://:p@`.
+const SHORTEST: usize = 6;
+
+/// A byte that letters and digits and `_` are: none of them stands before what begins a token.
+const WORD: u8 = 1;
+/// A byte that can begin a token or an announcement.
+const BEGINS: u8 = 2;
+/// A byte that can begin something else, wherever it stands.
+const SIGN: u8 = 4;
+
+/// What each byte can be.
+static CLASSES: [u8; 256] = classes();
+/// For each byte of ASCII, as bits: which second bytes the tokens and announcements have that it begins.
+static SECONDS: [u128; 128] = seconds();
+
+const fn classes() -> [u8; 256] {
+    let seconds = seconds();
+    let mut classes = [0; 256];
+    let mut byte = 0;
+    while byte < seconds.len() {
+        let ascii = byte as u8;
+        if ascii.is_ascii_alphanumeric() || ascii == b'_' {
+            classes[byte] = WORD;
+        }
+        if seconds[byte] != 0 {
+            classes[byte] |= BEGINS;
+        }
+        byte += 1;
+    }
+    classes[b':' as usize] |= SIGN;
+    classes[b'-' as usize] |= SIGN;
+    classes
+}
+
+const fn seconds() -> [u128; 128] {
+    let mut seconds = [0; 128];
+    let mut index = 0;
+    while index < TOKENS.len() {
+        let token = TOKENS[index].0.as_bytes();
+        seconds[token[0] as usize] |= 1 << token[1];
+        index += 1;
+    }
+    index = 0;
+    while index < ANNOUNCED.len() {
+        let text = ANNOUNCED[index].0.as_bytes();
+        let both = 1 << text[1] | 1 << text[1].to_ascii_uppercase();
+        seconds[text[0] as usize] |= both;
+        seconds[text[0].to_ascii_uppercase() as usize] |= both;
+        index += 1;
+    }
+    seconds
+}
+
+/// Whether a token or an announcement may begin at a byte that can begin one.
+fn goes_on(bytes: &[u8], at: usize) -> bool {
+    let seconds = SECONDS.get(usize::from(bytes[at])).copied().unwrap_or(0);
+    bytes
+        .get(at + 1)
+        .is_some_and(|&second| second.is_ascii() && seconds >> second & 1 != 0)
+}
+
+/// Where a secret may begin, from `from` on. By far the most texts have no such place, or a few.
+#[inline]
+fn next_place(bytes: &[u8], from: usize) -> Option<usize> {
+    let mut before = match from.checked_sub(1) {
+        Some(before) => CLASSES[usize::from(bytes[before])],
+        None => 0,
+    };
+    for (at, &byte) in bytes.iter().enumerate().skip(from) {
+        let class = CLASSES[usize::from(byte)];
+        // The middle of a word begins nothing.
+        let begins = class & BEGINS != 0 && before & WORD == 0;
+        if class & SIGN != 0 || begins && goes_on(bytes, at) {
+            return Some(at);
+        }
+        before = class;
+    }
+    None
+}
+
+/// The next secret of a text, from `from` on: where it starts and ends.
+fn next_secret(text: &str, mut from: usize) -> Option<(usize, usize)> {
+    while let Some(at) = next_place(text.as_bytes(), from) {
+        if let Some(found) = secret_at(text, at) {
+            return Some(found);
+        }
+        from = at + 1;
+    }
+    None
+}
+
+/// Whether a text has no secret that gives itself away.
+#[inline]
+pub(super) fn is_clean(text: &str) -> bool {
+    text.len() < SHORTEST || next_secret(text, 0).is_none()
+}
+
 /// The text with each secret that gives itself away replaced.
 pub(super) fn scrub(text: &str) -> Cow<'_, str> {
-    let bytes = text.as_bytes();
     let mut clean = String::new();
-    let (mut copied, mut at) = (0, 0);
-    while at < bytes.len() {
-        match secret_at(text, at) {
-            Some((start, end)) => {
-                clean.push_str(&text[copied..start]);
-                clean.push_str(REDACTED);
-                copied = end;
-                at = end;
-            }
-            None => at += 1,
-        }
+    let mut copied = 0;
+    while let Some((start, end)) = next_secret(text, copied) {
+        clean.push_str(&text[copied..start]);
+        clean.push_str(REDACTED);
+        copied = end;
     }
     if copied == 0 {
         return Cow::Borrowed(text);
@@ -61,12 +151,7 @@ fn secret_at(text: &str, at: usize) -> Option<(usize, usize)> {
     match bytes[at] {
         b':' => return password_in_url(text, at),
         b'-' => return pem(text, at),
-        b'A' | b'B' | b'a'..=b'z' | b'$' => {}
-        _ => return None,
-    }
-    // The middle of a word begins nothing.
-    if at > 0 && (bytes[at - 1].is_ascii_alphanumeric() || bytes[at - 1] == b'_') {
-        return None;
+        _ => {}
     }
     let rest = &bytes[at..];
     let long_enough = |after: usize, least: usize| {

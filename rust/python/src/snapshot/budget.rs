@@ -15,13 +15,40 @@ pub(super) const RESERVE: usize = 4096;
 /// rest is time in which the thread did not run.
 const LONGEST_STEP: Duration = Duration::from_micros(250);
 
-/// The time that the copies of one run have left.
+/// The time that the copies of one run have left. It runs from the moment when they have done as much work as lies between
+/// two looks at the clock: to look at it takes longer than most events.
 #[derive(Clone, Copy, Debug)]
-pub(crate) enum Clock {
+pub(crate) struct Clock {
+    /// Without an end if there is none.
+    left: Option<Duration>,
+    /// Work since it was looked at last.
+    work: usize,
+    /// Whether the clock runs while a copy is made.
+    runs: bool,
+}
+
+impl Clock {
     /// There is no end to it.
-    Stopped,
-    /// So much.
-    Left(Duration),
+    pub(crate) const ENDLESS: Self = Self {
+        left: None,
+        work: 0,
+        runs: false,
+    };
+
+    /// So much time.
+    pub(crate) const fn of(time: Duration) -> Self {
+        Self {
+            left: Some(time),
+            work: 0,
+            runs: false,
+        }
+    }
+
+    /// Whether time has run out.
+    #[inline]
+    pub(crate) fn is_out(&self) -> bool {
+        self.left.is_some_and(|left| left.is_zero())
+    }
 }
 
 /// What one event may still hold.
@@ -32,60 +59,61 @@ pub(super) struct Budget {
     clock: Clock,
     /// When the clock was looked at last.
     looked: Option<Instant>,
-    /// Work since then.
-    work: usize,
     late: bool,
 }
 
 impl Budget {
-    pub(super) fn new(limits: &Limits, clock: Clock) -> Self {
-        let (looked, late) = match clock {
-            Clock::Stopped => (None, false),
-            Clock::Left(left) => (Some(Instant::now()), left.is_zero()),
-        };
+    /// What is left when so many values were copied, and so much time.
+    pub(super) fn new(limits: &Limits, values: usize, clock: Clock) -> Self {
         Self {
-            values: 0,
+            values,
             most_values: limits.values,
             most_bytes: limits.bytes,
             clock,
-            looked,
-            work: 0,
-            late,
+            looked: clock.runs.then(Instant::now),
+            late: clock.is_out(),
         }
     }
 
     /// Counts one value.
+    #[inline]
     pub(super) fn value(&mut self) {
         self.values += 1;
-        self.work += 1;
+        self.clock.work += 1;
     }
 
     /// Counts work on a string of so many bytes.
     pub(super) fn bytes(&mut self, bytes: usize) {
-        self.work += bytes / BYTES_PER_VALUE;
+        self.clock.work += bytes / BYTES_PER_VALUE;
     }
 
     /// Whether time has run out.
     pub(super) fn is_late(&mut self) -> bool {
-        if self.work >= CLOCK_EVERY && !self.late {
+        if self.clock.work >= CLOCK_EVERY && !self.late {
             self.look();
         }
         self.late
     }
 
     fn look(&mut self) {
-        self.work = 0;
-        if let (Clock::Left(left), Some(looked)) = (&mut self.clock, &mut self.looked) {
+        self.clock.work = 0;
+        if let Some(left) = &mut self.clock.left {
             let now = Instant::now();
-            *left = left.saturating_sub(now.duration_since(*looked).min(LONGEST_STEP));
-            *looked = now;
+            if let Some(looked) = self.looked {
+                *left = left.saturating_sub(now.duration_since(looked).min(LONGEST_STEP));
+            }
+            self.clock.runs = true;
+            self.looked = Some(now);
             self.late = left.is_zero();
         }
     }
 
     /// What is left for the next copy of the same run.
-    pub(super) fn rest(mut self) -> Clock {
-        self.look();
+    #[inline]
+    pub(super) fn rest(&mut self) -> Clock {
+        if self.looked.is_some() {
+            self.look();
+        }
         self.clock
     }
 
@@ -103,6 +131,7 @@ impl Budget {
     }
 
     /// Whether it was time that ran out.
+    #[inline]
     pub(super) fn was_late(&self) -> bool {
         self.late
     }

@@ -1,6 +1,16 @@
 //! Writes the packed form, value by value.
 
-use super::packed::{Packed, Reader, Tag, Token, zigzag};
+use arrayvec::ArrayVec;
+
+use super::packed::{Reader, Tag, Token, zigzag};
+
+/// Bytes of a copy that need no memory of their own while they are written.
+const ROOM: usize = 256;
+/// The least that is asked for when they do not suffice.
+const MORE: usize = 1024;
+
+/// Where the copies of most events are written: on the stack of whoever makes one.
+pub(crate) type Room = ArrayVec<u8, ROOM>;
 
 /// Where the count of an open container will stand.
 #[derive(Clone, Copy, Debug)]
@@ -11,32 +21,43 @@ pub(super) struct Open {
 
 /// Packed bytes in the making. It never aborts for lack of memory: what does not fit any more is left out, and
 /// `finish` says so.
-#[derive(Debug, Default)]
-pub(super) struct Buffer {
-    bytes: Vec<u8>,
+#[derive(Debug)]
+pub(super) struct Buffer<'r> {
+    room: &'r mut Room,
+    /// All of it, once the room did not suffice.
+    heap: Vec<u8>,
     failed: bool,
 }
 
-impl Buffer {
-    /// An empty buffer with room for a copy of the usual size.
-    pub(super) fn with_room() -> Self {
-        const USUAL: usize = 256;
-        let mut buffer = Self::default();
-        buffer.failed = buffer.bytes.try_reserve(USUAL).is_err();
-        buffer
+impl<'r> Buffer<'r> {
+    /// An empty buffer that begins in that room.
+    #[inline]
+    pub(super) fn new(room: &'r mut Room) -> Self {
+        room.clear();
+        Self {
+            room,
+            heap: Vec::new(),
+            failed: false,
+        }
     }
 
     /// Its size so far.
+    #[inline]
     pub(super) const fn len(&self) -> usize {
-        self.bytes.len()
+        if self.heap.is_empty() {
+            self.room.len()
+        } else {
+            self.heap.len()
+        }
     }
 
-    /// The finished copy; `None` when memory ran out.
-    pub(super) fn finish(self) -> Option<Packed> {
+    /// What was written; `None` when memory ran out.
+    #[inline]
+    pub(super) fn finish(&self) -> Option<&[u8]> {
         if self.failed {
             None
         } else {
-            Some(Packed::from_bytes(self.bytes))
+            Some(self.bytes())
         }
     }
 
@@ -47,19 +68,67 @@ impl Buffer {
 
     /// What stands at a place.
     pub(super) fn token_at(&self, at: usize) -> Option<Token<'_>> {
-        Reader::new(self.bytes.get(at..)?).next()
+        Reader::new(self.bytes().get(at..)?).next()
     }
 
-    fn put(&mut self, bytes: &[u8]) {
-        if self.failed || self.bytes.try_reserve(bytes.len()).is_err() {
-            self.failed = true;
+    #[inline]
+    fn bytes(&self) -> &[u8] {
+        if self.heap.is_empty() {
+            self.room
         } else {
-            self.bytes.extend_from_slice(bytes);
+            &self.heap
         }
     }
 
+    fn bytes_mut(&mut self) -> &mut [u8] {
+        if self.heap.is_empty() {
+            self.room
+        } else {
+            &mut self.heap
+        }
+    }
+
+    #[inline]
+    fn put(&mut self, bytes: &[u8]) {
+        if !self.heap.is_empty() || self.room.try_extend_from_slice(bytes).is_err() {
+            self.put_in_heap(bytes);
+        }
+    }
+
+    fn put_in_heap(&mut self, bytes: &[u8]) {
+        if self.failed {
+            return;
+        }
+        if self.heap.is_empty() {
+            // What is never empty again says that the room is left.
+            if self.heap.try_reserve(MORE.max(bytes.len() + ROOM)).is_err() {
+                self.failed = true;
+                return;
+            }
+            self.heap.extend_from_slice(self.room);
+        }
+        if self.heap.try_reserve(bytes.len()).is_err() {
+            self.failed = true;
+        } else {
+            self.heap.extend_from_slice(bytes);
+        }
+    }
+
+    #[inline]
     fn tag(&mut self, tag: Tag) {
         self.put(&[tag as u8]);
+    }
+
+    /// Writes a tag and a length or a number.
+    #[inline]
+    fn tagged(&mut self, tag: Tag, number: u64) {
+        match u8::try_from(number) {
+            Ok(small @ 0..0x80) => self.put(&[tag as u8, small]),
+            _ => {
+                self.tag(tag);
+                self.varint(number);
+            }
+        }
     }
 
     fn varint(&mut self, mut value: u64) {
@@ -77,55 +146,56 @@ impl Buffer {
         self.put(&bytes[..length]);
     }
 
-    fn run(&mut self, bytes: &[u8]) {
-        self.varint(bytes.len() as u64);
+    #[inline]
+    fn run(&mut self, tag: Tag, bytes: &[u8]) {
+        self.tagged(tag, bytes.len() as u64);
         self.put(bytes);
     }
 
+    #[inline]
     pub(super) fn none(&mut self) {
         self.tag(Tag::None);
     }
 
+    #[inline]
     pub(super) fn boolean(&mut self, value: bool) {
         self.tag(if value { Tag::True } else { Tag::False });
     }
 
+    #[inline]
     pub(super) fn integer(&mut self, value: i64) {
-        self.tag(Tag::Int);
-        self.varint(zigzag(value));
+        self.tagged(Tag::Int, zigzag(value));
     }
 
     /// An integer of more than 64 bits, by its decimal digits.
     pub(super) fn big_integer(&mut self, digits: &str) {
-        self.tag(Tag::BigInt);
-        self.run(digits.as_bytes());
+        self.run(Tag::BigInt, digits.as_bytes());
     }
 
+    #[inline]
     pub(super) fn float(&mut self, value: f64) {
-        self.tag(Tag::Float);
-        self.put(&value.to_le_bytes());
+        let mut bytes = [Tag::Float as u8; 1 + size_of::<f64>()];
+        bytes[1..].copy_from_slice(&value.to_le_bytes());
+        self.put(&bytes);
     }
 
+    #[inline]
     pub(super) fn string(&mut self, text: &str) {
-        self.tag(Tag::Str);
-        self.run(text.as_bytes());
+        self.run(Tag::Str, text.as_bytes());
     }
 
     /// What stands where something was left out.
     pub(super) fn mark(&mut self, text: &str) {
-        self.tag(Tag::Mark);
-        self.run(text.as_bytes());
+        self.run(Tag::Mark, text.as_bytes());
     }
 
     /// UTF-8 in which lone surrogates are encoded as if they were characters.
     pub(super) fn surrogates(&mut self, bytes: &[u8]) {
-        self.tag(Tag::Surrogates);
-        self.run(bytes);
+        self.run(Tag::Surrogates, bytes);
     }
 
-    pub(super) fn bytes(&mut self, bytes: &[u8]) {
-        self.tag(Tag::Bytes);
-        self.run(bytes);
+    pub(super) fn bytes_value(&mut self, bytes: &[u8]) {
+        self.run(Tag::Bytes, bytes);
     }
 
     /// Begins a container; `close` ends it.
@@ -138,8 +208,7 @@ impl Buffer {
     /// Begins an object of that type; `close` ends it.
     pub(super) fn open_object(&mut self, type_name: &str) -> Open {
         let tag_at = self.len();
-        self.tag(Tag::Object);
-        self.run(type_name.as_bytes());
+        self.run(Tag::Object, type_name.as_bytes());
         self.count(tag_at)
     }
 
@@ -155,14 +224,14 @@ impl Buffer {
             self.failed = true;
             return;
         };
-        if let Some(place) = self.bytes.get_mut(open.count_at..open.count_at + 4) {
+        if let Some(place) = self.bytes_mut().get_mut(open.count_at..open.count_at + 4) {
             place.copy_from_slice(&count.to_le_bytes());
         }
     }
 
     /// Ends a dict; `plain` says that its keys are all strings that do not begin with `$`.
     pub(super) fn close_dict(&mut self, open: Open, count: usize, plain: bool) {
-        if let Some(tag) = self.bytes.get_mut(open.tag_at) {
+        if let Some(tag) = self.bytes_mut().get_mut(open.tag_at) {
             *tag = if plain { Tag::Record } else { Tag::Dict } as u8;
         }
         self.close(open, count);

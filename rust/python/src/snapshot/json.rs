@@ -13,13 +13,17 @@ const BASE64: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz
 impl Packed {
     /// Appends the copy to `out` as one JSON object, whatever its names begin with.
     pub(crate) fn write_json(&self, out: &mut String) {
-        let mut reader = self.reader();
-        match reader.next() {
-            Some(Token::Record(count) | Token::Dict(count)) => {
-                write_fields(out, &mut reader, count, None);
+        let (count, mut fields) = self.fields();
+        out.push('{');
+        for index in 0..count {
+            if index > 0 {
+                out.push(',');
             }
-            _ => out.push_str("{}"),
+            write_name(out, fields.name());
+            out.push(':');
+            write_value(out, &mut fields.values);
         }
+        out.push('}');
     }
 }
 
@@ -113,7 +117,7 @@ fn write_fields(out: &mut String, reader: &mut Reader<'_>, count: usize, type_na
         if index > 0 || type_name.is_some() {
             out.push(',');
         }
-        write_name(out, reader);
+        write_name(out, reader.next());
         out.push(':');
         write_value(out, reader);
     }
@@ -121,8 +125,8 @@ fn write_fields(out: &mut String, reader: &mut Reader<'_>, count: usize, type_na
 }
 
 /// Appends a field's name, or a key that is a plain string.
-fn write_name(out: &mut String, reader: &mut Reader<'_>) {
-    match reader.next() {
+fn write_name(out: &mut String, name: Option<Token<'_>>) {
+    match name {
         Some(Token::Str(text) | Token::Mark(text)) => write_str(out, text),
         Some(Token::Surrogates(bytes)) => write_surrogates(out, bytes),
         _ => out.push_str("\"\""),

@@ -98,7 +98,7 @@ impl Writer<'_> {
                     self.told("complex", &format!("({real}{imaginary:+}j)"));
                 }
                 Element::Text(text) => self.told_text(text),
-                Element::Bytes(bytes) => self.buffer.bytes(bytes),
+                Element::Bytes(bytes) => self.buffer.bytes_value(bytes),
                 Element::Object(object) => {
                     self.walk.step = Step::Field(at);
                     self.value(object);

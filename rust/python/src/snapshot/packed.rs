@@ -1,6 +1,7 @@
 //! The packed form: one tag byte per value, lengths as variable-length integers, counts of containers in four bytes.
 
-use std::str;
+use std::sync::Arc;
+use std::{slice, str};
 
 /// What a value's first byte says about the rest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -64,29 +65,95 @@ impl Tag {
     ];
 }
 
+/// The names of a copy's fields, in order: the same for all copies that one capture makes.
+pub(crate) type Names = [Box<str>];
+
+/// How many bytes names take.
+pub(crate) fn size_of_names(names: &Names) -> usize {
+    names.iter().map(|name| name.len()).sum()
+}
+
 /// A finished copy: one dict of named values.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub(crate) struct Packed(Box<[u8]>);
+#[derive(Clone, Debug)]
+pub(crate) struct Packed {
+    /// The names, if they stand apart: then the bytes are the values alone. Otherwise the bytes are those of a dict.
+    names: Option<Arc<Names>>,
+    bytes: Box<[u8]>,
+}
 
 impl Packed {
     /// The copy of an empty dict.
     pub(crate) fn empty() -> Self {
-        Self(Box::new([Tag::Record as u8, 0, 0, 0, 0]))
+        Self::of_dict(&[Tag::Record as u8, 0, 0, 0, 0])
     }
 
-    /// Takes over the bytes that a writer made.
-    pub(super) fn from_bytes(bytes: Vec<u8>) -> Self {
-        Self(bytes.into_boxed_slice())
+    /// The copy of a dict, from the bytes that a buffer made of it.
+    pub(super) fn of_dict(bytes: &[u8]) -> Self {
+        Self {
+            names: None,
+            bytes: bytes.into(),
+        }
     }
 
-    /// Its size in bytes.
-    pub(crate) const fn len(&self) -> usize {
-        self.0.len()
+    /// The copy of as many values as there are names, from the bytes that a writer made of them.
+    pub(crate) fn of_fields(names: Arc<Names>, bytes: &[u8]) -> Self {
+        Self {
+            names: Some(names),
+            bytes: bytes.into(),
+        }
     }
 
-    /// Starts reading.
-    pub(super) fn reader(&self) -> Reader<'_> {
-        Reader::new(&self.0)
+    /// Its size in bytes, names included.
+    pub(crate) fn size(&self) -> usize {
+        self.bytes.len() + self.names.as_deref().map_or(0, size_of_names)
+    }
+
+    /// How many fields it has, and what reads them: a name, then a value, and so on.
+    pub(super) fn fields(&self) -> (usize, Fields<'_>) {
+        let mut values = Reader::new(&self.bytes);
+        let (names, count) = match (&self.names, values) {
+            (Some(names), _) => (Some(names.iter()), names.len()),
+            (None, mut reader) => {
+                let count = match reader.next() {
+                    Some(Token::Record(count) | Token::Dict(count)) => count,
+                    _ => 0,
+                };
+                values = reader;
+                (None, count)
+            }
+        };
+        (count, Fields { names, values })
+    }
+}
+
+/// Two copies are equal if they have the same fields, wherever the names of those stand.
+impl PartialEq for Packed {
+    fn eq(&self, other: &Self) -> bool {
+        if self.names.is_none() && other.names.is_none() {
+            return self.bytes == other.bytes;
+        }
+        let ((count, mut left), (others, mut right)) = (self.fields(), other.fields());
+        count == others
+            && (0..count).all(|_| {
+                left.name() == right.name() && left.values.extent() == right.values.extent()
+            })
+    }
+}
+
+/// Reads the fields of a copy.
+pub(super) struct Fields<'a> {
+    names: Option<slice::Iter<'a, Box<str>>>,
+    /// Stands at a value once the name was asked for.
+    pub(super) values: Reader<'a>,
+}
+
+impl<'a> Fields<'a> {
+    /// The name of the next field.
+    pub(super) fn name(&mut self) -> Option<Token<'a>> {
+        match &mut self.names {
+            Some(names) => names.next().map(|name| Token::Str(name)),
+            None => self.values.next(),
+        }
     }
 }
 
@@ -165,6 +232,29 @@ impl<'a> Reader<'a> {
                 Token::Object(name, self.count()?)
             }
         })
+    }
+
+    /// The bytes of the next value, with all that is in it.
+    fn extent(&mut self) -> &'a [u8] {
+        let before = self.bytes;
+        let mut left = 1_usize;
+        while left > 0 {
+            left -= 1;
+            left += match self.next() {
+                None => break,
+                Some(
+                    Token::List(count)
+                    | Token::Tuple(count)
+                    | Token::Set(count)
+                    | Token::FrozenSet(count),
+                ) => count,
+                Some(Token::Record(count) | Token::Dict(count) | Token::Object(_, count)) => {
+                    2 * count
+                }
+                Some(_) => 0,
+            };
+        }
+        &before[..before.len() - self.bytes.len()]
     }
 
     fn varint(&mut self) -> Option<u64> {

@@ -4,7 +4,7 @@ use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyBool, PyBytes, PyDict, PyFloat, PyInt, PyList, PyString, PyTuple};
 
-use super::buffer::Buffer;
+use super::buffer::{Buffer, Room};
 use super::mark::looks_like_mark;
 use super::packed::{Packed, Tag};
 
@@ -13,7 +13,8 @@ const DEPTH: usize = 64;
 
 /// Packs a dict of names and scalars. Raises `TypeError` for other keys and values.
 pub(crate) fn pack_scalars(dict: &Bound<'_, PyDict>) -> PyResult<Packed> {
-    let mut buffer = Buffer::default();
+    let mut room = Room::new();
+    let mut buffer = Buffer::new(&mut room);
     let open = buffer.open(Tag::Record);
     let mut plain = true;
     for (name, value) in dict {
@@ -35,24 +36,26 @@ pub(crate) fn pack_scalars(dict: &Bound<'_, PyDict>) -> PyResult<Packed> {
         }
     }
     buffer.close_dict(open, dict.len(), plain);
-    finish(buffer)
+    finish(&buffer)
 }
 
 /// Packs a dict of named values in their JSON form (`{"$set": […]}` and so on). Raises `TypeError` or `ValueError` for
 /// what is not of that form.
 pub(crate) fn pack_json(dict: &Bound<'_, PyDict>) -> PyResult<Packed> {
-    let mut buffer = Buffer::default();
+    let mut room = Room::new();
+    let mut buffer = Buffer::new(&mut room);
     write_record(&mut buffer, dict, 0)?;
-    finish(buffer)
+    finish(&buffer)
 }
 
-fn finish(buffer: Buffer) -> PyResult<Packed> {
+fn finish(buffer: &Buffer<'_>) -> PyResult<Packed> {
     buffer
         .finish()
+        .map(Packed::of_dict)
         .ok_or_else(|| PyValueError::new_err("too large"))
 }
 
-fn write_value(buffer: &mut Buffer, value: &Bound<'_, PyAny>, depth: usize) -> PyResult<()> {
+fn write_value(buffer: &mut Buffer<'_>, value: &Bound<'_, PyAny>, depth: usize) -> PyResult<()> {
     if depth > DEPTH {
         return Err(PyValueError::new_err(format!(
             "nested more than {DEPTH} deep"
@@ -77,7 +80,7 @@ fn write_value(buffer: &mut Buffer, value: &Bound<'_, PyAny>, depth: usize) -> P
 }
 
 fn write_items(
-    buffer: &mut Buffer,
+    buffer: &mut Buffer<'_>,
     tag: Tag,
     items: &[Bound<'_, PyAny>],
     depth: usize,
@@ -90,7 +93,7 @@ fn write_items(
     Ok(())
 }
 
-fn write_dict(buffer: &mut Buffer, dict: &Bound<'_, PyDict>, depth: usize) -> PyResult<()> {
+fn write_dict(buffer: &mut Buffer<'_>, dict: &Bound<'_, PyDict>, depth: usize) -> PyResult<()> {
     if let Some(type_name) = dict.get_item("$type")? {
         let type_name = type_name.cast::<PyString>()?.to_cow()?.into_owned();
         let open = buffer.open_object(&type_name);
@@ -142,7 +145,7 @@ fn write_dict(buffer: &mut Buffer, dict: &Bound<'_, PyDict>, depth: usize) -> Py
         "$bytes" => {
             let base64 = dict.py().import("base64")?;
             let decoded = base64.call_method1("b64decode", (content, dict.py().None(), true))?;
-            buffer.bytes(decoded.cast::<PyBytes>()?.as_bytes());
+            buffer.bytes_value(decoded.cast::<PyBytes>()?.as_bytes());
             Ok(())
         }
         "$dict" => {
@@ -160,7 +163,7 @@ fn write_dict(buffer: &mut Buffer, dict: &Bound<'_, PyDict>, depth: usize) -> Py
     }
 }
 
-fn write_record(buffer: &mut Buffer, dict: &Bound<'_, PyDict>, depth: usize) -> PyResult<()> {
+fn write_record(buffer: &mut Buffer<'_>, dict: &Bound<'_, PyDict>, depth: usize) -> PyResult<()> {
     let open = buffer.open(Tag::Record);
     let mut plain = true;
     for (name, value) in dict {
@@ -174,7 +177,7 @@ fn write_record(buffer: &mut Buffer, dict: &Bound<'_, PyDict>, depth: usize) -> 
 }
 
 /// Writes a scalar; gives false for anything else.
-fn write_scalar(buffer: &mut Buffer, value: &Bound<'_, PyAny>) -> PyResult<bool> {
+fn write_scalar(buffer: &mut Buffer<'_>, value: &Bound<'_, PyAny>) -> PyResult<bool> {
     if value.is_none() {
         buffer.none();
     } else if let Ok(value) = value.cast::<PyBool>() {
@@ -195,7 +198,7 @@ fn write_scalar(buffer: &mut Buffer, value: &Bound<'_, PyAny>) -> PyResult<bool>
 }
 
 /// Writes a string of the JSON form: a mark where it looks like one, since other strings that do are tagged.
-fn write_text(buffer: &mut Buffer, text: &Bound<'_, PyString>) -> PyResult<()> {
+fn write_text(buffer: &mut Buffer<'_>, text: &Bound<'_, PyString>) -> PyResult<()> {
     match text.to_str() {
         Ok(text) if looks_like_mark(text) => {
             buffer.mark(text);
@@ -206,7 +209,7 @@ fn write_text(buffer: &mut Buffer, text: &Bound<'_, PyString>) -> PyResult<()> {
 }
 
 /// Writes a string, lone surrogates included.
-fn write_string(buffer: &mut Buffer, text: &Bound<'_, PyString>) -> PyResult<()> {
+fn write_string(buffer: &mut Buffer<'_>, text: &Bound<'_, PyString>) -> PyResult<()> {
     if let Ok(text) = text.to_str() {
         buffer.string(text);
     } else {

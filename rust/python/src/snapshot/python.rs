@@ -26,13 +26,13 @@ impl Packed {
 
     /// The copy as Python objects.
     pub(crate) fn to_form<'py>(&self, py: Python<'py>, form: Form) -> PyResult<Bound<'py, PyDict>> {
-        let mut reader = self.reader();
-        match reader.next() {
-            Some(Token::Record(count) | Token::Dict(count)) => {
-                fields(py, &mut reader, count, None, form)
-            }
-            _ => Ok(PyDict::new(py)),
+        let (count, mut fields) = self.fields();
+        let dict = PyDict::new(py);
+        for _ in 0..count {
+            let name = name(py, fields.name(), form)?;
+            dict.set_item(name, value(py, &mut fields.values, form)?)?;
         }
+        Ok(dict)
     }
 }
 
@@ -141,15 +141,20 @@ fn fields<'py>(
         dict.set_item("$type", name)?;
     }
     for _ in 0..count {
-        let key = match reader.next() {
-            Some(Token::Mark(text)) if form == Form::Typed => mark(py, text)?,
-            Some(Token::Str(text) | Token::Mark(text)) => PyString::new(py, text).into_any(),
-            Some(Token::Surrogates(bytes)) => surrogates(py, bytes)?,
-            _ => PyString::new(py, "").into_any(),
-        };
+        let key = name(py, reader.next(), form)?;
         dict.set_item(key, value(py, reader, form)?)?;
     }
     Ok(dict)
+}
+
+/// A field's name, or a key that is a plain string.
+fn name<'py>(py: Python<'py>, token: Option<Token<'_>>, form: Form) -> PyResult<Bound<'py, PyAny>> {
+    Ok(match token {
+        Some(Token::Mark(text)) if form == Form::Typed => mark(py, text)?,
+        Some(Token::Str(text) | Token::Mark(text)) => PyString::new(py, text).into_any(),
+        Some(Token::Surrogates(bytes)) => surrogates(py, bytes)?,
+        _ => PyString::new(py, "").into_any(),
+    })
 }
 
 /// Sets a key that, once copied, may not be hashable or may be there already.

@@ -4,6 +4,7 @@ use pyo3::prelude::*;
 use pyo3::types::PyString;
 
 use super::mark::{CUT, LATE, is_mark};
+use super::plain::SHORT;
 use super::write::Writer;
 use crate::access::{
     bits, byte_head, int_digits, string_head, string_size, surrogates_passed, utf8_of,
@@ -15,8 +16,6 @@ const BITS: usize = 4096;
 /// How many characters are searched for secrets for each one that is kept: a secret that the cut would split must be
 /// seen whole.
 const SEARCHED: usize = 2;
-/// Characters of a string that are still shown when nothing more fits.
-const SHORT: usize = 64;
 
 impl Writer<'_> {
     pub(super) fn int(&mut self, value: &Bound<'_, PyAny>) {
@@ -142,12 +141,12 @@ impl Writer<'_> {
     pub(super) fn some_bytes(&mut self, head: &[u8], length: usize, type_name: &str) {
         self.budget.bytes(head.len());
         if head.len() == length {
-            return self.buffer.bytes(head);
+            return self.buffer.bytes_value(head);
         }
         let mark = self.counted(length, "bytes");
         let open = self.buffer.open_object(type_name);
         self.buffer.string("$value");
-        self.buffer.bytes(head);
+        self.buffer.bytes_value(head);
         self.buffer.string(CUT);
         self.buffer.string(&mark);
         self.buffer.close(open, 2);

@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use super::buffer::Buffer;
-use super::packed::Token;
+use super::packed::{Names, Token};
 
 /// Characters of one name or key in the text of a place.
 const NAME: usize = 64;
@@ -11,6 +11,8 @@ const NAME: usize = 64;
 /// How one value is reached from the one that holds it.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Step {
+    /// It is the captured field of that number.
+    Captured(usize),
     /// It is a field, whose name stands at that place of the copy.
     Field(usize),
     /// It is under the key that stands at that place of the copy.
@@ -61,16 +63,19 @@ impl Walk {
             levels: Vec::new(),
             path: Vec::new(),
             depth: 0,
-            step: Step::Field(0),
+            step: Step::Captured(0),
         }
     }
 
-    /// Begins a captured field, whose name stands at that place of the copy.
-    pub(super) fn begin(&mut self, name_at: usize) {
-        self.levels.clear();
-        self.path.clear();
+    /// Begins the captured field of that number.
+    #[inline]
+    pub(super) fn begin(&mut self, field: usize) {
+        if !self.levels.is_empty() {
+            self.levels.clear();
+            self.path.clear();
+        }
         self.depth = 0;
-        self.step = Step::Field(name_at);
+        self.step = Step::Captured(field);
     }
 
     /// How deep the copy is.
@@ -79,19 +84,21 @@ impl Walk {
     }
 
     /// What the object at `address` is to this copy.
-    pub(super) fn meet(&self, address: usize, buffer: &Buffer) -> Met {
+    pub(super) fn meet(&self, address: usize, buffer: &Buffer<'_>, names: &Names) -> Met {
         if let Some(&level) = self
             .path
             .iter()
             .find(|&&level| self.levels[level].address == address)
         {
-            return Met::Inside(self.place(level, buffer));
+            return Met::Inside(self.place(level, buffer, names));
         }
         // From further up, or where nothing was too deep, no less of it was copied than would be here.
         let copied = self.levels.iter().position(|level| {
             level.address == address && level.shared && (level.whole || level.depth <= self.depth)
         });
-        copied.map_or(Met::New, |level| Met::Copied(self.place(level, buffer)))
+        copied.map_or(Met::New, |level| {
+            Met::Copied(self.place(level, buffer, names))
+        })
     }
 
     /// Enters an object; false when memory ran out. `deeper` says that it counts for the depth.
@@ -126,7 +133,7 @@ impl Walk {
     }
 
     /// The place of an object, as an expression would name it: `order.lines[0]`.
-    fn place(&self, level: usize, buffer: &Buffer) -> String {
+    fn place(&self, level: usize, buffer: &Buffer<'_>, names: &Names) -> String {
         let mut steps = Vec::new();
         let mut next = Some(level);
         while let Some(level) = next {
@@ -136,6 +143,9 @@ impl Walk {
         let mut text = String::new();
         for (index, step) in steps.into_iter().rev().enumerate() {
             match step {
+                Step::Captured(field) => {
+                    text.push_str(&shortened(names.get(field).map_or("?", |name| name)));
+                }
                 Step::Field(at) => {
                     if index > 0 {
                         text.push('.');

@@ -5,35 +5,36 @@ use pyo3::prelude::*;
 use pyo3::types::PyBool;
 
 use super::budget::{Budget, Clock};
-use super::buffer::{Buffer, Open};
+use super::buffer::{Buffer, Room};
 use super::limits::Limits;
 use super::mark::{CUT, CYCLE, LATE, SAME};
-use super::packed::{Packed, Tag};
+use super::packed::Names;
+use super::plain::short_string;
 use super::walk::{Met, Step, Walk};
 use crate::access::{Family, Shape, kind_of, shape_of, type_name};
 use crate::redact::{REDACTED, Redaction};
 
-/// Makes one bounded copy: named fields, each given as a scalar or as a live object.
+/// Makes one bounded copy: the values of named fields, each given as a scalar or as a live object.
 pub(crate) struct Writer<'r> {
-    pub(super) buffer: Buffer,
-    pub(super) limits: Limits,
+    pub(super) buffer: Buffer<'r>,
+    pub(super) limits: &'r Limits,
     pub(super) redaction: Option<&'r Redaction>,
     pub(super) budget: Budget,
     pub(super) walk: Walk,
     /// How many exceptions the copy is inside of, one having come from the other.
     pub(super) chain: usize,
-    record: Open,
+    names: &'r Names,
+    /// How many fields were begun.
     fields: usize,
-    plain: bool,
     secret: bool,
     /// In which field time ran out.
     late_in: Option<usize>,
 }
 
 /// A finished copy.
-pub(crate) struct Finished {
-    /// The fields.
-    pub(crate) packed: Packed,
+pub(crate) struct Finished<'w> {
+    /// The values of the fields, in the order of their names.
+    pub(crate) values: &'w [u8],
     /// The number of the field in which time ran out, if it did; it and later ones may be cut.
     pub(crate) late_in: Option<usize>,
     /// The time that the next copy of the same run has.
@@ -41,33 +42,46 @@ pub(crate) struct Finished {
 }
 
 impl<'r> Writer<'r> {
-    /// Begins a copy; without `redaction` nothing is redacted.
-    pub(crate) fn new(limits: Limits, redaction: Option<&'r Redaction>, clock: Clock) -> Self {
-        let mut buffer = Buffer::with_room();
-        let record = buffer.open(Tag::Record);
+    /// Begins a copy of as many fields as there are names; without `redaction` nothing is redacted.
+    pub(crate) fn new(
+        room: &'r mut Room,
+        names: &'r Names,
+        limits: &'r Limits,
+        redaction: Option<&'r Redaction>,
+        clock: Clock,
+    ) -> Self {
         let redaction = redaction.filter(|redaction| redaction.enabled());
+        Self::going_on(Buffer::new(room), 0, names, limits, redaction, clock)
+    }
+
+    /// Goes on with a copy of which so many fields are written.
+    pub(super) fn going_on(
+        buffer: Buffer<'r>,
+        fields: usize,
+        names: &'r Names,
+        limits: &'r Limits,
+        redaction: Option<&'r Redaction>,
+        clock: Clock,
+    ) -> Self {
         Self {
             buffer,
             limits,
             redaction,
-            budget: Budget::new(&limits, clock),
+            budget: Budget::new(limits, fields, clock),
             walk: Walk::new(),
             chain: 0,
-            record,
-            fields: 0,
-            plain: true,
+            names,
+            fields,
             secret: false,
             late_in: None,
         }
     }
 
-    /// Begins a field; exactly one value follows. It becomes `[redacted]` if it is `secret`, unless nothing is redacted
-    /// at all. The caller knows whether the field's own name is secret: it does not change from one copy to the next.
-    pub(crate) fn field(&mut self, name: &str, secret: bool) {
+    /// Begins the next field; exactly one value follows. It becomes `[redacted]` if it is `secret`, unless nothing is
+    /// redacted at all. The caller knows whether the field's own name is secret: it does not change from one copy to the
+    /// next.
+    pub(crate) fn field(&mut self, secret: bool) {
         self.fields += 1;
-        self.plain &= !name.starts_with('$');
-        self.walk.begin(self.buffer.len());
-        self.buffer.string(name);
         self.secret = secret && self.redaction.is_some();
     }
 
@@ -113,10 +127,21 @@ impl<'r> Writer<'r> {
     /// The field is a copy of that object.
     pub(crate) fn object(&mut self, value: &Bound<'_, PyAny>) {
         if self.shown() {
-            self.value(value);
-            if self.budget.was_late() {
-                self.late_in.get_or_insert(self.fields - 1);
+            let most = self.limits.characters;
+            if self.budget.was_late()
+                || !short_string(&mut self.buffer, value, most, self.redaction)
+            {
+                self.walked(value);
             }
+        }
+    }
+
+    /// Copies a field's value that is no scalar.
+    fn walked(&mut self, value: &Bound<'_, PyAny>) {
+        self.walk.begin(self.fields - 1);
+        self.value(value);
+        if self.budget.was_late() {
+            self.late_in.get_or_insert(self.fields - 1);
         }
     }
 
@@ -124,12 +149,11 @@ impl<'r> Writer<'r> {
     ///
     /// # Errors
     /// When memory ran out.
-    pub(crate) fn finish(mut self) -> Result<Finished, Fault> {
-        self.buffer.close_dict(self.record, self.fields, self.plain);
+    pub(crate) fn finish(&mut self) -> Result<Finished<'_>, Fault> {
         let (late_in, clock) = (self.late_in, self.budget.rest());
         match self.buffer.finish() {
-            Some(packed) => Ok(Finished {
-                packed,
+            Some(values) => Ok(Finished {
+                values,
                 late_in,
                 clock,
             }),
@@ -244,7 +268,7 @@ impl<'r> Writer<'r> {
         inner: impl FnOnce(&mut Self),
     ) {
         let address = value.as_ptr() as usize;
-        match self.walk.meet(address, &self.buffer) {
+        match self.walk.meet(address, &self.buffer, self.names) {
             Met::Inside(place) => self.buffer.mark(&format!("{CYCLE} ({place})")),
             Met::Copied(place) => self.buffer.mark(&format!("{SAME} ({place})")),
             Met::New if too_deep => {

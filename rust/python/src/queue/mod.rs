@@ -1,8 +1,9 @@
 //! The bounded hand-over from the threads of the application to the one that exports, and the accounts of it.
 
+mod backlog;
+
 use std::borrow::Cow;
 use std::cell::Cell;
-use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, Thread};
@@ -13,8 +14,10 @@ use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList};
 
-use crate::event::{CaptureEvent, Event};
+use crate::event::{CaptureEvent, Captured, Event};
 use crate::running::{Running, keep_interruption};
+
+use backlog::{Backlog, Chunk};
 
 /// No wait is longer: what is beyond it is as good as for ever.
 const LONGEST_WAIT: Duration = Duration::from_secs(86_400);
@@ -54,15 +57,22 @@ pub(crate) struct EventQueue {
     /// Set when the waiting thread shall look again.
     signal: Arc<AtomicBool>,
     state: Mutex<State>,
+    /// The chunk that events are taken from: who takes them needs the state for an instant only, however many there are.
+    /// Always locked before the state.
+    taking: Mutex<Option<Chunk>>,
 }
 
 /// The queue and its accounts.
 ///
-/// The lock is taken only by threads that hold the GIL and given back before any of them can lose it: nobody ever waits
-/// for it, and it is free in the child of a fork. The thread that waits for events sleeps on its own token, not on it.
+/// Both locks are taken only by threads that hold the GIL and given back before any of them can lose it: nobody ever
+/// waits for them, and they are free in the child of a fork. The thread that waits for events sleeps on its own token,
+/// not on them.
 #[derive(Default)]
 struct State {
-    events: VecDeque<Arc<Event>>,
+    backlog: Backlog,
+    /// How many events wait: those of the backlog, and those in the chunk that is taken from.
+    waiting: usize,
+    /// About how many bytes those take.
     bytes: usize,
     captured: u64,
     exported: u64,
@@ -86,23 +96,29 @@ impl EventQueue {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Queues an event; gives false when it was dropped because the queue is full.
-    pub(crate) fn push(&self, py: Python<'_>, event: Arc<Event>) -> bool {
-        let size = event.size();
+    /// Queues a capture; gives false when it was dropped because the queue is full.
+    #[inline]
+    pub(crate) fn capture(&self, py: Python<'_>, captured: Captured<'_>) -> bool {
+        let size = captured.size();
+        self.push(py, size, |backlog| backlog.add(captured))
+    }
+
+    /// Queues what `add` adds, which takes so many bytes.
+    fn push(&self, py: Python<'_>, size: usize, add: impl FnOnce(&mut Backlog) -> bool) -> bool {
         let mut state = self.lock();
         state.captured += 1;
-        if state.events.len() >= self.max_events
+        if state.waiting >= self.max_events
             || state.bytes + size > self.max_bytes
-            || state.events.try_reserve(1).is_err()
+            || !add(&mut state.backlog)
         {
             state.drop_events(Cow::Borrowed("queue_full"), 1);
             drop(state);
             return false;
         }
         state.bytes += size;
-        state.events.push_back(event);
+        state.waiting += 1;
         let first = !std::mem::replace(&mut state.disarmed, true);
-        let waiter = if state.events.len() >= self.wake_at {
+        let waiter = if state.waiting >= self.wake_at {
             state.waiter.take()
         } else {
             None
@@ -112,11 +128,50 @@ impl EventQueue {
             self.signal.store(true, Ordering::Release);
             waiter.unpark();
         }
-        if first && let Err(error) = self.on_first.bind(py).call0() {
+        if first {
+            self.start(py);
+        }
+        true
+    }
+
+    /// Calls who exports.
+    #[cold]
+    fn start(&self, py: Python<'_>) {
+        if let Err(error) = self.on_first.bind(py).call0() {
             keep_interruption(py, &error);
             self.lock().disarmed = false;
         }
-        true
+    }
+
+    /// Takes up to `count` events, the oldest first.
+    fn take_events(&self, count: usize) -> Vec<Arc<Event>> {
+        let mut taking = self.taking.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut taken = Vec::new();
+        let mut bytes = 0;
+        let mut emptied = None;
+        while taken.len() < count {
+            if let Some((event, size)) = taking.as_mut().and_then(Chunk::take) {
+                bytes += size;
+                taken.push(event);
+                continue;
+            }
+            if let Some(mut chunk) = taking.take() {
+                chunk.clear();
+                emptied = Some(chunk);
+            }
+            *taking = self.lock().backlog.oldest();
+            if taking.is_none() {
+                break;
+            }
+        }
+        let mut state = self.lock();
+        state.waiting -= taken.len();
+        state.bytes -= bytes;
+        state.in_flight += taken.len() as u64;
+        let unneeded = emptied.and_then(|chunk| state.backlog.keep(chunk));
+        drop(state);
+        drop(unneeded);
+        taken
     }
 }
 
@@ -149,13 +204,15 @@ impl EventQueue {
             on_first,
             signal,
             state: Mutex::default(),
+            taking: Mutex::default(),
         })
     }
 
     /// Queues an event without ever blocking; gives False when it was dropped because the queue is full.
     fn put(&self, py: Python<'_>, event: &CaptureEvent) -> PyResult<bool> {
         let running = Running::begin();
-        let queued = self.push(py, event.event());
+        let event = event.event();
+        let queued = self.push(py, event.size(), |backlog| backlog.add_made(event));
         running.map_or(Ok(()), Running::end)?;
         Ok(queued)
     }
@@ -167,7 +224,7 @@ impl EventQueue {
             .unwrap_or(LONGEST_WAIT)
             .min(LONGEST_WAIT);
         let mut state = self.lock();
-        if self.signal.swap(false, Ordering::Acquire) || state.events.len() >= self.wake_at {
+        if self.signal.swap(false, Ordering::Acquire) || state.waiting >= self.wake_at {
             return true;
         }
         state.waiter = Some(thread::current());
@@ -190,7 +247,7 @@ impl EventQueue {
         state.waiter = None;
         // What came between the end of the wait and the lock is seen here, and must not end the next wait.
         let woken = self.signal.swap(false, Ordering::Acquire) || woken;
-        woken || state.events.len() >= self.wake_at
+        woken || state.waiting >= self.wake_at
     }
 
     /// Ends the current `wait()`, or the next one if nobody waits.
@@ -209,14 +266,8 @@ impl EventQueue {
 
     /// Takes up to `count` events, the oldest first. Each has to be settled.
     fn take<'py>(&self, py: Python<'py>, count: usize) -> PyResult<Bound<'py, PyList>> {
-        let mut state = self.lock();
-        let count = count.min(state.events.len());
-        let taken: Vec<_> = state.events.drain(..count).collect();
-        state.bytes -= taken.iter().map(|event| event.size()).sum::<usize>();
-        state.in_flight += count as u64;
-        drop(state);
         let list = PyList::empty(py);
-        for event in taken {
+        for event in self.take_events(count) {
             list.append(CaptureEvent::new(event))?;
         }
         Ok(list)
@@ -249,7 +300,12 @@ impl EventQueue {
     /// Makes the queue as new: for the child of a fork, whose parent exports what was queued.
     fn reset_after_fork(&self) {
         // The waiting thread was one of the parent's; it is forgotten with all the rest.
-        let old = std::mem::take(&mut *self.lock());
+        let taking = self
+            .taking
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take();
+        let old = (taking, std::mem::take(&mut *self.lock()));
         self.signal.store(false, Ordering::Release);
         drop(old);
     }
@@ -270,13 +326,13 @@ impl EventQueue {
     #[getter]
     fn queued(&self) -> u64 {
         let state = self.lock();
-        state.events.len() as u64 + state.in_flight
+        state.waiting as u64 + state.in_flight
     }
 
     /// How many wait.
     #[getter]
     fn waiting(&self) -> usize {
-        self.lock().events.len()
+        self.lock().waiting
     }
 
     /// About how many bytes of memory the waiting ones take.
