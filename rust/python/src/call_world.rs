@@ -19,6 +19,7 @@ use crate::running::release;
 use crate::secrecy::{ByParameter, Secrecy, Settled};
 use crate::site::Call;
 use crate::site_probe::SiteProbe;
+use crate::snapshot::Plain;
 use crate::store::{self, Held, RequestLocalStore, Variable};
 
 /// How a call ended.
@@ -213,6 +214,30 @@ impl<'py> World<'py> for CallWorld<'_, 'py> {
             _ => None,
         };
         Some((frame, line))
+    }
+
+    fn plain_fields(&self, plain: &mut Plain<'_>) -> Option<usize> {
+        let probe = self.probe;
+        let direct = probe.direct.as_ref()?;
+        let mut bound =
+            |value: &Bound<'py, PyAny>| !value.is(self.handed.unbound) && plain.object(value);
+        let are_plain =
+            direct
+                .slots
+                .iter()
+                .all(|&slot| match (&probe.places[usize::from(slot)], self.end) {
+                    (Place::Load(index), _) => {
+                        let value = self.handed.loads.get(*index);
+                        value.is_some_and(|value| bound(&value))
+                    }
+                    (Place::Kept(index), _) => {
+                        let value = self.handed.kept.get(*index);
+                        value.is_some_and(|value| bound(value.bind(self.py)))
+                    }
+                    (Place::Retval, Some(End::Returned(value))) => bound(value),
+                    _ => false,
+                });
+        are_plain.then_some(direct.capture)
     }
 
     fn emit(&mut self, capture: usize, values: &[u8], errors: Vec<Failure>) {

@@ -22,7 +22,7 @@ use crate::program::{Probe, Program};
 use crate::redact::Redaction;
 use crate::running::{Running, guarded, release};
 use crate::secrecy::{ByParameter, Parameters, PerFlow, Secrecy, Settled};
-use crate::snapshot::{Limits, Packed};
+use crate::snapshot::{Limits, Packed, Plain};
 use crate::store::{Held, RequestLocalStore, Variable};
 use crate::trust::TrustList;
 
@@ -490,6 +490,10 @@ impl<'py> World<'py> for FrameWorld<'_, 'py> {
 
     fn frame(&self) -> Option<(Bound<'py, PyFrame>, Option<u32>)> {
         Some((self.frame.clone(), None))
+    }
+
+    fn plain_fields(&self, _plain: &mut Plain<'_>) -> Option<usize> {
+        None
     }
 
     fn emit(&mut self, capture: usize, values: &[u8], errors: Vec<Failure>) {

@@ -57,6 +57,10 @@ pub(crate) trait World<'py> {
     /// The frame that the probe looks at, and its current line where the frame itself does not tell.
     fn frame(&self) -> Option<(Bound<'py, PyFrame>, Option<u32>)>;
 
+    /// Writes the fields of the one capture that is all that the probe's body does, if they are inputs that need no walk,
+    /// and gives the number of that capture. What was written counts for nothing otherwise.
+    fn plain_fields(&self, plain: &mut Plain<'_>) -> Option<usize>;
+
     /// Takes the values of a capture's fields in packed form, and what went wrong in this run so far.
     fn emit(&mut self, capture: usize, values: &[u8], errors: Vec<Failure>);
 }
@@ -249,6 +253,22 @@ impl<'py, W: World<'py>> Host for PythonHost<'_, 'py, W> {
 
     fn begin_body(&mut self) {
         self.met.watching = self.linked.watches();
+    }
+
+    fn take_body(&mut self) -> bool {
+        if !self.pending.is_empty() || self.clock.is_out() {
+            return false;
+        }
+        let linked = self.linked;
+        let mut room = Room::new();
+        let mut plain = Plain::new(&mut room, linked.limits(), linked.redaction());
+        if let Some(capture) = self.world.plain_fields(&mut plain)
+            && let Some(values) = plain.finish()
+        {
+            self.world.emit(capture, values, Vec::new());
+            return true;
+        }
+        false
     }
 
     fn input(&mut self, slot: u16) -> Result<Value<Self::Object>, Fault> {

@@ -1,6 +1,6 @@
 //! Values of the machine to Python objects and back: what fits in a register is taken out of its object.
 
-use hogtrace_core::value::Value;
+use hogtrace_core::value::{Scalar, Value};
 use pyo3::prelude::*;
 use pyo3::types::{PyBool, PyFloat, PyInt, PyString};
 use pyo3::{IntoPyObjectExt, ffi};
@@ -9,37 +9,38 @@ use pyo3::{IntoPyObjectExt, ffi};
 ///
 /// A NaN stays an object too: containers take it for equal to itself, which only the object can tell.
 pub(crate) fn to_value(object: Bound<'_, PyAny>) -> Value<Bound<'_, PyAny>> {
-    if object.is_none() {
-        return Value::None;
-    }
     if object.is_exact_instance_of::<PyString>() {
         return Value::Object(object);
     }
+    match to_scalar(&object) {
+        Some(scalar) => scalar.into(),
+        None => Value::Object(object),
+    }
+}
+
+/// The same for what becomes no object; `None` for what does.
+#[inline]
+pub(crate) fn to_scalar(object: &Bound<'_, PyAny>) -> Option<Scalar> {
     if object.is_exact_instance_of::<PyInt>() {
         let mut overflow = 0;
         // SAFETY: `object` is an exact int, so the call runs no code of anybody and cannot fail but by overflow,
         // which it reports through the flag.
         let value =
             unsafe { ffi::PyLong_AsLongLongAndOverflow(object.as_ptr(), &raw mut overflow) };
-        return if overflow == 0 {
-            Value::Int(value)
-        } else {
-            Value::Object(object)
-        };
+        return (overflow == 0).then_some(Scalar::Int(value));
     }
     if object.is_exact_instance_of::<PyFloat>() {
         // SAFETY: `object` is an exact float.
         let value = unsafe { ffi::PyFloat_AS_DOUBLE(object.as_ptr()) };
-        return if value.is_nan() {
-            Value::Object(object)
-        } else {
-            Value::Float(value)
-        };
+        return (!value.is_nan()).then_some(Scalar::Float(value));
     }
-    if let Ok(value) = object.cast_exact::<PyBool>() {
-        return Value::Bool(value.is_true());
+    if object.is_none() {
+        return Some(Scalar::None);
     }
-    Value::Object(object)
+    object
+        .cast_exact::<PyBool>()
+        .ok()
+        .map(|value| Scalar::Bool(value.is_true()))
 }
 
 /// The Python object of a value.

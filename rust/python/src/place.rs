@@ -118,11 +118,15 @@ impl<'a, 'py> Loads<'a, 'py> {
     }
 
     /// Value `index`.
-    pub(crate) fn get(&self, index: usize) -> Option<Bound<'py, PyAny>> {
+    #[inline]
+    pub(crate) fn get(&self, index: usize) -> Option<Borrowed<'a, 'py, PyAny>> {
         match *self {
             Self::Nothing => None,
-            Self::One(value) => Some(value.clone()),
-            Self::Packed { tuple, skip } => tuple.get_item(skip + index).ok(),
+            Self::One(value) => Some(value.as_borrowed()),
+            Self::Packed { tuple, skip } if skip + index < tuple.len() => {
+                tuple.get_borrowed_item(skip + index).ok()
+            }
+            Self::Packed { .. } => None,
         }
     }
 }
@@ -133,7 +137,7 @@ impl<'py> Handed<'_, 'py> {
     /// Gives `None` where the slot is unbound.
     pub(crate) fn value(&self, py: Python<'py>, place: &Place) -> Option<Bound<'py, PyAny>> {
         let value = match place {
-            Place::Load(index) => self.loads.get(*index)?,
+            Place::Load(index) => self.loads.get(*index)?.to_owned(),
             Place::Kept(index) => self.kept.get(*index)?.bind(py).clone(),
             Place::Item(container, index) => {
                 let container = self.value(py, container)?;

@@ -279,7 +279,7 @@ fn start_call<'py>(site: &Bound<'py, Site>, loads: Loads<'_, 'py>) -> Option<Bou
         .get()
         .keep
         .iter()
-        .filter_map(|&index| loads.get(index).map(Bound::unbind))
+        .filter_map(|&index| loads.get(index).map(Borrowed::to_owned).map(Bound::unbind))
         .collect();
     let call = Call {
         site: site.clone().unbind(),

@@ -16,9 +16,36 @@ pub(crate) struct SiteProbe {
     pub(crate) places: Vec<Place>,
     /// What its captures are, in the order of the program.
     pub(crate) captures: Vec<SiteCapture>,
+    /// What its body is, if it is nothing but one capture of what the woven code hands over.
+    pub(crate) direct: Option<Direct>,
     pub(crate) parameters: Parameters,
     /// What the names of the function's parameters make of the values that the probe captures and stores.
     pub(crate) secrecy: PerFlow<ByParameter>,
+}
+
+/// A body that is one capture of inputs, none of which has to be made or can be secret.
+pub(crate) struct Direct {
+    pub(crate) capture: usize,
+    /// The inputs, in the order of the fields.
+    pub(crate) slots: Box<[u16]>,
+}
+
+impl Direct {
+    fn of(linked: &Linked, places: &[Place], captures: &[SiteCapture]) -> Option<Self> {
+        let (capture, slots) = linked.verified().captures_inputs()?;
+        let capture = usize::from(capture);
+        let is_open = |settled: &Settled| *settled == Settled::Open;
+        let is_there = |slot: &u16| {
+            let place = &places.get(usize::from(*slot));
+            matches!(place, Some(Place::Load(_) | Place::Kept(_) | Place::Retval))
+        };
+        (captures[capture].settled.iter().all(is_open) && slots.iter().all(is_there)).then(|| {
+            Self {
+                capture,
+                slots: slots.into(),
+            }
+        })
+    }
 }
 
 /// One capture of a probe at this site: what all its events share, and what is secret in each of them.
@@ -78,10 +105,12 @@ impl SiteProbe {
             .map(Place::parse)
             .collect::<PyResult<Vec<_>>>()?;
         let captures = SiteCapture::all(&probe.linked, origin, &secrecy);
+        let direct = Direct::of(&probe.linked, &places, &captures);
         Ok(Self {
             linked,
             places,
             captures,
+            direct,
             parameters,
             secrecy,
         })

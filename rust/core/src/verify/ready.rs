@@ -53,6 +53,24 @@ impl VerifiedProbe {
         self.uses_request_scope
     }
 
+    /// The number of a capture and the inputs that it captures, in the order of its fields, if that is all that the body
+    /// does.
+    #[must_use]
+    pub fn captures_inputs(&self) -> Option<(u16, Vec<u16>)> {
+        let [inputs @ .., Op::Capture(index, count), Op::End] = &*self.body.ops else {
+            return None;
+        };
+        let slots: Vec<_> = inputs
+            .iter()
+            .map_while(|op| match op {
+                Op::Input(slot) => Some(*slot),
+                _ => None,
+            })
+            .collect();
+        (slots.len() == inputs.len() && slots.len() == usize::from(*count))
+            .then_some((*index, slots))
+    }
+
     pub(crate) const fn predicate(&self) -> Option<&Ready> {
         self.predicate.as_ref()
     }

@@ -23,6 +23,12 @@ pub trait Host {
     /// The predicate passed, or there is none: what is asked from now on, the body asks.
     fn begin_body(&mut self) {}
 
+    /// Does all that the body does, if the host knows a quicker way to the same effect; otherwise it does nothing, gives
+    /// false, and the machine runs the body.
+    fn take_body(&mut self) -> bool {
+        false
+    }
+
     /// The value of input `slot` of this probe (see [`crate::bytecode::Input`]).
     ///
     /// # Errors

@@ -1,6 +1,6 @@
 //! What most events consist of: scalars and short strings, which need no walk.
 
-use hogtrace_core::value::Value;
+use hogtrace_core::value::{Scalar, Value};
 use pyo3::prelude::*;
 use pyo3::types::PyString;
 
@@ -10,6 +10,7 @@ use super::limits::Limits;
 use super::packed::Names;
 use super::write::Writer;
 use crate::access::short_ascii;
+use crate::number::to_scalar;
 use crate::redact::{REDACTED, Redaction};
 
 /// Characters of a string that are still shown when nothing more fits.
@@ -44,19 +45,44 @@ impl<'r> Plain<'r> {
     #[inline]
     pub(crate) fn field(&mut self, value: &Value<Bound<'_, PyAny>>) -> bool {
         match value {
-            Value::None => self.buffer.none(),
-            Value::Bool(value) => self.buffer.boolean(*value),
-            Value::Int(value) => self.buffer.integer(*value),
-            Value::Float(value) => self.buffer.float(*value),
-            Value::Object(object) => {
-                let most = self.limits.characters;
-                if !short_string(&mut self.buffer, object, most, self.redaction) {
-                    return false;
-                }
+            Value::None => self.scalar(Scalar::None),
+            Value::Bool(value) => self.scalar(Scalar::Bool(*value)),
+            Value::Int(value) => self.scalar(Scalar::Int(*value)),
+            Value::Float(value) => self.scalar(Scalar::Float(*value)),
+            Value::Object(object) => return self.string(object),
+        }
+        true
+    }
+
+    /// Writes the next field, which is that object, if it needs no walk; gives whether it did.
+    #[inline]
+    pub(crate) fn object(&mut self, value: &Bound<'_, PyAny>) -> bool {
+        match to_scalar(value) {
+            Some(scalar) => {
+                self.scalar(scalar);
+                true
             }
+            None => self.string(value),
+        }
+    }
+
+    #[inline]
+    fn scalar(&mut self, scalar: Scalar) {
+        match scalar {
+            Scalar::None => self.buffer.none(),
+            Scalar::Bool(value) => self.buffer.boolean(value),
+            Scalar::Int(value) => self.buffer.integer(value),
+            Scalar::Float(value) => self.buffer.float(value),
         }
         self.fields += 1;
-        true
+    }
+
+    #[inline]
+    fn string(&mut self, value: &Bound<'_, PyAny>) -> bool {
+        let most = self.limits.characters;
+        let is_plain = short_string(&mut self.buffer, value, most, self.redaction);
+        self.fields += usize::from(is_plain);
+        is_plain
     }
 
     /// The values that were written; `None` when memory ran out.
