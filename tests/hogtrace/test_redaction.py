@@ -125,15 +125,15 @@ class TestStrings:
     ])  # fmt: skip
     def test_where_tokens_begin(self, token: str) -> None:
         """A token is found behind anything but the middle of a word; its prefix alone is none."""
-        secret = "abcdefghijklmnopqrstuvwxyz"
+        hidden = "abcdefghijklmnopqrstuvwxyz"
         shown = token if token.endswith(" ") else ""
         for before in ["", " ", "x ", "(", "=", "é", "\n", "-", ":", "e.", "e e", "://", "--"]:
             if before != "e e":
-                assert Redaction().scrub(before + token + secret) == f"{before}{shown}[redacted]"
+                assert Redaction().scrub(before + token + hidden) == f"{before}{shown}[redacted]"
             assert Redaction().scrub(before + token) == before + token
         for before in ["x", "Z", "0", "_", "a b"]:
             if not token.startswith("$"):
-                text = before + token + secret
+                text = before + token + hidden
                 assert Redaction().scrub(text) == text
         for length in range(len(token)):
             text = f"{token[:length]}! {token[:length]}"

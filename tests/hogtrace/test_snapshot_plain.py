@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
-from hogtrace import CaptureEvent
-from hogtrace._engine import CopyLimits, Redaction
+from hogtrace import CaptureEvent, compile
+from hogtrace._engine import CopyLimits, EventQueue, LinkedProbe, Redaction, Site, TrustList
 from hogtrace.events import Mark
-from tests.hogtrace.evaluation import fire
+from tests.hogtrace.evaluation import fire, site_of
 
 SCALARS: list[Any] = [
     None, True, False, 0, 1, -1, 63, 64, -64, -65, 2**31, -(2**63), 2**63 - 1, 2**63, 1.5, -0.0, float("inf"),
@@ -71,7 +71,7 @@ def test_secrets_in_short_strings() -> None:
 
 def test_secret_fields_beside_others() -> None:
     """A field whose name is secret is hidden between two that are not."""
-    assert captured(a=1, password="x", b="two").values == {"a": 1, "password": "[redacted]", "b": "two"}
+    assert captured(a=1, password="x", b="two").values == {"a": 1, "password": "[redacted]", "b": "two"}  # noqa: S106 - none
 
 
 def test_the_bound_of_characters() -> None:
@@ -88,3 +88,49 @@ def test_errors_go_with_the_next_capture() -> None:
     assert [error["kind"] for error in first.errors] == ["attribute"]
     assert second.errors == []
     assert first.values == second.values == {"a": 1}
+
+
+def hook(source: str, places: list[Any], keep: list[int], loads: tuple[int, int]) -> tuple[Site, EventQueue]:
+    """Make the hook of an exit probe, and the queue that it fills."""
+    program = compile(source)
+    queue = EventQueue(on_first=lambda: None)
+    probe = program.probes[0]
+    linked = LinkedProbe(program, probe, queue, access="safe", trust=TrustList(), redaction=Redaction())
+    return Site("app.f", [], [(linked, places)], parameters=["a"], keep=keep, loads=loads), queue
+
+
+def test_the_end_of_a_call() -> None:
+    """Results, exceptions and arguments that were kept, as scalars and as what must be walked, at each kind of end."""
+    places = [("kept", 0), ("retval",), ("load", 0), ("exception",)]
+    site, queue = hook("fn:app.f:exit { capture(arg0, retval, x, exception); }", places, [0], (1, 1))
+    plain, queue_of_plain = hook("fn:app.f:exit { capture(arg0, retval, x); }", places[:3], [0], (1, 1))
+    for argument, result, local in itertools.product([1, "one", [1]], [None, 2.5, {"a": 1}], [True, "☃", (3,)]):
+        expected = {"arg0": argument, "retval": result, "x": local}
+        del site[argument][result, local]
+        del plain[argument][result, local]
+        (event,) = queue.take(1)
+        assert event.values == {**expected, "exception": None}
+        (event,) = queue_of_plain.take(1)
+        assert event.values == expected
+        plain[argument][(local,)] = ValueError("x")
+        (event,) = queue_of_plain.take(1)
+        assert event.values == {**expected, "retval": None}
+
+
+def test_a_local_that_has_no_value() -> None:
+    """The field is None, and the error names it, beside fields that are plain."""
+    site, queue = hook("fn:app.f:exit { capture(retval, x); }", [("retval",), ("load", 0)], [], (0, 1))
+    del site[1, site]
+    (event,) = queue.take(1)
+    assert event.values == {"retval": 1, "x": None}
+    assert [(error["field"], error["kind"]) for error in event.errors] == [("x", "name")]
+    assert queue.captured == 1
+
+
+def test_counts_of_a_probe_whose_body_is_one_capture() -> None:
+    """Its hits, passes and events are counted as those of others are."""
+    site, values, queue, probe = site_of("fn:app.f:entry / a > 1 / { capture(a); }", a=2)
+    for value in [values, 1, "x", 5]:
+        site[value]
+    assert (probe.hits, probe.passed, probe.not_passed, probe.failed, probe.captured) == (4, 2, 1, 1, 2)
+    assert [event.values["a"] for event in queue.take(10)] == [2, 5]

@@ -132,3 +132,29 @@ fn scopes_in_use_are_known() {
     );
     assert_eq!(scopes("fn:m.f:exit { $req.x = 1; }"), (true, false));
 }
+
+#[test]
+fn a_body_that_is_one_capture_of_inputs_is_known_for_it() {
+    let known = |body: &str| {
+        let source = format!("fn:m.f:exit / a > 1 / {{ {body} }}");
+        let verified = compile(&source, "test").unwrap_or_else(|errors| panic!("{errors}"));
+        verified.probes()[0].captures_inputs()
+    };
+    assert_eq!(
+        known("capture(b, retval, a, b);"),
+        Some((0, vec![1, 2, 0, 1]))
+    );
+    assert_eq!(known("capture();"), Some((0, vec![])));
+    for other in [
+        "",
+        "capture(a, 1);",
+        "capture(a.b);",
+        "capture(a, $req.x);",
+        "capture(a); capture(b);",
+        "$call.x = a; capture(a);",
+        "capture(a + b);",
+        "capture(a && b);",
+    ] {
+        assert_eq!(known(other), None, "{other}");
+    }
+}

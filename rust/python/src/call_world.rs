@@ -244,7 +244,14 @@ impl<'py> World<'py> for CallWorld<'_, 'py> {
         let (py, probe) = (self.py, self.probe);
         let linked = probe.linked.get();
         linked.counters.captured.add(1);
-        let store = self.store();
+        // Mostly nobody has asked for it, and nobody will again.
+        let current;
+        let store = if let Some(known) = self.store.get() {
+            known.as_ref()
+        } else {
+            current = store::current(py);
+            current.as_ref()
+        };
         let captured = Captured::now(
             &probe.captures[capture].source,
             store.map(|store| store.get().request()),

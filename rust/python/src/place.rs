@@ -123,10 +123,9 @@ impl<'a, 'py> Loads<'a, 'py> {
         match *self {
             Self::Nothing => None,
             Self::One(value) => Some(value.as_borrowed()),
-            Self::Packed { tuple, skip } if skip + index < tuple.len() => {
-                tuple.get_borrowed_item(skip + index).ok()
-            }
-            Self::Packed { .. } => None,
+            Self::Packed { tuple, skip } => (skip + index < tuple.len())
+                .then(|| tuple.get_borrowed_item(skip + index).ok())
+                .flatten(),
         }
     }
 }

@@ -12,25 +12,23 @@ use crate::store::RequestInfo;
 const EVENTS: usize = 256;
 /// Bytes of their values, unless a single event has more.
 const BYTES: usize = 16_384;
-/// Where an event says that it has no request.
-const NO_REQUEST: u32 = u32::MAX;
 /// Of what is shared, so much is compared that was met last; what is not among it is noted anew.
 const LATEST: usize = 8;
+/// Where an event says that it has no request.
+const NO_REQUEST: u16 = u16::MAX;
+/// What the source of an event says that somebody made.
+const MADE: u16 = u16::MAX;
 
-/// One event that waits.
-enum Waiting {
-    /// A capture. Sources and requests are places in the chunk's lists; the values are the next so many of its bytes.
-    Captured {
-        time: SystemTime,
-        thread: u64,
-        process: u32,
-        source: u32,
-        request: u32,
-        length: u32,
-        errors: Vec<Failure>,
-    },
-    /// One that somebody made.
-    Made(Arc<Event>),
+/// One event that waits, in as few bytes as will do: its parts are places in the lists of its chunk, and its values are
+/// the next so many bytes there.
+struct Waiting {
+    time: SystemTime,
+    values: u32,
+    source: u16,
+    request: u16,
+    /// The thread, and the process.
+    place: u16,
+    has_errors: bool,
 }
 
 /// Some events in a row, with what they share.
@@ -39,6 +37,11 @@ pub(super) struct Chunk {
     values: Vec<u8>,
     sources: Vec<Arc<Source>>,
     requests: Vec<Arc<RequestInfo>>,
+    places: Vec<(u64, u32)>,
+    /// The errors of those events that have some, in order.
+    errors: VecDeque<Vec<Failure>>,
+    /// The events that somebody made, in order.
+    made: VecDeque<Arc<Event>>,
     /// The event that is taken next, and where its values begin.
     next: usize,
     next_values: usize,
@@ -55,6 +58,9 @@ impl Chunk {
             values,
             sources: Vec::new(),
             requests: Vec::new(),
+            places: Vec::new(),
+            errors: VecDeque::new(),
+            made: VecDeque::new(),
             next: 0,
             next_values: 0,
         })
@@ -62,8 +68,7 @@ impl Chunk {
 
     /// Whether another event of so many bytes needs no more memory.
     fn has_room(&self, bytes: usize) -> bool {
-        self.events.len() < self.events.capacity()
-            && bytes <= self.values.capacity() - self.values.len()
+        self.events.len() < EVENTS && bytes <= self.values.capacity() - self.values.len()
     }
 
     /// Makes it empty again.
@@ -72,39 +77,79 @@ impl Chunk {
         self.values.clear();
         self.sources.clear();
         self.requests.clear();
+        self.places.clear();
+        self.errors.clear();
+        self.made.clear();
         (self.next, self.next_values) = (0, 0);
+    }
+
+    /// Adds a capture; `None` when there is no memory for what is not there yet.
+    #[inline]
+    fn add(&mut self, captured: Captured<'_>) -> Option<()> {
+        let source = place_of(&mut self.sources, captured.source, Arc::ptr_eq)?;
+        let request = match captured.request {
+            None => NO_REQUEST,
+            Some(request) => place_of(&mut self.requests, request, Arc::ptr_eq)?,
+        };
+        let place = (captured.thread, captured.process);
+        let place = place_of(&mut self.places, &place, PartialEq::eq)?;
+        let values = u32::try_from(captured.values.len()).ok()?;
+        let has_errors = !captured.errors.is_empty();
+        if has_errors {
+            self.errors.try_reserve(1).ok()?;
+            self.errors.push_back(captured.errors);
+        }
+        self.values.extend_from_slice(captured.values);
+        self.events.push(Waiting {
+            time: captured.time,
+            values,
+            source,
+            request,
+            place,
+            has_errors,
+        });
+        Some(())
+    }
+
+    /// Adds an event that somebody made; `None` when there is no memory for it.
+    fn add_made(&mut self, event: Arc<Event>) -> Option<()> {
+        self.made.try_reserve(1).ok()?;
+        self.made.push_back(event);
+        self.events.push(Waiting {
+            time: SystemTime::UNIX_EPOCH,
+            values: 0,
+            source: MADE,
+            request: NO_REQUEST,
+            place: 0,
+            has_errors: false,
+        });
+        Some(())
     }
 
     /// Takes the oldest event out, and tells its size.
     pub(super) fn take(&mut self) -> Option<(Arc<Event>, usize)> {
-        let waiting = self.events.get_mut(self.next)?;
+        let waiting = self.events.get(self.next)?;
         self.next += 1;
-        match waiting {
-            Waiting::Made(event) => Some((Arc::clone(event), event.size())),
-            Waiting::Captured {
-                time,
-                thread,
-                process,
-                source,
-                request,
-                length,
-                errors,
-            } => {
-                let begin = self.next_values;
-                self.next_values += *length as usize;
-                let captured = Captured {
-                    source: &self.sources[*source as usize],
-                    request: self.requests.get(*request as usize),
-                    time: *time,
-                    thread: *thread,
-                    process: *process,
-                    values: &self.values[begin..self.next_values],
-                    errors: std::mem::take(errors),
-                };
-                let size = captured.size();
-                Some((Arc::new(captured.into_event()), size))
-            }
-        }
+        let Some(source) = self.sources.get(usize::from(waiting.source)) else {
+            let event = self.made.pop_front()?;
+            let size = event.size();
+            return Some((event, size));
+        };
+        let begin = self.next_values;
+        self.next_values += waiting.values as usize;
+        let (thread, process) = self.places[usize::from(waiting.place)];
+        let errors = waiting.has_errors.then(|| self.errors.pop_front());
+        let captured = Captured {
+            source,
+            request: self.requests.get(usize::from(waiting.request)),
+            time: waiting.time,
+            thread,
+            process,
+            values: &self.values[begin..self.next_values],
+            errors: errors.flatten().unwrap_or_default(),
+        };
+        let size = captured.size();
+        Some((Arc::new(captured.into_event()), size))
     }
 }
 
@@ -118,41 +163,17 @@ pub(super) struct Backlog {
 
 impl Backlog {
     /// Adds a capture; false when there is no memory for it.
+    #[inline]
     pub(super) fn add(&mut self, captured: Captured<'_>) -> bool {
-        let values = captured.values;
-        let Ok(length) = u32::try_from(values.len()) else {
-            return false;
-        };
-        let Some(chunk) = self.chunk_for(values.len()) else {
-            return false;
-        };
-        let Some(source) = place_of(&mut chunk.sources, captured.source) else {
-            return false;
-        };
-        let request = match captured.request {
-            None => NO_REQUEST,
-            Some(request) => match place_of(&mut chunk.requests, request) {
-                Some(place) => place,
-                None => return false,
-            },
-        };
-        chunk.values.extend_from_slice(values);
-        chunk.events.push(Waiting::Captured {
-            time: captured.time,
-            thread: captured.thread,
-            process: captured.process,
-            source,
-            request,
-            length,
-            errors: captured.errors,
-        });
-        true
+        self.chunk_for(captured.values.len())
+            .and_then(|chunk| chunk.add(captured))
+            .is_some()
     }
 
     /// Adds an event that somebody made; false when there is no memory for it.
     pub(super) fn add_made(&mut self, event: Arc<Event>) -> bool {
         self.chunk_for(0)
-            .map(|chunk| chunk.events.push(Waiting::Made(event)))
+            .and_then(|chunk| chunk.add_made(event))
             .is_some()
     }
 
@@ -194,16 +215,22 @@ impl Backlog {
     }
 }
 
-/// The place of what is shared in a list of it; `None` when there is no memory to note it.
+/// The place of what is shared in a list of it; `None` when there is no memory to note it. There are not more of them
+/// than events.
 #[inline]
-fn place_of<T>(list: &mut Vec<Arc<T>>, shared: &Arc<T>) -> Option<u32> {
+fn place_of<T: Clone>(list: &mut Vec<T>, shared: &T, is: impl Fn(&T, &T) -> bool) -> Option<u16> {
     let latest = list.iter().enumerate().rev().take(LATEST);
     for (place, known) in latest {
-        if Arc::ptr_eq(known, shared) {
-            return u32::try_from(place).ok();
+        if is(known, shared) {
+            return u16::try_from(place).ok();
         }
     }
+    note(list, shared)
+}
+
+#[cold]
+fn note<T: Clone>(list: &mut Vec<T>, shared: &T) -> Option<u16> {
     list.try_reserve(1).ok()?;
-    list.push(Arc::clone(shared));
-    u32::try_from(list.len() - 1).ok()
+    list.push(shared.clone());
+    u16::try_from(list.len() - 1).ok()
 }

@@ -50,14 +50,14 @@ static SECONDS: [u128; 128] = seconds();
 const fn classes() -> [u8; 256] {
     let seconds = seconds();
     let mut classes = [0; 256];
-    let mut byte = 0;
-    while byte < seconds.len() {
-        let ascii = byte as u8;
-        if ascii.is_ascii_alphanumeric() || ascii == b'_' {
-            classes[byte] = WORD;
+    let mut byte = 0_u8;
+    while byte < 0x80 {
+        let place = byte as usize;
+        if byte.is_ascii_alphanumeric() || byte == b'_' {
+            classes[place] = WORD;
         }
-        if seconds[byte] != 0 {
-            classes[byte] |= BEGINS;
+        if seconds[place] != 0 {
+            classes[place] |= BEGINS;
         }
         byte += 1;
     }

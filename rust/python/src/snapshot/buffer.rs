@@ -122,13 +122,16 @@ impl<'r> Buffer<'r> {
     /// Writes a tag and a length or a number.
     #[inline]
     fn tagged(&mut self, tag: Tag, number: u64) {
-        match u8::try_from(number) {
-            Ok(small @ 0..0x80) => self.put(&[tag as u8, small]),
-            _ => {
-                self.tag(tag);
-                self.varint(number);
-            }
+        if number < 0x80 {
+            self.put(&[tag as u8, (number & 0x7f) as u8]);
+        } else {
+            self.tagged_long(tag, number);
         }
+    }
+
+    fn tagged_long(&mut self, tag: Tag, number: u64) {
+        self.tag(tag);
+        self.varint(number);
     }
 
     fn varint(&mut self, mut value: u64) {
