@@ -173,7 +173,8 @@ def _places(code: CodeType, flow: Flow) -> Mapping[int, Place]:
             prologue = place if step.name == "RESUME" else None
             continue
         line, _, column, _ = place
-        if line is not None and place != prologue and step.first in flow.depths:
+        unplaced = place == prologue and column is not None
+        if line is not None and not unplaced and step.first in flow.depths:
             places[step.first] = (line, -1 if column is None else column)
     return places
 
