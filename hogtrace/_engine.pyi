@@ -14,6 +14,7 @@ __all__ = [
     "CaptureEvent",
     "CopyLimits",
     "EventQueue",
+    "LineHook",
     "LinkedProbe",
     "Mark",
     "Probe",
