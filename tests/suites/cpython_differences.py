@@ -3,7 +3,7 @@
 _INSTRUCTIONS = "sys.monitoring's INSTRUCTION events, and offsets in others, show the instructions that were inserted"
 _HANDLED = "sys.monitoring sees EXCEPTION_HANDLED and RERAISE where an exception passes the hook on its way out"
 _MADE_OF = "the test asserts which instructions a function is made of"
-_RESUMED = "from 3.13 on a suspended generator without handlers is dropped unresumed; with a hook it has to end first"
+_RESUMED = "up to 3.13.9 and 3.14.0 (gh-140373) generators may be dropped unresumed; with a hook they have to end first"
 _KINDS = "on 3.14 code.replace() alone, with nothing changed, loses the marks that tell parameters from locals"
 
 DIFFERENCES: dict[str, str] = {
