@@ -130,8 +130,13 @@ def test_a_text_over_the_limit_is_an_error() -> None:
 
 
 def test_leaves_the_string_as_it_was() -> None:
-    """No UTF-8 copy stays with a string of the application."""
-    for text in ("naïve" * 50, "日本" * 50, "plain" * 50):
+    """No UTF-8 copy stays with a string of the application, or one of a subclass, whose characters lie elsewhere."""
+
+    class Text(str):
+        """A string."""
+
+    texts = ("naïve" * 50, "日本" * 50, "plain" * 50, "", "é")
+    for text in (*texts, *map(Text, texts)):
         before = sys.getsizeof(text)
         assert search("x$", text) == (False, None, None)
         assert sys.getsizeof(text) == before
