@@ -183,7 +183,7 @@ def test_equal_settings_are_one_key() -> None:
             {"BACKENDS": "x"},
             "EXPORTER in settings.HOGTRACE has the unknown key 'BACKENDS'; it takes BACKEND",
         ),
-        ("EXPORTER", {}, "EXPORTER in settings.HOGTRACE has no BACKEND; name one of 'console', 'jsonl'"),
+        ("EXPORTER", {}, "EXPORTER in settings.HOGTRACE has no BACKEND; name one of 'console', 'http'"),
         (
             "EXPORTER",
             {"BACKEND": "sqlite", "OPTIONS": ["x"]},

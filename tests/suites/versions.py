@@ -76,6 +76,7 @@ class Workplace:
             pip = [self._seen(self.python), "-m", "pip", "--quiet", "--disable-pip-version-check"]
             self._run("packages", [*pip, "install", *wanted.splitlines()])
             ready.write_text(wanted)
+        self._announce()
         if self.interpreter.is_own:
             self._develop()
         else:
@@ -107,6 +108,20 @@ class Workplace:
                     os.killpg(process.pid, signal.SIGKILL)
                 process.wait()
         return replace(read(journal), seconds=time.monotonic() - started, log=log)
+
+    def _announce(self) -> None:
+        """Let the environment find the copy, and its plugin for pytest, as if it were installed there."""
+        project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+        (packages,) = (self.home / "venv" / "lib").glob("python*/site-packages")
+        (packages / "hogtrace-source.pth").write_text(f"{self._seen(self.source)}\n")
+        facts = packages / f"{project['name']}-{project['version']}.dist-info"
+        facts.mkdir(exist_ok=True)
+        metadata = f"Metadata-Version: 2.1\nName: {project['name']}\nVersion: {project['version']}\n"
+        (facts / "METADATA").write_text(metadata)
+        lines = []
+        for group, points in project["entry-points"].items():
+            lines += [f"[{group}]", *(f"{name} = {target}" for name, target in points.items())]
+        (facts / "entry_points.txt").write_text("\n".join(lines) + "\n")
 
     def _develop(self) -> None:
         """Build the engine with this interpreter and put it into the environment, as developers do."""
