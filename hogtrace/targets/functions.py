@@ -34,6 +34,7 @@ _PLAIN: Final = frozenset((str, int, float, bool, bytes, type(None), tuple, list
 _DEPTH: Final = 6
 _VALUES: Final = 500
 _ITEMS: Final = 20
+_MEMBERS: Final = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +69,7 @@ def behind(value: object, qualname: str, namespace: Mapping[str, object]) -> Beh
                 return Behind(function, way)
             # An exact function: this reads its dict, and does not create one.
             inner, step = getattr(value, "__wrapped__", None), ".__wrapped__"
-        elif is_plain(value):
+        elif is_plain(value) or is_class(value):
             break
         else:
             inner, step = _inner(value)
@@ -147,7 +148,10 @@ def _hidden(value: object, qualname: str) -> list[Behind]:
 
 
 def _held(holder: object) -> Iterator[tuple[object, str]]:
-    """Give what a wrapper keeps: closure variables of a function, attributes of an object that can be called."""
+    """Give what a wrapper keeps: closure variables of a function, attributes of an object that can be called.
+
+    Of a class that it keeps, the functions: what makes views of functions makes a class for each, too.
+    """
     kind = type(holder)
     if kind is FunctionType:
         function = cast(FunctionType, holder)
@@ -161,7 +165,12 @@ def _held(holder: object) -> Iterator[tuple[object, str]]:
                 continue
             yield content, f".__closure__[{name}]"
         return
-    if is_class(holder) or issubclass(kind, ModuleType):
+    if is_class(holder):
+        for name, inner in tuple(class_names(holder).items())[:_MEMBERS]:
+            if type(name) is str and type(inner) is FunctionType:
+                yield inner, f".{name}"
+        return
+    if issubclass(kind, ModuleType):
         return
     inner, step = _inner(holder)
     if inner is not None:
