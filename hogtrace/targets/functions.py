@@ -96,6 +96,16 @@ def is_plain(value: object) -> bool:
     return True
 
 
+def held(value: object) -> object:
+    """Give what decorators, descriptors and partials hold at the innermost; None where `value` is none of them."""
+    inner = None
+    seen = {id(value)}
+    while (below := _inner(value if inner is None else inner)[0]) is not None and id(below) not in seen:
+        seen.add(id(below))
+        inner = below
+    return inner
+
+
 def _inner(value: object) -> tuple[object, str]:
     """Give what a decorator, a descriptor or a bound method holds, read from its slots or its own dict."""
     kind = type(value)

@@ -3,28 +3,27 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
-from difflib import get_close_matches
-from types import (
-    BuiltinFunctionType,
-    ClassMethodDescriptorType,
-    CodeType,
-    FunctionType,
-    MethodDescriptorType,
-    MethodType,
-    MethodWrapperType,
-    ModuleType,
-    WrapperDescriptorType,
-)
+from types import CodeType, FunctionType, MethodType, ModuleType
 from typing import Final, cast
 
 from hogtrace import _state
 from hogtrace.targets import pattern
-from hogtrace.targets.functions import ACCESSORS, Behind, behind
+from hogtrace.targets.functions import ACCESSORS, behind
 from hogtrace.targets.modules import imported_module, imported_modules, is_importing, module_names, stand_in
 from hogtrace.targets.nested import Path, is_function, nested_definitions
 from hogtrace.targets.pattern import LOCALS
+from hogtrace.targets.refusals import (
+    ambiguity,
+    hint,
+    inheritance,
+    no_holder,
+    nothing_inside,
+    refusal,
+    similar,
+    with_article,
+)
 from hogtrace.targets.stored import (
     MISSING,
     bases,
@@ -38,17 +37,10 @@ from hogtrace.targets.stored import (
     short_name,
 )
 
-_IN_C: Final = (
-    BuiltinFunctionType,
-    ClassMethodDescriptorType,
-    MethodDescriptorType,
-    MethodWrapperType,
-    WrapperDescriptorType,
-)
 _ALIASES: Final = (MethodType, functools.partial, functools.partialmethod)
 """What gives a function another name without defining one."""
-_SHOWN: Final = 8
-"""How many names a sentence lists."""
+_OWN: Final = frozenset(("hogtrace", "hogtrace_asgi", "hogtrace_django", "hogtrace_flask"))
+"""HogTrace's own packages: a wildcard that does not name one does not mean them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +117,7 @@ class Target:
 
     def concerns(self, module: str) -> bool:
         """Whether the import of `module` may change what `find` gives."""
-        return pattern.leads(self.segments, module.split("."))
+        return _leads(self.segments, module)
 
     def find(self, limit: int | None = None, *, module: str | None = None) -> Found:
         """Look for the functions in the modules that are imported now.
@@ -156,7 +148,7 @@ class Target:
         names = pattern.compiled(segments)
         matches: dict[int, Match] = {}
         for name, module in imported_modules(only):
-            if pattern.leads(segments, name.split(".")):
+            if _leads(segments, name):
                 for match in _functions(segments, name, module_names(module)):
                     if names.fullmatch(match.name):
                         # A function with two names counts once, under the one that it was defined by.
@@ -180,7 +172,13 @@ class Target:
             return replace(found, functions=list(matches.values()))
         if pattern.is_pattern(self.segments[: self.segments.index(LOCALS)]):
             return Found([], waiting=f"no function that is imported so far is selected by {self}")
-        return Found([], refused=_nothing_inside(found.functions[0], ".".join(segments)))
+        return Found([], refused=nothing_inside(found.functions[0].name, found.functions[0].code, ".".join(segments)))
+
+
+def _leads(segments: tuple[str, ...], module: str) -> bool:
+    """Whether functions of a module may be selected."""
+    names = module.split(".")
+    return pattern.leads(segments, names) and (segments[0] == names[0] or names[0] not in _OWN)
 
 
 def _find_one(segments: tuple[str, ...]) -> Found:
@@ -191,8 +189,8 @@ def _find_one(segments: tuple[str, ...]) -> Found:
         if module is None:
             other = stand_in(name)
             if other is not None and not issubclass(type(other), ModuleType):
-                kind = full_name(type(other))
-                reports.append(Found([], waiting=f"what stands for module {name} is {_article(kind)} object"))
+                kind = with_article(full_name(type(other)))
+                reports.append(Found([], waiting=f"what stands for module {name} is {kind} object"))
             continue
         found = _walk(name, module, segments[length:])
         if found.functions:
@@ -227,7 +225,7 @@ def _walk(module_name: str, module: ModuleType, names: tuple[str, ...]) -> Found
             return Found([], refused=f"{path} is one function of a property; nothing is below it")
         if not is_class(holder) and not issubclass(type(holder), ModuleType):
             if not issubclass(type(holder), property) or name not in ACCESSORS:
-                return Found([], refused=_no_holder(path, holder, name))
+                return Found([], refused=no_holder(path, holder, name))
             accessor = True
             value = ACCESSORS[name].__get__(holder)
             if value is None:
@@ -242,9 +240,9 @@ def _walk(module_name: str, module: ModuleType, names: tuple[str, ...]) -> Found
             innermost, start = cast(ModuleType, holder), position + 1
     found = behind(holder, ".".join(names[start : len(names) - accessor]), module_names(innermost))
     if found is None:
-        return Found([], refused=_refusal(path, holder))
+        return Found([], refused=refusal(path, holder))
     if found.rivals:
-        return Found([], refused=_ambiguity(path, holder, found))
+        return Found([], refused=ambiguity(path, holder, found))
     return Found([Match(found.function, module_name, ".".join(names), found.via)])
 
 
@@ -261,90 +259,12 @@ def _missing(path: str, holder: object, name: str, names: tuple[str, ...]) -> Fo
     if is_class(holder):
         for base in bases(holder)[1:]:
             if name in class_names(base):
-                return Found([], refused=f"{path} inherits {name!r}; its code is {full_name(base)}.{name}")
+                return Found([], refused=inheritance(path, base, name))
     elif is_importing(holder):
         return Found([], waiting=f"module {path} is still being imported")
-    elif "__path__" in namespace and name != names[-1] and not _similar(name, namespace):
+    elif "__path__" in namespace and name != names[-1] and not similar(name, namespace):
         return Found([], waiting=f"module {path}.{name} is not imported yet")
-    return Found([], waiting=f"{path} has no {name!r}{_hint(name, namespace)}")
-
-
-def _similar(name: str, known: Iterable[object]) -> str | None:
-    names = [one for one in tuple(known) if type(one) is str]
-    return next(iter(get_close_matches(name, names, 1)), None)
-
-
-def _hint(name: str, known: Iterable[object]) -> str:
-    similar = _similar(name, known)
-    return f" (did you mean {similar!r}?)" if similar else ""
-
-
-# Why not
-
-
-def _no_holder(path: str, holder: object, name: str) -> str:
-    """Say why nothing is found by a name below a value."""
-    kind = type(holder)
-    if kind is FunctionType:
-        return f"{path} is a function; what is defined in it is {path}.{LOCALS}.{name}"
-    if issubclass(kind, property):
-        present = [one for one, slot in ACCESSORS.items() if slot.__get__(holder) is not None]
-        return f"{path} is a property; its functions are {', '.join(f'{path}.{one}' for one in present)}"
-    return f"{path} is {_article(full_name(kind))} object, which has no functions of its own"
-
-
-def _refusal(path: str, value: object) -> str:
-    """Say why a value, to which no function belongs, cannot be probed."""
-    kind = type(value)
-    if is_class(value):
-        return f"{path} is a class; name one of its functions, such as {path}.__init__ or {path}.__call__"
-    if issubclass(kind, ModuleType):
-        return f"{path} is a module; name one of its functions, or {path}.* for all of them"
-    if kind in _IN_C:
-        return f"{path} is implemented in C; only functions written in Python can be probed"
-    for name in ("run", "__call__"):
-        for base in bases(kind):
-            if type(class_names(base).get(name)) is FunctionType:
-                runs = "calling it runs" if name == "__call__" else "its work is done by"
-                return f"{path} is {_article(full_name(kind))} object; {runs} {full_name(base)}.{name}"
-    return f"{path} is {_article(full_name(kind))} object, not a function"
-
-
-def _ambiguity(path: str, value: object, found: Behind) -> str:
-    """Say which functions stand behind a decorated name, where there is more than one that it may mean."""
-    places = [f"{one.__code__.co_filename}:{one.__code__.co_firstlineno}" for one in found.rivals[:_SHOWN]]
-    more = f" and {len(found.rivals) - _SHOWN} more" if len(found.rivals) > _SHOWN else ""
-    wrapper = ""
-    if type(value) is FunctionType:
-        wrapper = f", or name the wrapper, {function_module(value)}.{value.__code__.co_qualname}"
-    return (
-        f"{path} is decorated, and {len(found.rivals)} functions of that name stand behind it "
-        f"({', '.join(places)}{more}); give the decorator functools.wraps{wrapper}"
-    )
-
-
-def _nothing_inside(match: Match, name: str) -> str:
-    """Say what a function defines instead of what was asked for."""
-    definitions = list(nested_definitions(match.code))
-    for known, path in definitions:
-        if known == name and not is_function(path[-1]):
-            methods = [one for one, below in definitions if is_function(below[-1]) and one.startswith(f"{name}.")]
-            return f"{match.name}.{LOCALS}.{name} is a class; name one of its functions{_listed(methods)}"
-        if name.startswith(f"{known}.") and not name.startswith(f"{known}.{LOCALS}.") and is_function(path[-1]):
-            outer = f"{match.name}.{LOCALS}.{known}"
-            return f"{outer} is a function; what is defined in it is {outer}.{LOCALS}{name.removeprefix(known)}"
-    names = [known for known, path in definitions if is_function(path[-1])]
-    if not names:
-        return f"{match.name} defines no function inside of it"
-    return f"{match.name} defines no {name!r} inside of it{_hint(name, names) or _listed(names)}"
-
-
-def _listed(names: list[str]) -> str:
-    return f": {', '.join(names[:_SHOWN])}{', …' if len(names) > _SHOWN else ''}" if names else ""
-
-
-def _article(noun: str) -> str:
-    return f"an {noun}" if noun[:1].lower() in "aeiou" else f"a {noun}"
+    return Found([], waiting=f"{path} has no {name!r}{hint(name, namespace)}")
 
 
 # All that a module defines
