@@ -47,7 +47,8 @@ nested: dict[int, NestedCode] = {}
 encloses it."""
 
 originals: dict[int, tuple[weakref.ref[CodeType], CodeType]] = {}
-"""Code that was made for `nested`, by its id, with the original that it stands for. An entry goes with its code."""
+"""Code that was made for `woven` and `nested`, by its id, with the original that it stands for. An entry goes with
+its code."""
 
 tracers: dict[tuple[Settings, tuple[TrustEntry, ...]], Tracer] = {}
 """The tracers that belong to the process, by what they were asked to do."""

@@ -104,7 +104,7 @@ def attach(
         woven = _own(function)
         old = woven.probes if woven else {}
         new = [probe for probe in probes if probe not in old]
-        if woven and not new:
+        if woven and not new and function.__code__ is woven.code:
             return woven
         original = woven.original if woven else _original(function)
         return _weave(function, woven.name if woven else name, original, {**old, **_arriving(new, spots)})
@@ -114,10 +114,14 @@ def detach(function: FunctionType, probes: Sequence[LinkedProbe]) -> None:
     """Take ``probes`` out of ``function``; without any left, its original code object is put back.
 
     Raises :class:`~hogtrace.errors.WeaveError` when another tool has replaced the woven code: what it put there is
-    left alone.
+    left alone. Should it undo that later, the probes do not come back.
     """
     with _state.lock:
-        woven = _own(function)
+        try:
+            woven = _own(function)
+        except WeaveError:
+            _forget(function, probes)
+            raise
         if woven is None:
             return
         left = {probe: arrived for probe, arrived in woven.probes.items() if probe not in probes}
@@ -217,13 +221,29 @@ def _own(function: FunctionType) -> WovenFunction | None:
     """Give what is known of a function's own probes, and forget it where the function starts afresh."""
     woven = _state.woven.get(function)
     current = function.__code__
-    if woven is not None and current is not woven.code:
-        # Another tool replaced the code. If our hooks are still in it, weaving again would run them twice; they fall
-        # silent with their probes. If they are not, the function starts afresh.
-        _refuse_hooks(current)
+    if woven is None or current is woven.code or _made_from(current) is woven.original:
+        # In the last case another tool has put back what it found here: code of ours, of an earlier set of probes.
+        return woven
+    # Another tool replaced the code. If our hooks are still in it, weaving again would run them twice; they fall
+    # silent with their probes. If they are not, the function starts afresh.
+    _refuse_hooks(current)
+    del _state.woven[function]
+    return None
+
+
+def _forget(function: FunctionType, probes: Sequence[LinkedProbe]) -> None:
+    woven = _state.woven[function]
+    left = {probe: arrival for probe, arrival in woven.probes.items() if probe not in probes}
+    if left:
+        _state.woven[function] = replace(woven, probes=left)
+    else:
         del _state.woven[function]
-        woven = None
-    return woven
+
+
+def _made_from(code: CodeType) -> CodeType | None:
+    """Give the original that a code object of ours was made from, or None for what is not ours."""
+    made = _state.originals.get(id(code))
+    return made[1] if made is not None and made[0]() is code else None
 
 
 def _original(function: FunctionType) -> CodeType:
@@ -241,6 +261,7 @@ def _weave(function: FunctionType, name: str, original: CodeType, probes: _Probe
     """Give ``function`` the code for its own probes and for those of its code."""
     nested = _nested(original)
     code, kept = _compose(original, name, {**probes, **nested.probes} if nested else probes)
+    _remember(code, original)
     swap_code(function, code)
     woven = _state.woven[function] = WovenFunction(name, original, code, probes, kept)
     return woven
@@ -336,7 +357,7 @@ def _settle(changed: set[int]) -> dict[int, WeaveError]:
                 nested.probes.clear()
                 nested.code, nested.kept_names = _with_nested(nested.original), ()
             if nested.code is not nested.original:
-                _remember(nested)
+                _remember(nested.code, nested.original)
             renewed[key] = nested
 
     for nested in list(_state.nested.values()):
@@ -349,10 +370,10 @@ def _settle(changed: set[int]) -> dict[int, WeaveError]:
     return failures
 
 
-def _remember(nested: NestedCode) -> None:
-    key = id(nested.code)
+def _remember(code: CodeType, original: CodeType) -> None:
+    key = id(code)
     forget = _state.originals.pop
-    _state.originals[key] = (weakref.ref(nested.code, lambda _: forget(key, None)), nested.original)
+    _state.originals[key] = (weakref.ref(code, lambda _: forget(key, None)), original)
 
 
 def _hand_out(renewed: Mapping[int, NestedCode]) -> None:

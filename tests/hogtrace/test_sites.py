@@ -84,6 +84,44 @@ def test_another_tools_code_is_left_alone(queue: EventQueue) -> None:
     sites.detach(double, [other])
 
 
+def test_a_tool_that_puts_back_what_it_found_after_we_left(queue: EventQueue) -> None:
+    """It found our code, and puts it back when the probes are gone: the next ones begin from the original."""
+    original = double.__code__
+    probe, other = linked(queue), linked(queue)
+    ours = sites.attach(double, "m.double", [probe]).code
+    double.__code__ = ours.replace(co_name="theirs")
+    with pytest.raises(WeaveError, match="another tool"):
+        sites.detach(double, [probe])
+    probe.enabled = False
+    double.__code__ = ours
+    assert double(1) == 2
+    sites.attach(double, "m.double", [other])
+    assert double(1) == 2
+    assert (probe.hits, other.hits) == (0, 1)
+    sites.detach(double, [other])
+    assert double.__code__ is original
+    del ours
+    assert not _state.originals
+
+
+def test_a_tool_that_puts_back_what_it_found_before_others_came(queue: EventQueue) -> None:
+    """It found code with fewer probes: all of them are put in again, in their order, and go as ever."""
+    probe, other = linked(queue), linked(queue)
+    ours = sites.attach(double, "m.double", [probe]).code
+    sites.attach(double, "m.double", [other])
+    double.__code__ = ours
+    assert not sites.carries(double, other)
+    sites.attach(double, "m.double", [other])
+    assert sites.carries(double, probe)
+    assert sites.carries(double, other)
+    double(1)
+    assert (probe.hits, other.hits) == (1, 1)
+    double.__code__ = ours
+    sites.detach(double, [probe])
+    assert sites.carries(double, other)
+    sites.detach(double, [other])
+
+
 def enclosing() -> Callable[[int], int]:
     """Make a function."""
 
