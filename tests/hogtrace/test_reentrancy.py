@@ -479,8 +479,8 @@ CASES = {
             with request_scope(request_id=str(number)) as scope:
                 work(number)
             tracer.rebind()
-            str(tracer.status())
             assert tracer.flush(60)
+        assert str(tracer.status())
         hogtrace.format('fn:a.b:entry{}')
         with Tracer(exporter=MemoryExporter(), redact=['x']) as other:
             other.install(hogtrace.compile('fn:__main__.work:exit { capture(retval, duration); } fn:later.f:entry { }'))
