@@ -6,6 +6,7 @@
 //! limits of the language hold, for patterns and sampling rates too. From that follows that a run never panics, never loops and never reads out of bounds.
 
 mod flow;
+mod glance;
 mod guards;
 mod patterns;
 mod ready;
@@ -18,6 +19,8 @@ use crate::bytecode::Program;
 use crate::limits;
 
 pub use flow::{Flow, Store};
+pub use glance::Glance;
+pub(crate) use glance::{Shape, Step};
 use patterns::Patterns;
 pub(crate) use ready::Ready;
 pub use ready::VerifiedProbe;

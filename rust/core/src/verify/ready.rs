@@ -6,6 +6,7 @@
 use std::sync::Arc;
 
 use super::flow::{Flow, Store};
+use super::glance::Glance;
 use super::patterns::Patterns;
 use crate::bytecode::{Op, Position};
 use crate::pattern::Pattern;
@@ -15,6 +16,7 @@ use crate::pattern::Pattern;
 pub struct VerifiedProbe {
     pub(super) sample: Option<f64>,
     pub(super) predicate: Option<Ready>,
+    pub(super) glance: Option<Glance>,
     pub(super) body: Ready,
     pub(super) flows: Vec<Vec<Flow>>,
     pub(super) stores: Box<[Store]>,
@@ -27,6 +29,13 @@ impl VerifiedProbe {
     #[must_use]
     pub const fn sample(&self) -> Option<f64> {
         self.sample
+    }
+
+    /// Its predicate for [`crate::vm::glance`]; `None` if there is none, if scalars alone never settle it, and for a
+    /// probe with a sampling rate, which comes first.
+    #[must_use]
+    pub const fn glance(&self) -> Option<&Glance> {
+        self.glance.as_ref()
     }
 
     /// What each field of each capture was read through, in the order of [`crate::bytecode::Probe::captures`].

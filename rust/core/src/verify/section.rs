@@ -7,6 +7,7 @@ use arrayvec::ArrayVec;
 use rustc_hash::FxHashMap;
 
 use super::flow::{Flow, Origin, Origins, Store};
+use super::glance::Glance;
 use super::guards::Shape;
 use super::patterns::Patterns;
 use super::ready::{Ready, VerifiedProbe};
@@ -46,9 +47,14 @@ pub(super) fn check(
     let Some(flows) = flows else {
         return Err(VerifyError::probe(index, "a capture is not used"));
     };
+    let glance = predicate
+        .as_ref()
+        .filter(|_| probe.sample.is_none())
+        .and_then(|predicate| Glance::new(&predicate.ops, &program.constants));
     Ok(VerifiedProbe {
         sample: probe.sample,
         predicate,
+        glance,
         body,
         flows,
         stores: Findings::into_stores(findings.stores),

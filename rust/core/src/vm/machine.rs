@@ -45,6 +45,12 @@ pub fn run<H: Host>(probe: &VerifiedProbe, host: &mut H) -> Outcome {
             }
         }
     }
+    perform(probe, host)
+}
+
+/// Runs the body of `probe` over `host`: the run of a probe without a sampling rate whose predicate is known to give
+/// `True` ([`super::glance`]).
+pub fn perform<H: Host>(probe: &VerifiedProbe, host: &mut H) -> Outcome {
     host.begin_body();
     if host.take_body() {
         return Outcome::Passed;
