@@ -71,8 +71,16 @@ format: setup ## put all sources into canonical form
 	$(BIN)/ruff check --quiet --fix
 	$(BIN)/ruff format --quiet
 
-bench: setup ## what a probe costs, side by side with a hand-written decorator
-	$(BIN)/python benchmarks/call_cost.py
+# Apart from the environment: ddtrace brings a plugin for pytest.
+PEERS := $(VENV)/bench
+
+$(PEERS)/.ready: benchmarks/requirements.txt $(READY)
+	@echo "· fetching what the benchmarks are compared with"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade --target $(PEERS) -r $<
+	@touch $@
+
+bench: setup $(PEERS)/.ready ## what a probe costs, side by side with decorators and with ddtrace's wrapping context
+	PYTHONPATH=$(PEERS) $(BIN)/python benchmarks/call_cost.py
 
 fuzz: ## fuzz the compiler and the verifier: FUZZ_SECONDS or FUZZ_RUNS each (needs nightly Rust and cargo-fuzz)
 	@command -v cargo-fuzz >/dev/null || { echo "cargo-fuzz is missing: cargo install cargo-fuzz"; exit 1; }

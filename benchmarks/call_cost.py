@@ -1,22 +1,29 @@
-"""What a probe adds to a call, side by side with a no-op decorator and a hand-written one.
+"""What a probe adds to a call, side by side with decorators and with another tool's way of wrapping functions.
 
     python benchmarks/call_cost.py [--rounds N] [--calls N]
 
 Each round times every variant once, in a shuffled order, so that a noisy moment hits all of them alike. For each
-variant the report gives the nanoseconds that it adds to a bare call (the median over the rounds) and the ratio to the
-decorator that it competes with. Quote the ratios: absolute times belong to one machine and one hour.
+variant the report gives the nanoseconds that it adds to a bare call of the same kind (the median over the rounds) and
+the ratio to what it is compared with. Quote the ratios: absolute times belong to one machine and one hour.
+
+The other tool is ddtrace, whose debugger puts probes into functions by a wrapping context: one that does nothing is
+measured. It is compared only where it can be imported; `make bench` installs what `benchmarks/requirements.txt` names
+into a directory of its own.
 """
 
 from __future__ import annotations
 
 import argparse
 import functools
+import importlib.metadata
+import inspect
 import random
 import statistics
 import sys
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import hogtrace
@@ -36,17 +43,43 @@ class Discard:
         """Nothing is held."""
 
 
-def bare(a: int, b: str, c: float) -> int:
-    """Stand in for an application's function."""
-    return a
+PLAIN = "def target(a, b, c):\n    return a\n"
+COROUTINE = "async def target(a, b, c):\n    return a\n"
+EXIT = "exit / retval > 5 / { capture(a); }"
+GENERATOR = "def target(a, b, c):\n    yield b\n    return a\n"
 
 
-def variant() -> Callable[..., int]:
+@dataclass(frozen=True)
+class Variant:
+    """What is timed: a function to call, the variant without anything added, and whom it competes with."""
+
+    function: Callable[..., object]
+    base: str
+    against: str = ""
+
+
+def made(text: str = PLAIN) -> Callable[..., Any]:
     """Make a function of its own, so that probing one leaves the others alone."""
     namespace: dict[str, Any] = {"__name__": MODULE}
-    exec("def target(a, b, c):\n    return a\n", namespace)  # noqa: S102 - our own text
-    function: Callable[..., int] = namespace["target"]
+    exec(text, namespace)  # noqa: S102 - our own text
+    function: Callable[..., Any] = namespace["target"]
     return function
+
+
+def driven(function: Callable[..., Any]) -> Callable[..., None]:
+    """Give a function that runs what a coroutine function or a generator function gives to its end."""
+    end: deque[object] = deque(maxlen=0)
+
+    def drive_generator(a: int, b: str, c: float) -> None:
+        end.extend(function(a, b, c))
+
+    def drive_coroutine(a: int, b: str, c: float) -> None:
+        try:  # noqa: SIM105 - suppress() would cost as much as what is timed
+            function(a, b, c).send(None)
+        except StopIteration:
+            pass
+
+    return drive_coroutine if inspect.iscoroutinefunction(function) else drive_generator
 
 
 def noop_decorated(function: Callable[..., int]) -> Callable[..., int]:
@@ -71,9 +104,23 @@ def hand_written(function: Callable[..., int], sink: deque[dict[str, Any]]) -> C
     return wrapper
 
 
-def probed(tracer: Tracer, name: str, probe: str) -> Callable[..., int]:
+def context_wrapped(function: Callable[..., int]) -> Callable[..., int] | None:
+    """Wrap a function in ddtrace's context, doing nothing; give None where ddtrace cannot be imported."""
+    try:
+        from ddtrace.internal.wrapping.context import WrappingContext
+    except ImportError:
+        return None
+
+    class Nothing(WrappingContext):  # type: ignore[misc, unused-ignore]  # Any where ddtrace is not installed
+        pass
+
+    Nothing(function).wrap()
+    return function
+
+
+def probed(tracer: Tracer, name: str, probe: str, text: str = PLAIN) -> Callable[..., Any]:
     """Put a function into this module under ``name`` and install ``probe`` on it."""
-    function = variant()
+    function = made(text)
     setattr(sys.modules[MODULE], name, function)
     tracer.install(hogtrace.compile(f"fn:{MODULE}.{name}:{probe}", name=name))
     (status,) = [probe for probe in tracer.status().probes if probe.program == name]
@@ -82,19 +129,20 @@ def probed(tracer: Tracer, name: str, probe: str) -> Callable[..., int]:
     return function
 
 
-def measure(variants: dict[str, Callable[..., int]], rounds: int, calls: int) -> dict[str, float]:
+def measure(variants: dict[str, Variant], rounds: int, calls: int) -> dict[str, float]:
     """Give, per variant, the median nanoseconds of one call."""
     times: dict[str, list[float]] = {name: [] for name in variants}
     order = list(variants)
     for _ in range(rounds):
         random.shuffle(order)
         for name in order:
-            function = variants[name]
+            function = variants[name].function
             loop = range(calls)
-            start = time.perf_counter_ns()
+            # The time of this thread alone: others may want the processor too.
+            start = time.thread_time_ns()
             for _ in loop:
                 function(1, "two", 3.0)
-            times[name].append((time.perf_counter_ns() - start) / calls)
+            times[name].append((time.thread_time_ns() - start) / calls)
             time.sleep(0.002)
     return {name: statistics.median(values) for name, values in times.items()}
 
@@ -109,33 +157,44 @@ def main() -> None:
     roomy = {"queue_events": 1_000_000, "queue_bytes": 1 << 30, "batch_size": 1_000_000}
     with Tracer(exporter=Discard(), batch_delay=60, **roomy) as tracer:
         variants = {
-            "bare": bare,
-            "no-op decorator": noop_decorated(variant()),
-            "probe, predicate false": probed(tracer, "false", "entry / arg0 > 5 / { capture(a); }"),
-            "exit probe, predicate false": probed(tracer, "leave", "exit / retval > 5 / { capture(a); }"),
-            "hand-written, three values": hand_written(variant(), deque(maxlen=10_000)),
-            "probe, three values captured": probed(tracer, "three", "entry { capture(a, b, c); }"),
+            "bare": Variant(made(), "bare"),
+            "bare coroutine": Variant(driven(made(COROUTINE)), "bare coroutine"),
+            "bare generator": Variant(driven(made(GENERATOR)), "bare generator"),
+            "no-op decorator": Variant(noop_decorated(made()), "bare"),
+            "probe, predicate false": Variant(
+                probed(tracer, "false", "entry / arg0 > 5 / { capture(a); }"), "bare", "no-op decorator"
+            ),
+            "exit probe, predicate false": Variant(probed(tracer, "leave", EXIT), "bare", "no-op decorator"),
+            "the same, on a coroutine": Variant(
+                driven(probed(tracer, "coroutine", EXIT, COROUTINE)), "bare coroutine", "exit probe, predicate false"
+            ),
+            "the same, on a generator": Variant(
+                driven(probed(tracer, "generator", EXIT, GENERATOR)), "bare generator", "exit probe, predicate false"
+            ),
+            "hand-written, three values": Variant(hand_written(made(), deque(maxlen=10_000)), "bare"),
+            "probe, three values captured": Variant(
+                probed(tracer, "three", "entry { capture(a, b, c); }"), "bare", "hand-written, three values"
+            ),
         }
+        wrapped = context_wrapped(made())
+        if wrapped is not None:
+            variants["ddtrace's context, doing nothing"] = Variant(wrapped, "bare", "no-op decorator")
         with request_scope():
             medians = measure(variants, options.rounds, options.calls)
         status = tracer.status()
-    base = medians["bare"]
-    against = {
-        "probe, predicate false": "no-op decorator",
-        "exit probe, predicate false": "no-op decorator",
-        "probe, three values captured": "hand-written, three values",
-    }
+    added = {name: medians[name] - medians[variant.base] for name, variant in variants.items()}
     print(f"CPython {sys.version.split()[0]}, {options.rounds} rounds of {options.calls} calls")
     print("median nanoseconds added to a bare call")
-    for name, median in medians.items():
-        if name == "bare":
+    for name, variant in variants.items():
+        if name == variant.base:
             continue
-        added = median - base
-        ratio = ""
-        if name in against:
-            ratio = f"   {added / (medians[against[name]] - base):5.2f} of {against[name]}"
-        print(f"  {name:32} {added:8.1f}{ratio}")
+        ratio = f"   {added[name] / added[variant.against]:5.2f} of {variant.against}" if variant.against else ""
+        print(f"  {name:32} {added[name]:8.1f}{ratio}")
     print(f"  events: {status.captured} captured, {dict(status.dropped) or 'none'} dropped")
+    if wrapped is None:
+        print("  ddtrace is not installed: pip install -r benchmarks/requirements.txt")
+    else:
+        print(f"  ddtrace {importlib.metadata.version('ddtrace')}")
 
 
 if __name__ == "__main__":

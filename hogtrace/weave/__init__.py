@@ -7,9 +7,8 @@ local variable.
 The copy calls the hook through three type slots, which need neither a Python frame nor a recursion check:
 
 - when the body begins, `token = hook[values]`;
-- when it returns, `del token[result]`, or `del token[result, *values]` where the plan loads values at the
-  exit;
-- when an exception leaves it, `token[values] = exception`.
+- when it returns, `token[values] = result`;
+- when an exception leaves it, `del token[exception, *values]`.
 
 Each line with a hook has one more object of its own, and `del hook[token, *values]` before the line's statement.
 

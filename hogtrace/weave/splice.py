@@ -55,9 +55,9 @@ class Plan:
     """The values that the hooks are handed: slots of the frame's locals, to load at entry and at exit.
 
     A slot is an index into parameters and locals (`co_varnames`), then cells that are not among them, then
-    closure variables. At entry the hook gets None for no slot, the value itself for one, a tuple for more. At
-    exit it gets a tuple whenever there is a slot, the result before it when the function returns. A slot
-    without a value gives the hook object itself.
+    closure variables. At entry and at a return the hook gets None for no slot, the value itself for one, a tuple for
+    more; when an exception leaves the body, always a tuple, the exception before the values. A slot without a value
+    gives the hook object itself.
 
     With `enters` false nothing is called at entry, and the hook object is every call's token; then `entry` is empty.
     With `leaves` false nothing is called when the body ends, whatever the hook of the entry gives is dropped, and
@@ -276,28 +276,28 @@ class _Splice:
         return self._sequence(
             [encode("LOAD_CONST", self.hook)],
             self.plan.entry,
-            self._key(len(self.plan.entry), len(self.plan.entry) > 1) + encode(*self.version.subscript) + dropped,
+            self._key(self.plan.entry) + encode(*self.version.subscript) + dropped,
             below=1,
             at_exit=False,
         )
 
     def _leave(self) -> Sequence:
-        """`del token[result, *values]` with [token, result] on the stack; the result stays on it."""
-        key = encode("BUILD_TUPLE", 1 + len(self.plan.exit)) if self.plan.exit else b""
+        """`token[values] = result` with [token, result] on the stack; the result stays on it."""
         return self._sequence(
-            [encode("SWAP", 2), encode("COPY", 2)],
+            [encode("COPY", 1), encode("SWAP", 3)],
             self.plan.exit,
-            key + encode("DELETE_SUBSCR"),
+            self._key(self.plan.exit) + encode("STORE_SUBSCR"),
             below=3,
             at_exit=True,
         )
 
     def _unwind(self) -> Sequence:
-        """`token[values] = exception` with [token, lasti, exception] on the stack; it is raised again."""
+        """`del token[exception, *values]` with [token, lasti, exception] on the stack; it is raised again."""
+        key = encode("BUILD_TUPLE", 1 + len(self.plan.exit))
         return self._sequence(
-            [encode("COPY", 1), encode("COPY", 4)],
+            [encode("COPY", 3), encode("COPY", 2)],
             self.plan.exit,
-            self._key(len(self.plan.exit), bool(self.plan.exit)) + encode("STORE_SUBSCR") + encode("RERAISE", 1),
+            key + encode("DELETE_SUBSCR") + encode("RERAISE", 1),
             below=5,
             at_exit=True,
         )
@@ -340,10 +340,11 @@ class _Splice:
         landing = self.landings.get(unit)
         return len(landing) if landing else 0
 
-    def _key(self, loads: int, packed: bool) -> bytes:
-        if loads == 0:
+    def _key(self, slots: tuple[int, ...]) -> bytes:
+        """Make one value of those of the slots."""
+        if not slots:
             return encode("LOAD_CONST", self._none())
-        return encode("BUILD_TUPLE", loads) if packed else b""
+        return encode("BUILD_TUPLE", len(slots)) if len(slots) > 1 else b""
 
     def _none(self) -> int:
         for index, constant in enumerate(self.consts):

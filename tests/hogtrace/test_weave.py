@@ -28,18 +28,18 @@ def probe(function: Callable[..., Any], entry: tuple[int, ...] = (), exit: tuple
 
 
 def test_without_loads_the_hook_gets_none_and_the_result() -> None:
-    """An empty plan passes None at entry and the bare result at return."""
+    """An empty plan passes None, and at return the result."""
 
     def f(a: int) -> int:
         return a + 1
 
     hook = probe(f)
     assert f(1) == 2
-    assert hook.events == [("enter", None), ("return", 2)]
+    assert hook.events == [("enter", None), ("return", None, 2)]
 
 
-def test_without_loads_an_unwind_gets_none() -> None:
-    """An empty plan passes None and the exception itself."""
+def test_without_loads_an_unwind_gets_the_exception() -> None:
+    """An empty plan passes the exception alone."""
 
     def f() -> None:
         raise ValueError("x")
@@ -47,11 +47,11 @@ def test_without_loads_an_unwind_gets_none() -> None:
     hook = probe(f)
     with pytest.raises(ValueError, match="x") as caught:
         f()
-    assert hook.events == [("enter", None), ("unwind", None, caught.value)]
+    assert hook.events == [("enter", None), ("unwind", (), caught.value)]
 
 
-def test_one_load_is_passed_itself_at_entry_and_in_a_tuple_at_exit() -> None:
-    """One value needs no tuple at entry; at exit there always is one."""
+def test_one_load_is_passed_itself() -> None:
+    """One value needs no tuple, but while an exception passes."""
 
     def f(a: int) -> int:
         if a < 0:
@@ -62,7 +62,7 @@ def test_one_load_is_passed_itself_at_entry_and_in_a_tuple_at_exit() -> None:
     f(1)
     with pytest.raises(ValueError, match="-1"):
         f(-1)
-    assert hook.events[:3] == [("enter", 1), ("return", (2, 1)), ("enter", -1)]
+    assert hook.events[:3] == [("enter", 1), ("return", 1, 2), ("enter", -1)]
     assert hook.events[3][:2] == ("unwind", (-1,))
 
 
@@ -74,7 +74,7 @@ def test_many_loads_come_in_the_order_of_the_plan() -> None:
 
     hook = probe(f, (4, 0, 3, 1, 2, 0), (2, 3))
     f(1, 2, 3, 4, c=5, d=6)
-    assert hook.events == [("enter", ({"d": 6}, 1, (3, 4), 2, 5, 1)), ("return", ("r", 5, (3, 4)))]
+    assert hook.events == [("enter", ({"d": 6}, 1, (3, 4), 2, 5, 1)), ("return", (5, (3, 4)), "r")]
 
 
 def test_locals_are_read_as_they_are_at_the_exit() -> None:
@@ -87,7 +87,7 @@ def test_locals_are_read_as_they_are_at_the_exit() -> None:
 
     hook = probe(f, (0,), (0, 1))
     f(1)
-    assert hook.events == [("enter", 1), ("return", (11, 10, 11))]
+    assert hook.events == [("enter", 1), ("return", (10, 11), 11)]
 
 
 def test_an_unbound_local_is_the_hook() -> None:
@@ -100,7 +100,7 @@ def test_an_unbound_local_is_the_hook() -> None:
 
     hook = probe(f, (0, 1), (0, 1))
     f(1)
-    assert hook.events == [("enter", (1, hook)), ("return", (None, hook, hook))]
+    assert hook.events == [("enter", (1, hook)), ("return", (hook, hook), None)]
 
 
 def test_an_unbound_local_disturbs_nothing_while_an_exception_passes() -> None:
@@ -146,7 +146,7 @@ def test_an_unbound_local_is_an_exception_event_to_a_tracer() -> None:
         assert f(1) == 1
     finally:
         sys.settrace(old)
-    assert hook.events[-1] == ("return", (1, hook))
+    assert hook.events[-1] == ("return", hook, 1)
     assert events == [
         ("call", None),
         ("line", None),
@@ -173,7 +173,7 @@ def test_cells_are_read_through() -> None:
     slots = (0, f.__code__.co_varnames.index("g"), len(f.__code__.co_varnames))
     hook = probe(f, (0, slots[2]), slots)
     g = f(1)
-    assert hook.events == [("enter", (1, hook)), ("return", (g, 2, g, 2))]
+    assert hook.events == [("enter", (1, hook)), ("return", (2, g, 2), g)]
 
 
 def test_closure_variables_are_read_through() -> None:
@@ -192,9 +192,9 @@ def test_closure_variables_are_read_through() -> None:
         f()
     assert hook.events[:5] == [
         ("enter", 1),
-        ("return", (1, 1)),
+        ("return", 1, 1),
         ("enter", 2),
-        ("return", (2, 2)),
+        ("return", 2, 2),
         ("enter", hook),
     ]
     assert hook.events[5][:2] == ("unwind", (hook,))
@@ -208,7 +208,7 @@ def test_recursion_and_reentry_pair_up() -> None:
 
     hook = probe(f, (0,), (0,))
     f(2)
-    assert [event[1] for event in hook.events] == [2, 1, 0, (0, 0), (0, 1), (0, 2)]
+    assert [event[1:] for event in hook.events] == [(2,), (1,), (0,), (0, 0), (1, 0), (2, 0)]
 
 
 def test_each_call_keeps_the_token_that_it_was_given() -> None:
@@ -219,11 +219,11 @@ def test_each_call_keeps_the_token_that_it_was_given() -> None:
         def __init__(self, number: int) -> None:
             self.number = number
 
-        def __delitem__(self, returned: object) -> None:
+        def __setitem__(self, values: object, returned: object) -> None:
             ended.append((self.number, returned))
 
-        def __setitem__(self, values: object, exception: BaseException) -> None:
-            ended.append((self.number, type(exception)))
+        def __delitem__(self, raised: tuple[BaseException]) -> None:
+            ended.append((self.number, type(raised[0])))
 
     class Hook:
         count = 0
@@ -350,9 +350,9 @@ def test_stop_iteration_that_leaves_a_generator() -> None:
         list(g())
     assert isinstance(caught.value.__cause__, StopIteration)
     if sys.version_info >= (3, 12):
-        assert hook.events[1] == ("unwind", None, caught.value)
+        assert hook.events[1] == ("unwind", (), caught.value)
     else:
-        assert hook.events[1] == ("unwind", None, caught.value.__cause__)
+        assert hook.events[1] == ("unwind", (), caught.value.__cause__)
 
 
 def test_coroutines_begin_and_end_once() -> None:
@@ -377,9 +377,9 @@ def test_coroutines_begin_and_end_once() -> None:
     asyncio.run(main())
     assert [event[:2] for event in hook.events] == [
         ("enter", 0),
-        ("return", (0, 0)),
+        ("return", 0),
         ("enter", 3),
-        ("return", (3, 3)),
+        ("return", 3),
         ("enter", 9),
         ("unwind", (9,)),
     ]
@@ -433,7 +433,7 @@ def test_the_hook_runs_in_the_frame_of_the_call() -> None:
             seen.append(sys._getframe(1))
             return self
 
-        def __delitem__(self, returned: object) -> None:
+        def __setitem__(self, values: object, returned: object) -> None:
             seen.append((sys._getframe(1), sys._getframe(1).f_lineno))
 
     def f() -> Any:
@@ -458,11 +458,11 @@ def test_weaving_twice_nests() -> None:
             events.append(("enter", self.name, values))
             return self
 
-        def __delitem__(self, returned: object) -> None:
-            events.append(("return", self.name, returned))
+        def __setitem__(self, values: object, returned: object) -> None:
+            events.append(("return", self.name, values, returned))
 
-        def __setitem__(self, values: object, exception: BaseException) -> None:
-            events.append(("unwind", self.name, values))
+        def __delitem__(self, raised: tuple[Any, ...]) -> None:
+            events.append(("unwind", self.name, raised[1:]))
 
     def f(a: int) -> float:
         try:
@@ -478,8 +478,8 @@ def test_weaving_twice_nests() -> None:
     assert events == [
         ("enter", "outer", 2),
         ("enter", "inner", 2),
-        ("return", "inner", (0.5, -1)),
-        ("return", "outer", (0.5, -1)),
+        ("return", "inner", -1, 0.5),
+        ("return", "outer", -1, 0.5),
         ("enter", "outer", 0),
         ("enter", "inner", 0),
         ("unwind", "inner", (-1,)),
@@ -647,7 +647,62 @@ def test_without_an_entry_the_hook_is_the_token() -> None:
     assert f(False) == 1
     with pytest.raises(ZeroDivisionError):
         f(True)
-    assert [event[:2] for event in hook.events] == [("return", (1, False)), ("unwind", (True,))]
+    assert [event[:2] for event in hook.events] == [("return", False), ("unwind", (True,))]
+
+
+def test_loads_at_an_exit_that_is_not_made_are_an_error() -> None:
+    """A plan that leaves nothing has nobody to hand values to."""
+    with pytest.raises(ValueError, match="needs a token"):
+        weave((lambda a: a).__code__, Quiet(), Plan((), (0,), leaves=False))
+
+
+def test_without_an_exit_there_is_no_token() -> None:
+    """What the hook gives at the entry is dropped at once, and nothing is told of the end."""
+    events = []
+
+    class Token:
+        def __del__(self) -> None:
+            events.append("dropped")
+
+    class Hook:
+        def __getitem__(self, values: object) -> Token:
+            events.append(values)
+            return Token()
+
+    def f(fails: bool) -> int:
+        events.append("body")
+        return 1 // (not fails)
+
+    f.__code__ = weave(f.__code__, Hook(), Plan((0,), (), leaves=False))
+    assert f(False) == 1
+    with pytest.raises(ZeroDivisionError):
+        f(True)
+    assert events == [False, "dropped", "body", True, "dropped", "body"]
+
+
+def test_generators_without_an_exit_suspend_as_they_did() -> None:
+    """Values, thrown exceptions and close() pass as in the bare generator."""
+
+    def g(first: int) -> Iterator[int]:
+        try:
+            yield first
+            yield 2
+        except KeyError:
+            yield 3
+        raise StopIteration
+
+    hook = Recorder()
+    g.__code__ = weave(g.__code__, hook, Plan((0,), (), leaves=False))
+    with pytest.raises(RuntimeError):
+        list(g(1))
+    thrown: Any = g(1)
+    next(thrown)
+    assert thrown.throw(KeyError) == 3
+    thrown.close()
+    fresh: Any = g(1)
+    with pytest.raises(RuntimeError):
+        fresh.throw(StopIteration)
+    assert hook.events == [("enter", 1), ("enter", 1)]
 
 
 def test_rebinds_names_parameters_that_the_body_changes() -> None:

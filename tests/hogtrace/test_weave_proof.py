@@ -44,9 +44,11 @@ def compiled(path: Path) -> CodeType | None:
 
 
 def plans(code: CodeType) -> Iterator[Plan]:
-    """Give a plan without loads, one that enters nothing, and one that loads everything."""
+    """Give a plan without loads, one that enters nothing, two that leave nothing, and one that loads everything."""
     yield Plan((), ())
     yield Plan((), (), enters=False)
+    yield Plan((), (), leaves=False)
+    yield Plan(tuple(all_slots(code)), (), leaves=False)
     yield Plan(tuple(all_slots(code)), tuple(all_slots(code)))
 
 

@@ -186,7 +186,7 @@ def main() -> int:
     parser.add_argument("tests", nargs="*", metavar="TEST", help="modules of tests, such as test_json")
     parser.add_argument("--wide", action="store_true", help="run much of the library's tests too")
     parser.add_argument(
-        "--loads", choices=("none", "token", "parameters", "all", "lines", "lines alone"), default="parameters"
+        "--loads", choices=("none", "token", "entry", "parameters", "all", "lines", "lines alone"), default="parameters"
     )
     parser.add_argument("--hook", choices=("quiet", "engine"), default="quiet")
     parser.add_argument("--jobs", type=int, default=1)

@@ -75,6 +75,8 @@ class Weaver:
                 return Plan((), ())
             case "token":
                 return Plan((), (), enters=False)
+            case "entry":
+                return Plan(tuple(range(parameters)), (), leaves=False)
             case "parameters":
                 return Plan(tuple(range(parameters)), tuple(range(parameters)))
             case "all":

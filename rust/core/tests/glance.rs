@@ -26,7 +26,9 @@ fn look(program: &VerifiedProgram, inputs: &Inputs) -> Option<bool> {
         let Input::Name(name) = plain.probes[0].inputs[usize::from(slot)] else {
             return None;
         };
-        inputs.get(plain.names[usize::from(name)].as_str())?.scalar()
+        inputs
+            .get(plain.names[usize::from(name)].as_str())?
+            .scalar()
     })
 }
 

@@ -3,7 +3,7 @@
 use std::cell::{Cell, OnceCell};
 
 use hogtrace_core::bytecode::Input;
-use hogtrace_core::value::Value;
+use hogtrace_core::value::{Scalar, Value};
 use hogtrace_core::vm::Fault;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyFrame, PyString, PyTuple};
@@ -12,7 +12,7 @@ use crate::access::named;
 use crate::event::{Captured, Failure};
 use crate::frames;
 use crate::host::{World, no_name};
-use crate::number::to_value;
+use crate::number::{to_scalar, to_value};
 use crate::place::{Handed, Place};
 use crate::random;
 use crate::running::release;
@@ -27,6 +27,34 @@ use crate::store::{self, Held, RequestLocalStore, Variable};
 pub(crate) enum End<'a, 'py> {
     Returned(&'a Bound<'py, PyAny>),
     Raised(&'a Bound<'py, PyAny>),
+}
+
+/// The input at `place`, if it is a scalar that is there already: what [`CallWorld`] would give, without a run.
+#[inline(always)]
+#[allow(
+    clippy::inline_always,
+    reason = "it is most of what a call costs that no probe fires in"
+)]
+pub(crate) fn scalar(
+    place: &Place,
+    handed: &Handed<'_, '_>,
+    end: Option<End<'_, '_>>,
+    duration: Option<f64>,
+) -> Option<Scalar> {
+    match place {
+        Place::Load(index) => handed.loads.get(*index).and_then(|value| to_scalar(&value)),
+        Place::Kept(index) => to_scalar(handed.kept.get(*index)?.bind(handed.unbound.py())),
+        Place::Retval => match end {
+            Some(End::Returned(value)) => to_scalar(value),
+            _ => Some(Scalar::None),
+        },
+        Place::Exception => match end {
+            Some(End::Raised(_)) => None,
+            _ => Some(Scalar::None),
+        },
+        Place::Duration => Some(duration.map_or(Scalar::None, Scalar::Float)),
+        _ => None,
+    }
 }
 
 /// What one run of a probe sees of one call of a woven function.

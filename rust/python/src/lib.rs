@@ -7,6 +7,7 @@ mod event;
 mod executor;
 mod frames;
 mod function;
+mod hooks;
 mod host;
 mod line_hook;
 mod linked;
@@ -60,6 +61,7 @@ fn _engine(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<site::Site>()?;
     module.add_class::<site::Call>()?;
     module.add_class::<line_hook::LineHook>()?;
+    hooks::install(py)?;
     module.add_function(wrap_pyfunction!(program::compile, module)?)?;
     module.add_function(wrap_pyfunction!(text::format, module)?)?;
     module.add_function(wrap_pyfunction!(text::explain, module)?)?;

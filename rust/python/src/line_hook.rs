@@ -7,6 +7,7 @@ use pyo3::types::PyTuple;
 
 use crate::place::{Handed, Loads};
 use crate::probe::LinkedProbe;
+use crate::running::Running;
 use crate::site::{self, Call, Site};
 use crate::site_probe::SiteProbe;
 
@@ -47,7 +48,7 @@ impl LineHook {
     /// loaded; a tuple if there are such.
     fn __delitem__(slf: &Bound<'_, Self>, handed: &Bound<'_, PyAny>) -> PyResult<()> {
         let this = slf.get();
-        let Some(running) = site::begin() else {
+        let Some(running) = Running::begin_hook() else {
             site::skip(&this.probes);
             return Ok(());
         };

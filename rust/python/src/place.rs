@@ -106,7 +106,8 @@ pub(crate) enum Loads<'a, 'py> {
 }
 
 impl<'a, 'py> Loads<'a, 'py> {
-    /// What an entry hook was handed, where the woven code loads `count` values.
+    /// What a hook was handed, where the woven code loads `count` values.
+    #[inline]
     pub(crate) fn handed(values: &'a Bound<'py, PyAny>, count: usize) -> Self {
         match count {
             0 => Self::Nothing,

@@ -88,6 +88,15 @@ impl LinkedProbe {
         }
     }
 
+    /// Counts a hit that ended in a look at the predicate, unless the probe is out.
+    #[inline]
+    pub(crate) fn count_passed_by(&self) {
+        if self.is_enabled() {
+            self.counters.hits.add(1);
+            self.counters.not_passed.add(1);
+        }
+    }
+
     pub(crate) fn probe_ref(&self) -> Probe {
         Probe {
             program: Arc::clone(&self.program),

@@ -26,6 +26,12 @@ enum State {
     Awaited,
 }
 
+/// What each hook asks about its thread; together, because each thread-local costs a call of its own.
+struct Flags {
+    state: Cell<State>,
+    muted: Cell<bool>,
+}
+
 /// What waits for the end of a run.
 #[derive(Default)]
 struct Left {
@@ -34,10 +40,23 @@ struct Left {
 }
 
 thread_local! {
-    static STATE: Cell<State> = const { Cell::new(State::Idle) };
+    static FLAGS: Flags = const { Flags { state: Cell::new(State::Idle), muted: Cell::new(false) } };
     static LEFT: RefCell<Left> = const { RefCell::new(Left { objects: Vec::new(), exception: None }) };
     /// Where the last panic of this thread was.
     static PANIC: RefCell<Option<String>> = const { RefCell::new(None) };
+}
+
+fn state() -> State {
+    FLAGS.with(|flags| flags.state.get())
+}
+
+fn set_state(state: State) {
+    FLAGS.with(|flags| flags.state.set(state));
+}
+
+/// Says that hooks do nothing on the calling thread, or that they work again.
+pub(crate) fn mute(muted: bool) {
+    FLAGS.with(|flags| flags.muted.set(muted));
 }
 
 /// Marks the thread as running a probe until it is ended or dropped: a probed function that is reached from there (a
@@ -47,11 +66,21 @@ pub(crate) struct Running(());
 impl Running {
     /// Gives nothing where the thread is running a probe already.
     pub(crate) fn begin() -> Option<Self> {
-        if STATE.get() != State::Idle {
+        FLAGS.with(|flags| {
+            if flags.state.get() != State::Idle {
+                return None;
+            }
+            flags.state.set(State::Running);
+            Some(Self(()))
+        })
+    }
+
+    /// The same for a hook, which does nothing on a muted thread either.
+    pub(crate) fn begin_hook() -> Option<Self> {
+        if FLAGS.with(|flags| flags.muted.get()) {
             return None;
         }
-        STATE.set(State::Running);
-        Some(Self(()))
+        Self::begin()
     }
 
     /// Ends the run and does what waited for that.
@@ -59,7 +88,7 @@ impl Running {
     /// # Errors
     /// With an exception that came up in the run and is the application's.
     pub(crate) fn end(self) -> PyResult<()> {
-        let awaited = STATE.get() == State::Awaited;
+        let awaited = state() == State::Awaited;
         drop(self);
         if awaited { settle() } else { Ok(()) }
     }
@@ -67,7 +96,7 @@ impl Running {
 
 impl Drop for Running {
     fn drop(&mut self) {
-        STATE.set(State::Idle);
+        set_state(State::Idle);
     }
 }
 
@@ -82,16 +111,16 @@ fn settle() -> PyResult<()> {
 
 /// Lets go of an object: at once, or when the run of a probe on this thread is over.
 pub(crate) fn release(object: Py<PyAny>) {
-    if STATE.get() == State::Idle {
+    if state() == State::Idle {
         return drop(object);
     }
-    STATE.set(State::Awaited);
+    set_state(State::Awaited);
     LEFT.with_borrow_mut(|left| left.objects.push(object));
 }
 
 /// Whether an exception of the application waits for the end of the run.
 pub(crate) fn is_interrupted() -> bool {
-    STATE.get() == State::Awaited && LEFT.with_borrow(|left| left.exception.is_some())
+    state() == State::Awaited && LEFT.with_borrow(|left| left.exception.is_some())
 }
 
 /// Keeps an exception that C code of built-in types ended with, if it is none of that code's own: such code runs nothing in
@@ -111,10 +140,10 @@ pub(crate) fn keep_interruption(py: Python<'_>, error: &PyErr) {
 }
 
 fn keep(py: Python<'_>, error: &PyErr) {
-    if STATE.get() == State::Idle {
+    if state() == State::Idle {
         return;
     }
-    STATE.set(State::Awaited);
+    set_state(State::Awaited);
     LEFT.with_borrow_mut(|left| {
         left.exception.get_or_insert_with(|| error.clone_ref(py));
     });
@@ -174,10 +203,28 @@ fn code_of<'py>(handler: &Bound<'py, PyAny>) -> Option<Bound<'py, PyAny>> {
 
 /// Runs a part of the engine so that a panic ends that part alone; gives where it was.
 pub(crate) fn guarded<T>(part: impl FnOnce() -> T) -> Result<T, String> {
-    panic::catch_unwind(panic::AssertUnwindSafe(part)).map_err(|_| {
-        PANIC
-            .take()
-            .unwrap_or_else(|| "an unknown place".to_owned())
+    panic::catch_unwind(panic::AssertUnwindSafe(part)).map_err(|_| place_of_panic())
+}
+
+#[cold]
+fn place_of_panic() -> String {
+    PANIC
+        .take()
+        .unwrap_or_else(|| "an unknown place".to_owned())
+}
+
+/// Runs a part of a hook that lets go of nothing and calls nothing, as a run of its own; gives what it gave, or where it
+/// panicked. On a thread that is in a run already, or muted, the part is left out, and `false` given.
+#[inline]
+pub(crate) fn looking(part: impl FnOnce() -> bool) -> Result<bool, String> {
+    FLAGS.with(|flags| {
+        if flags.state.get() != State::Idle || flags.muted.get() {
+            return Ok(false);
+        }
+        flags.state.set(State::Running);
+        let outcome = guarded(part);
+        flags.state.set(State::Idle);
+        outcome
     })
 }
 
@@ -186,7 +233,7 @@ pub(crate) fn guarded<T>(part: impl FnOnce() -> T) -> Result<T, String> {
 pub(crate) fn silence_panics() {
     let before = panic::take_hook();
     panic::set_hook(Box::new(move |info| {
-        if STATE.get() == State::Idle {
+        if state() == State::Idle {
             return before(info);
         }
         let place = info.location().map(ToString::to_string);

@@ -1,10 +1,13 @@
 //! One instrumented function: the hook object that is woven into its code, and what the hooks do.
 //!
 //! The woven code reaches the hooks through type slots, which add no frame, no recursion check and no profile event:
-//! `site[values]` when the body begins, which gives the call's token; `del token[…]` when it returns; `token[…] = e`
-//! when an exception leaves it. The token is the site itself, or a [`Call`] where something of the call must be
-//! remembered until its end. A hook never unwinds, and raises nothing but what is the application's own: an exception of
-//! a signal handler that ran meanwhile, for one (see `running`).
+//! `site[values]` when the body begins, which gives the call's token; `token[values] = result` when it returns;
+//! `del token[exception, …]` when an exception leaves it. The token is the site itself, or a [`Call`] where something of
+//! the call must be remembered until its end. A hook never unwinds, and raises nothing but what is the application's own:
+//! an exception of a signal handler that ran meanwhile, for one (see `running`).
+//!
+//! A call that no probe fires in costs a look at the predicates where scalars settle them (see `hooks`); all else is a
+//! run.
 
 use std::cell::Cell;
 use std::time::Instant;
@@ -19,8 +22,7 @@ use crate::call_world::{CallWorld, End};
 use crate::host::PythonHost;
 use crate::place::{Handed, Loads};
 use crate::probe::LinkedProbe;
-use crate::queue;
-use crate::running::{Running, guarded};
+use crate::running::{Running, guarded, looking};
 use crate::site_probe::SiteProbe;
 use crate::store::Variable;
 
@@ -41,6 +43,8 @@ pub(crate) struct Site {
     remembers_draw: bool,
     /// Whether probes at lines share what calls carry.
     has_lines: bool,
+    /// Whether looks at the predicates may be all that there is to do at the entry, and at the exit.
+    glances: (bool, bool),
 }
 
 /// The token of one call: what must be remembered until it ends.
@@ -93,6 +97,8 @@ impl Site {
         let has_calls = timed || uses_call_scope || samples_lines || !keep.is_empty();
         let sampled = |probe: &SiteProbe| probe.linked.get().linked.verified().sample().is_some();
         let remembers_draw = entry.iter().any(sampled) && exit.iter().any(sampled);
+        let settled = |probes: &[SiteProbe]| !has_calls && probes.iter().all(SiteProbe::has_glance);
+        let glances = (settled(&entry), settled(&exit));
         Ok(Self {
             entry,
             exit,
@@ -102,6 +108,7 @@ impl Site {
             has_calls,
             remembers_draw,
             has_lines: !lines.is_empty(),
+            glances,
         })
     }
 
@@ -132,17 +139,17 @@ impl Site {
     }
 
     /// The hook of a return.
-    fn __delitem__(slf: &Bound<'_, Self>, ended: &Bound<'_, PyAny>) -> PyResult<()> {
-        leave_by_return(slf, None, ended)
-    }
-
-    /// The hook of an exception that leaves the body.
     fn __setitem__(
         slf: &Bound<'_, Self>,
         values: &Bound<'_, PyAny>,
-        exception: &Bound<'_, PyAny>,
+        result: &Bound<'_, PyAny>,
     ) -> PyResult<()> {
-        leave_by_exception(slf, None, values, exception)
+        leave_by_return(slf, None, values, result)
+    }
+
+    /// The hook of an exception that leaves the body.
+    fn __delitem__(slf: &Bound<'_, Self>, raised: &Bound<'_, PyAny>) -> PyResult<()> {
+        leave_by_exception(slf, None, raised)
     }
 
     /// A pickler that copies code by value gets a hook that does nothing.
@@ -166,25 +173,95 @@ pub(crate) fn inert_site() -> Site {
         has_calls: false,
         remembers_draw: false,
         has_lines: false,
+        glances: (false, false),
     }
+}
+
+impl Site {
+    /// Does what there is to do when the body begins, if looks at the predicates settle that; gives whether they did.
+    #[inline]
+    pub(crate) fn settles_entry(slf: &Bound<'_, Self>, values: &Bound<'_, PyAny>) -> bool {
+        let this = slf.get();
+        this.glances.0 && settle(slf, &this.entry, Loads::handed(values, this.loads.0), None)
+    }
+
+    /// The same for a return.
+    #[inline]
+    pub(crate) fn settles_return(
+        slf: &Bound<'_, Self>,
+        values: &Bound<'_, PyAny>,
+        result: &Bound<'_, PyAny>,
+    ) -> bool {
+        let this = slf.get();
+        let end = Some(End::Returned(result));
+        this.glances.1 && settle(slf, &this.exit, Loads::handed(values, this.loads.1), end)
+    }
+
+    /// The same for an exception that leaves the body.
+    pub(crate) fn settles_exception(slf: &Bound<'_, Self>, raised: &Bound<'_, PyAny>) -> bool {
+        let this = slf.get();
+        let Some((tuple, exception)) = unpack(raised) else {
+            return false;
+        };
+        let loads = Loads::Packed { tuple, skip: 1 };
+        this.glances.1 && settle(slf, &this.exit, loads, Some(End::Raised(&exception)))
+    }
+}
+
+/// Looks at the predicates of `probes`, and counts the hits if none of them needs a run; gives whether that is so.
+#[inline]
+fn settle<'py>(
+    site: &Bound<'py, Site>,
+    probes: &[SiteProbe],
+    loads: Loads<'_, 'py>,
+    end: Option<End<'_, 'py>>,
+) -> bool {
+    let handed = Handed {
+        loads,
+        kept: &[],
+        unbound: site.as_any(),
+    };
+    let is_passed_by = |probe: &SiteProbe| {
+        !probe.linked.get().is_enabled() || probe.glance(&handed, end, None) == Some(false)
+    };
+    let look = || {
+        // Nothing is counted before all are settled: a run looks at each of them anew.
+        if let [probe] = probes {
+            return is_passed_by(probe) && {
+                probe.linked.get().count_passed_by();
+                true
+            };
+        }
+        let settles = probes.iter().all(is_passed_by);
+        if settles {
+            for probe in probes {
+                probe.linked.get().count_passed_by();
+            }
+        }
+        settles
+    };
+    looking(look).unwrap_or_else(|place| {
+        give_up(probes, &place);
+        false
+    })
 }
 
 #[pymethods]
 impl Call {
     /// The hook of a return.
-    fn __delitem__(slf: &Bound<'_, Self>, ended: &Bound<'_, PyAny>) -> PyResult<()> {
-        let site = slf.borrow().site.bind(slf.py()).clone();
-        leave_by_return(&site, Some(slf), ended)
-    }
-
-    /// The hook of an exception that leaves the body.
     fn __setitem__(
         slf: &Bound<'_, Self>,
         values: &Bound<'_, PyAny>,
-        exception: &Bound<'_, PyAny>,
+        result: &Bound<'_, PyAny>,
     ) -> PyResult<()> {
         let site = slf.borrow().site.bind(slf.py()).clone();
-        leave_by_exception(&site, Some(slf), values, exception)
+        leave_by_return(&site, Some(slf), values, result)
+    }
+
+    /// The hook of an exception that leaves the body.
+    fn __delitem__(slf: &Bound<'_, Self>, raised: &Bound<'_, PyAny>) -> PyResult<()> {
+        let site = slf.borrow().site.bind(slf.py()).clone();
+        leave_by_exception(&site, Some(slf), raised)
     }
 
     // A suspended generator keeps its token, which may keep the generator.
@@ -204,28 +281,21 @@ impl Call {
     }
 }
 
-/// Begins a run, unless the thread is in one already, or is the exporter's.
-pub(crate) fn begin() -> Option<Running> {
-    if queue::muted() {
-        return None;
-    }
-    Running::begin()
-}
-
 /// What a part of a hook gives; after a panic in it, which takes `probes` out, nothing.
 pub(crate) fn unless_defect<T>(probes: &[SiteProbe], part: impl FnOnce() -> T) -> Option<T> {
-    guarded(part)
-        .map_err(|place| {
-            for probe in probes {
-                probe.linked.get().give_up(&place);
-            }
-        })
-        .ok()
+    guarded(part).map_err(|place| give_up(probes, &place)).ok()
+}
+
+#[cold]
+fn give_up(probes: &[SiteProbe], place: &str) {
+    for probe in probes {
+        probe.linked.get().give_up(place);
+    }
 }
 
 fn enter<'py>(site: &Bound<'py, Site>, values: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
     let this = site.get();
-    let Some(running) = begin() else {
+    let Some(running) = Running::begin_hook() else {
         skip(&this.entry);
         return Ok(site.clone().into_any());
     };
@@ -294,37 +364,37 @@ fn start_call<'py>(site: &Bound<'py, Site>, loads: Loads<'_, 'py>) -> Option<Bou
 fn leave_by_return<'py>(
     site: &Bound<'py, Site>,
     call: Option<&Bound<'py, Call>>,
-    ended: &Bound<'py, PyAny>,
+    values: &Bound<'py, PyAny>,
+    result: &Bound<'py, PyAny>,
 ) -> PyResult<()> {
-    if site.get().loads.1 == 0 {
-        return leave(site, call, End::Returned(ended), Loads::Nothing);
-    }
-    if let Ok(tuple) = ended.cast_exact::<PyTuple>()
-        && let Ok(retval) = tuple.get_item(0)
-    {
-        let loads = Loads::Packed { tuple, skip: 1 };
-        return leave(site, call, End::Returned(&retval), loads);
-    }
-    Ok(())
+    let loads = Loads::handed(values, site.get().loads.1);
+    leave(site, call, End::Returned(result), loads)
 }
 
 fn leave_by_exception<'py>(
     site: &Bound<'py, Site>,
     call: Option<&Bound<'py, Call>>,
-    values: &Bound<'py, PyAny>,
-    exception: &Bound<'py, PyAny>,
+    raised: &Bound<'py, PyAny>,
 ) -> PyResult<()> {
-    let loads = match values.cast_exact::<PyTuple>() {
-        Ok(tuple) if site.get().loads.1 > 0 => Loads::Packed { tuple, skip: 0 },
-        _ => Loads::Nothing,
+    let Some((tuple, exception)) = unpack(raised) else {
+        return Ok(());
     };
-    leave(site, call, End::Raised(exception), loads).inspect_err(|error| {
+    let loads = Loads::Packed { tuple, skip: 1 };
+    leave(site, call, End::Raised(&exception), loads).inspect_err(|error| {
         // As if it had come up while that one was handled.
         let py = site.py();
-        if error.context(py).is_none() && !error.value(py).is(exception) {
-            error.set_context(py, Some(PyErr::from_value(exception.clone())));
+        if error.context(py).is_none() && !error.value(py).is(&*exception) {
+            error.set_context(py, Some(PyErr::from_value(exception.to_owned())));
         }
     })
+}
+
+/// The tuple that woven code hands over when an exception leaves the body, and the exception, which is its first item.
+fn unpack<'a, 'py>(
+    raised: &'a Bound<'py, PyAny>,
+) -> Option<(&'a Bound<'py, PyTuple>, Borrowed<'a, 'py, PyAny>)> {
+    let tuple = raised.cast_exact::<PyTuple>().ok()?;
+    Some((tuple, tuple.get_borrowed_item(0).ok()?))
 }
 
 fn leave<'py>(
@@ -337,7 +407,7 @@ fn leave<'py>(
     if this.exit.is_empty() {
         return Ok(());
     }
-    let Some(running) = begin() else {
+    let Some(running) = Running::begin_hook() else {
         skip(&this.exit);
         return Ok(());
     };
@@ -353,16 +423,16 @@ fn run_exit<'py>(
     loads: Loads<'_, 'py>,
 ) {
     let this = site.get();
-    let py = site.py();
     let mut kept = Vec::new();
     let mut duration = None;
     let drawn = Cell::new(None);
     match call {
         Some(call) => {
-            let call = call.borrow();
+            let mut call = call.borrow_mut();
             drawn.set(call.drawn);
             duration = call.started.map(|started| started.elapsed().as_secs_f64());
-            kept.extend(call.kept.iter().map(|value| value.clone_ref(py)));
+            // Lent for the run, which may set variables of the call.
+            kept = std::mem::take(&mut call.kept);
         }
         // The entry was not looked at, so this call has nothing to measure against.
         None if this.has_calls => return skip(&this.exit),
@@ -375,6 +445,10 @@ fn run_exit<'py>(
     };
     for probe in &this.exit {
         run(probe, handed, Some(end), duration, call, &drawn);
+    }
+    if let Some(call) = call {
+        // Not dropped here: what finalises them may run only when the hook is done.
+        call.borrow_mut().kept = kept;
     }
 }
 
@@ -400,11 +474,18 @@ pub(crate) fn run<'py>(
     if !linked.is_enabled() {
         return;
     }
+    let passes = probe.glance(&handed, end, duration);
+    if passes == Some(false) {
+        return linked.count_passed_by();
+    }
     let py = handed.unbound.py();
     linked.counters.hits.add(1);
     let world = CallWorld::new(probe, handed, end, duration, call, drawn);
     let mut host = PythonHost::new(py, &linked.linked, world);
-    let outcome = guarded(|| vm::run(linked.linked.verified(), &mut host));
+    let outcome = guarded(|| match passes {
+        Some(_) => vm::perform(linked.linked.verified(), &mut host),
+        None => vm::run(linked.linked.verified(), &mut host),
+    });
     if host.dropped_writes > 0 {
         linked.counters.dropped_writes.add(host.dropped_writes);
     }

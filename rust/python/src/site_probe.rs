@@ -2,11 +2,14 @@
 
 use std::sync::Arc;
 
+use hogtrace_core::verify::Glance;
+use hogtrace_core::vm;
 use pyo3::prelude::*;
 
+use crate::call_world::{End, scalar};
 use crate::event::{Origin, Source};
 use crate::linked::Linked;
-use crate::place::Place;
+use crate::place::{Handed, Place};
 use crate::probe::LinkedProbe;
 use crate::secrecy::{ByParameter, Parameters, PerFlow, Settled};
 
@@ -18,6 +21,8 @@ pub(crate) struct SiteProbe {
     pub(crate) captures: Vec<SiteCapture>,
     /// What its body is, if it is nothing but one capture of what the woven code hands over.
     pub(crate) direct: Option<Direct>,
+    /// Its predicate, if a look may settle it.
+    glance: Option<Glance>,
     pub(crate) parameters: Parameters,
     /// What the names of the function's parameters make of the values that the probe captures and stores.
     pub(crate) secrecy: PerFlow<ByParameter>,
@@ -100,6 +105,7 @@ impl SiteProbe {
         let names = parameters.iter().map(String::as_str);
         let parameters = Parameters::new(names, star, probe.linked.judge());
         let secrecy = parameters.judge(plain, probe.linked.verified());
+        let glance = probe.linked.verified().glance().cloned();
         let places = places
             .iter()
             .map(Place::parse)
@@ -111,8 +117,27 @@ impl SiteProbe {
             places,
             captures,
             direct,
+            glance,
             parameters,
             secrecy,
+        })
+    }
+
+    /// Whether a look at the predicate may settle it.
+    pub(crate) const fn has_glance(&self) -> bool {
+        self.glance.is_some()
+    }
+
+    /// Whether the predicate passes, as far as a look at scalars tells: nothing is called, made or let go of for that.
+    #[inline]
+    pub(crate) fn glance(
+        &self,
+        handed: &Handed<'_, '_>,
+        end: Option<End<'_, '_>>,
+        duration: Option<f64>,
+    ) -> Option<bool> {
+        vm::glance(self.glance.as_ref()?, |slot| {
+            scalar(self.places.get(usize::from(slot))?, handed, end, duration)
         })
     }
 }

@@ -74,8 +74,8 @@ def test_status_tells_it(monkeypatch: pytest.MonkeyPatch) -> None:
     """The tracer's status has the probe as failed, and says where."""
     attach = sites.attach
 
-    def attach_badly(function: Any, name: str, probes: Any) -> Any:
-        woven = attach(function, name, probes)
+    def attach_badly(function: Any, name: str, probes: Any, *spots: Any) -> Any:
+        woven = attach(function, name, probes, *spots)
         bad = broken_site([], list(probes))
         consts = tuple(bad if type(constant) is Site else constant for constant in function.__code__.co_consts)
         function.__code__ = function.__code__.replace(co_consts=consts)

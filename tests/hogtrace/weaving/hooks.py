@@ -14,11 +14,12 @@ class Recorder:
         self.events.append(("enter", values))
         return self
 
-    def __delitem__(self, returned: object) -> None:
-        self.events.append(("return", returned))
+    def __setitem__(self, values: object, returned: object) -> None:
+        self.events.append(("return", values, returned))
 
-    def __setitem__(self, values: object, exception: BaseException) -> None:
-        self.events.append(("unwind", values, exception))
+    def __delitem__(self, raised: tuple[Any, ...]) -> None:
+        exception, *values = raised
+        self.events.append(("unwind", tuple(values), exception))
 
     @property
     def story(self) -> list[str]:

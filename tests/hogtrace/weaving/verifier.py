@@ -219,13 +219,15 @@ class _Proof:
         self.entry = (start, end)
 
     def _leave(self) -> None:
-        start = self._next("SWAP", 2).start
-        self._next("COPY", 2)
+        start = self._next("COPY", 1).start
+        self._next("SWAP", 3)
         for position, slot in enumerate(self.plan.exit):
             self._load(slot, 3 + position, at_exit=True)
-        if self.plan.exit:
-            self._next("BUILD_TUPLE", 1 + len(self.plan.exit))
-        self._next("DELETE_SUBSCR")
+        if not self.plan.exit:
+            assert self.woven.co_consts[self._next("LOAD_CONST").argument] is None
+        elif len(self.plan.exit) > 1:
+            self._next("BUILD_TUPLE", len(self.plan.exit))
+        self._next("STORE_SUBSCR")
         self.holes.append((start, self.new[self.at].end))
 
     def _land(self, old: Instruction, before: Instruction | None) -> None:
@@ -295,15 +297,12 @@ class _Proof:
         if not self.plan.leaves:
             assert self.at == len(self.new)
             return
-        self._next("COPY", 1)
-        self._next("COPY", 4)
+        self._next("COPY", 3)
+        self._next("COPY", 2)
         for position, slot in enumerate(self.plan.exit):
             self._load(slot, 5 + position, at_exit=True)
-        if self.plan.exit:
-            self._next("BUILD_TUPLE", len(self.plan.exit))
-        else:
-            assert self.woven.co_consts[self._next("LOAD_CONST").argument] is None
-        self._next("STORE_SUBSCR")
+        self._next("BUILD_TUPLE", 1 + len(self.plan.exit))
+        self._next("DELETE_SUBSCR")
         self._next("RERAISE", 1)
         resume = next(instruction.unit for instruction in self.old if instruction.name == "RESUME")
         if handlers(self.original)[resume] is not None:

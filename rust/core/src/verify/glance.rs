@@ -61,8 +61,11 @@ impl Glance {
             return None;
         }
         for at in 0..steps.len().saturating_sub(2) {
-            if let [Step::Input(slot), Step::Constant(constant), Step::Compare(op)] =
-                steps[at..at + 3]
+            if let [
+                Step::Input(slot),
+                Step::Constant(constant),
+                Step::Compare(op),
+            ] = steps[at..at + 3]
             {
                 steps[at] = Step::Comparison(slot, op, constant);
             }

@@ -3,7 +3,6 @@
 mod backlog;
 
 use std::borrow::Cow;
-use std::cell::Cell;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, Thread};
@@ -15,29 +14,19 @@ use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList};
 
 use crate::event::{CaptureEvent, Captured, Event};
-use crate::running::{Running, keep_interruption};
+use crate::running::{Running, keep_interruption, mute};
 
 use backlog::{Backlog, Chunk};
 
 /// No wait is longer: what is beyond it is as good as for ever.
 const LONGEST_WAIT: Duration = Duration::from_secs(86_400);
 
-thread_local! {
-    static MUTED: Cell<bool> = const { Cell::new(false) };
-}
-
 /// Says that hooks do nothing on the calling thread (`True`), or that they work again (`False`).
 ///
 /// The thread that exports mutes itself, so that probes on what exporters use cannot feed themselves.
 #[pyfunction]
 pub(crate) fn mute_thread(muted: bool) {
-    MUTED.set(muted);
-}
-
-/// Whether hooks do nothing on this thread.
-pub(crate) fn muted() -> bool {
-    // A thread that is ending has no such variable any more; nothing is captured then.
-    MUTED.try_with(Cell::get).unwrap_or(true)
+    mute(muted);
 }
 
 /// Events that wait for the exporter, bounded by count and bytes; what does not fit is dropped and counted.
