@@ -41,8 +41,8 @@ pub(crate) struct Site {
     has_calls: bool,
     /// Whether probes at both ends are sampled, so that a draw at the entry has to be remembered.
     remembers_draw: bool,
-    /// Whether probes at lines share what calls carry.
-    has_lines: bool,
+    /// How many probes at lines share what calls carry.
+    lines: usize,
     /// Whether looks at the predicates may be all that there is to do at the entry, and at the exit.
     glances: (bool, bool),
 }
@@ -107,7 +107,7 @@ impl Site {
             timed,
             has_calls,
             remembers_draw,
-            has_lines: !lines.is_empty(),
+            lines: lines.len(),
             glances,
         })
     }
@@ -121,7 +121,7 @@ impl Site {
     /// Whether its exit hooks have anything to do, or calls a token that lines look at; if not, calls need no token.
     #[getter]
     fn leaves(&self) -> bool {
-        !self.exit.is_empty() || (self.has_calls && self.has_lines)
+        !self.exit.is_empty() || (self.has_calls && self.lines > 0)
     }
 
     /// Whether calls carry a token of their own, which hooks of lines are handed.
@@ -172,7 +172,7 @@ pub(crate) fn inert_site() -> Site {
         timed: false,
         has_calls: false,
         remembers_draw: false,
-        has_lines: false,
+        lines: 0,
         glances: (false, false),
     }
 }
