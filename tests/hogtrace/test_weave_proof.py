@@ -56,9 +56,9 @@ def plans_with_lines(code: CodeType, reader: SourceReader) -> Iterator[Plan]:
     """Give plans with a hook at every line: alone, and with a token that it is handed and all values everywhere."""
     try:
         spots = every_spot(code, reader)
-    except WeaveError:
-        # Some code has no `def`: that of comprehensions, annotations, type parameters.
-        assert code.co_name.startswith("<") or code.co_name in ("__annotate__", "_Func", "F"), code
+    except WeaveError as error:
+        # Some code has no `def`: that of comprehensions, annotations, type parameters and aliases.
+        assert code.co_name.startswith("<") or "does not begin a function" in error.reason, code
         return
     slots = tuple(all_slots(code))
     alone = tuple(LineCall(Quiet(), spot.arrivals) for spot in spots)
