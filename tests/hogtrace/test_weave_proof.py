@@ -58,8 +58,9 @@ def plans_with_lines(code: CodeType, reader: SourceReader) -> Iterator[Plan]:
         spots = every_spot(code, reader)
     except WeaveError as error:
         # Some code has no `def`: that of comprehensions, annotations, type parameters and aliases.
-        assert code.co_name.startswith("<") or "does not begin a function" in error.reason, code
-        return
+        if code.co_name.startswith("<") or "does not begin a function" in error.reason:
+            return
+        raise
     slots = tuple(all_slots(code))
     alone = tuple(LineCall(Quiet(), spot.arrivals) for spot in spots)
     yield Plan((), (), enters=False, leaves=False, lines=alone)
