@@ -12,11 +12,13 @@ FUZZ_SECONDS ?= 60
 # What to run of them: names, fast, slow or all; versions, and --fetch to get missing ones from Debian.
 SUITES ?= fast
 VERSIONS ?=
+# Frameworks, or versions of them, as django or django==4.2.*; all if there are none.
+FRAMEWORKS ?=
 # A build for this environment's interpreter, whatever other environment is active.
 export VIRTUAL_ENV := $(abspath $(VENV))
 export PYO3_PYTHON := $(abspath $(BIN))/python
 
-.PHONY: help setup demo test test-rust test-python test-fuzz test-all test-suites test-versions lint format bench fuzz clean
+.PHONY: help setup demo test test-rust test-python test-fuzz test-all test-suites test-versions test-frameworks lint format bench fuzz clean
 
 help: ## list the verbs
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -57,6 +59,9 @@ test-suites: setup ## other projects' tests, bare and with every function probed
 
 test-versions: ## the Python tests on every CPython from 3.11 on (VERSIONS="3.12 3.13"; --fetch: from Debian)
 	$(PYTHON) -m tests.suites.versions $(VERSIONS)
+
+test-frameworks: setup ## the frameworks' packages with each version of their frameworks (FRAMEWORKS="django")
+	$(BIN)/python -m tests.suites.frameworks $(FRAMEWORKS)
 
 lint: setup ## rustfmt, clippy, ruff, mypy, and the stub of the engine against the engine
 	cargo fmt --all --check

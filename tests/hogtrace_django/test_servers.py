@@ -8,11 +8,15 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+import django
 import pytest
 
 from tests.servers import Server, gunicorn, read_events, uvicorn, wait_for_events
 
 SETTINGS = {"DJANGO_SETTINGS_MODULE": "tests.hogtrace_django.settings"}
+
+# Before 5.0 Django does not notice a client that leaves an async stream, which then goes on for ever.
+NOTICES_DISCONNECTS = django.VERSION >= (5, 0)
 
 
 def overlap(server: Server, path: str, place: Path, names: list[str]) -> None:
@@ -113,10 +117,12 @@ def test_under_uvicorn(tmp_path: Path) -> None:
             assert http.get("/async/everywhere", headers={"X-Client": "everywhere"}).text == "everywhere"
             assert http.get("/plain", headers={"X-Client": "plain"}).json() == {"headers were read": False}
             assert http.get("/failing", headers={"X-Client": "failing"}).status_code == 500
-            with http.stream("GET", "/async/streaming", headers={"X-Client": "cut"}) as answer:
-                next(answer.iter_raw())
+            if NOTICES_DISCONNECTS:
+                with http.stream("GET", "/async/streaming", headers={"X-Client": "cut"}) as answer:
+                    next(answer.iter_raw())
         # uvicorn ends without Python's own exit, and Django has no lifespan in which to export what waits.
-        events = wait_for_events(path, lambda events: "cut" in streams(events))
+        last = ["cut"] if NOTICES_DISCONNECTS else ["whole-0", "whole-1", "whole-2"]
+        events = wait_for_events(path, lambda events: streams(events).keys() >= set(last))
         server.stop()
 
     names = [name for names in rounds for name in names]
@@ -133,7 +139,7 @@ def test_under_uvicorn(tmp_path: Path) -> None:
             "whole-0",
             "whole-1",
             "whole-2",
-            "cut",
+            *last,
         ],
     )
     ended = streams(events)
