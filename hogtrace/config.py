@@ -8,15 +8,15 @@ import json
 import logging
 import os
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final, Literal, Self, cast
 
 from hogtrace._engine import CopyLimits, Program, Redaction
 from hogtrace.errors import ConfigError, HogTraceError
 from hogtrace.exporters import SQLiteExporter
-from hogtrace.sources import load_programs
+from hogtrace.sources import DISCOVERED, load_programs
 from hogtrace.trust import read_entries
 from hogtrace.types import Exporter, TrustEntry
 
@@ -164,6 +164,8 @@ class Settings:
 
     probes: tuple[str, ...] = ()
     """PROBES: probe files, directories, glob patterns, or programs as text."""
+    autodiscover: bool = False
+    """AUTODISCOVER: also load the file `probes.hogtrace` of each application, if it has one; see `discovered`."""
     exporter: ExporterSetting | None = None
     """EXPORTER: where events go; None is SQLite at its default path."""
     access: Literal["safe", "python"] = "safe"
@@ -240,11 +242,29 @@ class Settings:
             raise ConfigError(*problems)
         return cls(**values)
 
+    def discovered(self, folders: Iterable[str | os.PathLike[str]]) -> Self:
+        """Give these settings with what AUTODISCOVER finds in `folders`, those of a framework's applications.
+
+        If it is on, each `probes.hogtrace` there comes after what PROBES names, in the order of the folders, and
+        nothing is left to discover; else the settings stay as they are.
+        """
+        if not self.autodiscover:
+            return self
+        files = (Path(folder, DISCOVERED) for folder in folders)
+        found = tuple(dict.fromkeys(str(file.absolute()) for file in files if file.is_file()))
+        return replace(self, probes=self.probes + found, autodiscover=False)
+
     def programs(self) -> list[Program]:
         """Compile all that PROBES names, in that order.
 
-        Raises `ConfigError` for what cannot be read, and `CompileError` for what does not compile.
+        Raises `ConfigError` for what cannot be read, and `CompileError` for what does not compile. AUTODISCOVER is a
+        `ConfigError`, too, where no framework has told what its applications are.
         """
+        if self.autodiscover:
+            raise ConfigError(
+                "AUTODISCOVER looks into the applications of Django and of Flask, and there are none here; "
+                "name the probe files in PROBES"
+            )
         return load_programs(self.probes)
 
     def build_exporter(self) -> Exporter:
@@ -420,6 +440,7 @@ def _copy_bound(name: str) -> _Read:
 
 _SCHEMA: Final[Mapping[str, tuple[_Read, _Parse]]] = {
     "PROBES": (_probes, _parse_probes),
+    "AUTODISCOVER": (_switch, _parse_switch),
     "EXPORTER": (_exporter, _parse_exporter),
     "ACCESS": (_choice("safe", "python"), _parse_text),
     "TRUST": (_trust, _parse_list),

@@ -16,6 +16,7 @@ class Options(TypedDict, total=False):
     """What may be set; `Settings` says what each is. A name that is left out is asked of the environment."""
 
     probes: Sequence[str | Path] | str | Path
+    autodiscover: bool
     exporter: Exporter | Mapping[str, object] | str | None
     access: Literal["safe", "python"]
     trust: Sequence[TrustEntry | Sequence[str] | str]

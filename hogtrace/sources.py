@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import glob
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -16,6 +16,9 @@ __all__ = ["Source", "compile_file", "load_programs", "read_file", "read_source"
 
 SUFFIX = ".hogtrace"
 """What the names of probe files end in."""
+
+DISCOVERED = f"probes{SUFFIX}"
+"""The probe file that the setting AUTODISCOVER looks for in each application."""
 
 _LARGEST = 1 << 20  # bytes; the language's own limit for one program
 
@@ -42,6 +45,8 @@ def compile_file(path: str | os.PathLike[str]) -> Program:
 def load_programs(probes: Iterable[str], *, where: str = "PROBES") -> list[Program]:
     """Compile all that `probes` name, in that order; each entry is what `read_source` takes.
 
+    A file that is named more than once counts once, where it is named first.
+
     Raises `ConfigError` for sources that cannot be read, all of them in one, and `CompileError` for programs
     that do not compile, with the diagnostics of all.
     """
@@ -56,7 +61,7 @@ def load_programs(probes: Iterable[str], *, where: str = "PROBES") -> list[Progr
         raise ConfigError(*problems)
     programs: list[Program] = []
     failures: list[CompileError] = []
-    for source in sources:
+    for source in _each_once(sources):
         try:
             programs.append(_engine.compile(source.text, name=source.name))
         except CompileError as failure:
@@ -125,6 +130,17 @@ def _read_all(paths: list[Path], where: str) -> list[Source]:
     if problems:
         raise ConfigError(*problems)
     return sources
+
+
+def _each_once(sources: list[Source]) -> Iterator[Source]:
+    seen: set[str] = set()
+    for source in sources:
+        if not source.name.startswith("<"):
+            place = os.path.realpath(source.name)
+            if place in seen:
+                continue
+            seen.add(place)
+        yield source
 
 
 def _seen_from(path: Path) -> str:

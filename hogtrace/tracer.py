@@ -14,7 +14,7 @@ from hogtrace.config import ExporterSetting, Settings, build_exporter, copy_limi
 from hogtrace.errors import ConfigError
 from hogtrace.pipeline import Pipeline
 from hogtrace.placing import Placement
-from hogtrace.sources import compile_file, load_programs
+from hogtrace.sources import compile_file
 from hogtrace.targets import Target
 from hogtrace.trust import check_names, read_entries
 from hogtrace.types import Exporter, ProbeState, ProbeStatus, Status, TrustEntry
@@ -140,7 +140,7 @@ class Tracer:
     @classmethod
     def _from_settings(cls, settings: Settings, trust: Sequence[TrustEntry]) -> Tracer:
         check_names(settings.trust, "TRUST")
-        programs = load_programs(settings.probes)
+        programs = settings.programs()
         tracer = cls(
             exporter=settings.exporter,
             access=settings.access,

@@ -1,7 +1,13 @@
-"""The Django application, which brings the system checks."""
+"""The Django application: the system checks, and what follows the settings while Django runs."""
+
+from typing import ClassVar
 
 from django.apps import AppConfig
 from django.core.checks import register
+
+from hogtrace_django.conf import load_settings
+from hogtrace_django.overriding import Overriding
+from hogtrace_django.trust import TRUST
 
 __all__ = ["HogTraceConfig"]
 
@@ -16,9 +22,15 @@ class HogTraceConfig(AppConfig):
     name = "hogtrace_django"
     verbose_name = "HogTrace"
 
-    def ready(self) -> None:
-        """Register the system checks."""
-        from hogtrace_django.checks import check_middleware, check_settings
+    overriding: ClassVar = Overriding(load_settings, TRUST)
+    """Which tracers are in use, for tests that override the settings; INSTALLED_APPS may be one of these."""
 
-        register(check_settings)
-        register(check_middleware)
+    def ready(self) -> None:
+        """Register the system checks, and what follows changes of settings and of probe files."""
+        from hogtrace_django.checks import TAG, check_middleware, check_settings
+        from hogtrace_django.reloading import watch_probe_files
+
+        register(check_settings, TAG)
+        register(check_middleware, TAG)
+        watch_probe_files()
+        self.overriding.follow()

@@ -1,9 +1,15 @@
 """From Django's settings to HogTrace's, and to the tracer that they ask for."""
 
+from typing import TYPE_CHECKING, cast
+
+from django.apps import apps
 from django.conf import settings
 
 from hogtrace import Settings, Tracer
 from hogtrace_django.trust import TRUST
+
+if TYPE_CHECKING:
+    from hogtrace_django.apps import HogTraceConfig
 
 __all__ = ["WHERE", "get_tracer", "load_settings"]
 
@@ -14,9 +20,11 @@ WHERE = "settings.HOGTRACE"
 def load_settings() -> Settings:
     """Give what `settings.HOGTRACE` and the `HOGTRACE_*` environment variables say.
 
-    Raises `ConfigError` for a setting that is unknown, of a wrong kind, or cannot be followed.
+    If AUTODISCOVER is on, the probe files of the installed applications are among the probes. Raises `ConfigError`
+    for a setting that is unknown, of a wrong kind, or cannot be followed.
     """
-    return Settings.load(getattr(settings, "HOGTRACE", {}), where=WHERE)
+    hogtrace = Settings.load(getattr(settings, "HOGTRACE", {}), where=WHERE)
+    return hogtrace.discovered(config.path for config in apps.get_app_configs())
 
 
 def get_tracer() -> Tracer | None:
@@ -26,4 +34,9 @@ def get_tracer() -> Tracer | None:
     and `CompileError` for settings and programs that are wrong.
     """
     hogtrace = load_settings()
-    return None if hogtrace.disabled else Tracer.shared(hogtrace, trust=TRUST)
+    if hogtrace.disabled:
+        return None
+    tracer = Tracer.shared(hogtrace, trust=TRUST)
+    if apps.is_installed("hogtrace_django"):
+        cast("HogTraceConfig", apps.get_app_config("hogtrace_django")).overriding.use(hogtrace, tracer)
+    return tracer

@@ -69,4 +69,5 @@ class HogTrace:
         named.update(
             (name.removeprefix(_PREFIX), value) for name, value in app.config.items() if name.startswith(_PREFIX)
         )
-        return Settings.load(named, where="app.config")
+        settings = Settings.load(named, where="app.config")
+        return settings.discovered([app.root_path, *(blueprint.root_path for blueprint in app.blueprints.values())])

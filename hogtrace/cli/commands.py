@@ -14,10 +14,10 @@ import click
 
 from hogtrace import _engine, display
 from hogtrace._engine import BYTECODE_VERSION, ENGINE_VERSION
-from hogtrace.cli.following import follow
 from hogtrace.cli.formatting import difference, formatted, replace_text
 from hogtrace.errors import CODES, CompileError, ConfigError, explain
 from hogtrace.events import Follower, read_sqlite
+from hogtrace.following import follow
 from hogtrace.sources import compile_file, read_file
 
 __all__ = ["hogtrace"]

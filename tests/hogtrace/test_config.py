@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from hogtrace import CompileError, ConfigError, Settings, TrustEntry
+from hogtrace import CompileError, ConfigError, Settings, Tracer, TrustEntry
 from hogtrace.config import ExporterSetting, build_exporter
 from hogtrace.exporters import ConsoleExporter, JSONLinesExporter, MemoryExporter, SQLiteExporter
 
@@ -64,6 +64,7 @@ def test_every_setting_can_be_given() -> None:
     settings = load(
         {
             "PROBES": ["a.hogtrace", Path("b")],
+            "AUTODISCOVER": True,
             "EXPORTER": "memory",
             "ACCESS": "python",
             "TRUST": [("app.User", "name"), "app.User.email", ("app.R", "[]", "stored", "items")],
@@ -79,6 +80,7 @@ def test_every_setting_can_be_given() -> None:
     )
     assert settings == Settings(
         probes=("a.hogtrace", "b"),
+        autodiscover=True,
         exporter=ExporterSetting(backend="hogtrace.exporters.MemoryExporter"),
         access="python",
         trust=(
@@ -118,7 +120,7 @@ def test_equal_settings_are_one_key() -> None:
     [
         ("PROBS", [], "unknown setting 'PROBS' in settings.HOGTRACE; did you mean 'PROBES'?"),
         ("probes", [], "unknown setting 'probes' in settings.HOGTRACE; did you mean 'PROBES'?"),
-        ("COLOUR", 1, "unknown setting 'COLOUR' in settings.HOGTRACE; there are PROBES, EXPORTER, "),
+        ("COLOUR", 1, "unknown setting 'COLOUR' in settings.HOGTRACE; there are PROBES, AUTODISCOVER, "),
         (
             "PROBES",
             3,
@@ -281,6 +283,38 @@ def test_probes_are_compiled_in_their_order(tmp_path: Path) -> None:
         load({"PROBES": [str(tmp_path / "missing.hogtrace")]}).programs()
     with pytest.raises(CompileError):
         load({"PROBES": ["fn:app.f:entry {"]}).programs()
+
+
+def test_a_file_that_is_named_twice_counts_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By whatever path, and where it is named first."""
+    monkeypatch.chdir(tmp_path)
+    for name in "ab":
+        (tmp_path / f"{name}.hogtrace").write_text(f"fn:{name}.f:entry {{ }}")
+    settings = load({"PROBES": ["b.hogtrace", tmp_path, "./b.hogtrace", "fn:t.f:exit { }", "fn:t.f:exit { }"]})
+    names = [program.name for program in settings.programs()]
+    assert names == ["b.hogtrace", str(tmp_path / "a.hogtrace"), "<PROBES[3]>", "<PROBES[4]>"]
+
+
+def test_probe_files_of_applications_are_found_if_asked_for(tmp_path: Path) -> None:
+    """AUTODISCOVER adds the `probes.hogtrace` of each folder that has one; then nothing is left to discover."""
+    folders = [tmp_path / name for name in ("one", "none", "two")]
+    for folder in folders:
+        folder.mkdir()
+        (folder / "other.hogtrace").touch()
+    files = [str(folder / "probes.hogtrace") for folder in (folders[0], folders[2])]
+    for file in files:
+        Path(file).write_text("fn:a.b:entry { }")
+    off = load({"PROBES": ["x.hogtrace"]})
+    assert off.discovered(folders) is off
+    found = load({"PROBES": ["x.hogtrace"], "AUTODISCOVER": True}).discovered(folders)
+    assert found == Settings(probes=("x.hogtrace", *files))
+    assert load({}, HOGTRACE_AUTODISCOVER="1").discovered([folders[2], folders[2]]).probes == (files[1],)
+
+
+def test_where_nothing_can_be_discovered_to_ask_for_it_is_an_error() -> None:
+    """At the start, with what to do instead."""
+    with pytest.raises(ConfigError, match=r"AUTODISCOVER looks into .* name the probe files in PROBES"):
+        Tracer.shared(load({"AUTODISCOVER": True}))
 
 
 def test_exporters_are_made_from_short_names_paths_and_options(tmp_path: Path) -> None:

@@ -21,3 +21,11 @@ if "EVENTS_PATH" in os.environ:
             "OPTIONS": {"path": os.environ["EVENTS_PATH"]},
         },
     }
+
+if "TAIL_PATH" in os.environ:
+    HOGTRACE = {
+        "EXPORTER": {
+            "BACKEND": f"hogtrace.exporters.{os.environ['TAIL_BACKEND']}",
+            "OPTIONS": {"path": os.environ["TAIL_PATH"]},
+        },
+    }

@@ -8,6 +8,9 @@ from typing import Any
 import pytest
 from django.core.checks import run_checks
 from django.test import override_settings
+from django.utils.module_loading import import_string
+
+from hogtrace_django.checks import MAY_STAND_BEFORE
 
 
 def found() -> dict[str, str]:
@@ -24,17 +27,29 @@ def test_right_settings_have_no_findings() -> None:
     ("settings", "named"),
     [
         ({"PROBS": []}, "settings.HOGTRACE"),
-        ({"PROBES": ["no/such/file.hogtrace"]}, "no/such/file.hogtrace"),
+        ({"PROBS": []}, "did you mean 'PROBES'?"),
+        ({"AUTODISCOVER": "yes"}, "AUTODISCOVER in settings.HOGTRACE"),
+        ({"TRUST": [("collections.OrderedDic", "x")]}, "collections.OrderedDic"),
         ({"PROBES": 7}, "settings.HOGTRACE"),
         (["PROBES"], "settings.HOGTRACE"),
     ],
 )
 def test_a_wrong_setting_is_an_error(settings: Any, named: str) -> None:
-    """Unknown names, missing files and wrong kinds alike are E001, with the reason."""
+    """Unknown names and wrong kinds alike are E001, with the reason, and with what may have been meant."""
     with override_settings(HOGTRACE=settings):
         messages = found()
     assert list(messages) == ["hogtrace.E001"]
     assert named in messages["hogtrace.E001"]
+
+
+def test_each_mistake_is_an_error_of_its_own() -> None:
+    """All are found at once."""
+    with override_settings(HOGTRACE={"PROBS": [], "ACCESS": "rw"}):
+        assert [message.id for message in run_checks(tags=["hogtrace"])] == ["hogtrace.E001"] * 2
+    with override_settings(HOGTRACE={"PROBES": ["no/a.hogtrace", "no/b.hogtrace"]}):
+        messages = run_checks(tags=["hogtrace"])
+    assert [message.id for message in messages] == ["hogtrace.E003"] * 2
+    assert "no/b.hogtrace" in messages[1].msg
 
 
 def test_a_program_that_does_not_compile_is_an_error(tmp_path: Path) -> None:
@@ -64,3 +79,28 @@ def test_a_missing_middleware_is_a_warning() -> None:
 def test_a_middleware_of_others_that_cannot_be_imported_is_theirs() -> None:
     """The checks do not fail where Django itself will say what is wrong."""
     assert list(found()) == ["hogtrace.W001"]
+
+
+OURS = "hogtrace_django.middleware.HogTraceMiddleware"
+COMMON = "django.middleware.common.CommonMiddleware"
+
+
+@override_settings(MIDDLEWARE=[COMMON, OURS])
+def test_a_middleware_that_stands_before_ours_is_a_warning() -> None:
+    """What runs in it belongs to no request; the message names it."""
+    messages = found()
+    assert list(messages) == ["hogtrace.W002"]
+    assert COMMON in messages["hogtrace.W002"]
+
+
+@override_settings(MIDDLEWARE=["django.middleware.security.SecurityMiddleware", OURS, COMMON])
+def test_some_may_stand_before_ours() -> None:
+    """Those that run nothing of the application."""
+    assert found() == {}
+
+
+def test_what_may_stand_before_ours_is_there() -> None:
+    """The names of Django's own are right."""
+    for path in MAY_STAND_BEFORE:
+        if path.startswith("django."):
+            import_string(path)

@@ -1,0 +1,86 @@
+"""Events as they come, on a terminal: what every `hogtrace tail` prints."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import sys
+import time
+from pathlib import Path
+from typing import Protocol
+
+from hogtrace.config import EXPORTERS, ExporterSetting
+from hogtrace.errors import ConfigError
+from hogtrace.events import Follower
+from hogtrace.exporters import ConsoleExporter, JSONLinesExporter, SQLiteExporter
+
+__all__ = ["follow", "watched_file"]
+
+
+class _Stream(Protocol):
+    def write(self, text: str, /) -> object: ...
+    def flush(self) -> object: ...
+
+
+def follow(
+    follower: Follower,
+    *,
+    interval: float = 0.5,
+    out: _Stream | None = None,
+    err: _Stream | None = None,
+    colour: bool | None = None,
+) -> None:
+    """Print to `out` what `follower` gives, every `interval` seconds, until `KeyboardInterrupt`.
+
+    `out` and `err` are the standard streams if they are None. Says on `err` if there is no file yet. `colour` None
+    means: if `out` is a terminal. Raises what `Follower.poll` raises.
+    """
+    console = ConsoleExporter(sys.stdout if out is None else out, colour)
+    if not follower.path.exists():
+        (sys.stderr if err is None else err).write(f"waiting for {follower.path}, which is not there yet\n")
+    while True:
+        if events := follower.poll():
+            console.export(events)
+        time.sleep(interval)
+
+
+def watched_file(exporter: ExporterSetting | None) -> Path:
+    """Give the file that an exporter writes events to, so that they can be followed; None is the default exporter.
+
+    Neither the exporter nor the file is made. Raises `ConfigError` for an exporter that writes no such file.
+    """
+    if exporter is None:
+        return _path(SQLiteExporter, ExporterSetting(backend=EXPORTERS["sqlite"]))
+    if exporter.instance is not None:
+        if isinstance(exporter.instance, SQLiteExporter | JSONLinesExporter):
+            return exporter.instance.path
+        raise ConfigError(_no_file(type(exporter.instance).__name__))
+    backend = exporter.backend or ""
+    module, _, name = backend.rpartition(".")
+    try:
+        kind = getattr(importlib.import_module(module), name)
+    except Exception as error:
+        raise ConfigError(f"EXPORTER: cannot import {backend}: {type(error).__name__}: {error}") from None
+    if not (isinstance(kind, type) and issubclass(kind, SQLiteExporter | JSONLinesExporter)):
+        raise ConfigError(_no_file(name))
+    return _path(kind, exporter)
+
+
+def _path(kind: type[SQLiteExporter | JSONLinesExporter], exporter: ExporterSetting) -> Path:
+    try:
+        given = inspect.signature(kind).bind(**exporter.options)
+    except TypeError:
+        given = None
+    if given is not None:
+        given.apply_defaults()
+    path = None if given is None else given.arguments.get("path")
+    if not isinstance(path, str | Path):
+        raise ConfigError(f"EXPORTER['OPTIONS'] does not say which path {kind.__name__} writes to")
+    return Path(path).absolute()
+
+
+def _no_file(name: str) -> str:
+    return (
+        f"events go to {name}, which writes no file that can be followed; "
+        "that can be done where EXPORTER is 'sqlite' or 'jsonl'"
+    )
