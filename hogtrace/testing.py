@@ -9,6 +9,7 @@ With pytest the fixture `hogtrace` is the same without the `with`: `hogtrace.pro
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from os import PathLike, fspath
@@ -122,14 +123,15 @@ def capture_events(
     """Install `probes` while the block runs, and give what they capture, which can still be read after it.
 
     Each is what `CapturedEvents.probe` takes, and raises what that raises. The other arguments are those of
-    `Tracer`; `trust` is, for one, `hogtrace_flask.TRUST`. No overhead is too much for a test: nothing is taken out
+    `Tracer`. What HogTrace's packages for frameworks vouch for is trusted, if the application has imported them;
+    `trust` adds to it. No overhead is too much for a test: nothing is taken out
     because of it.
     """
     exporter = MemoryExporter()
     tracer = Tracer(
         exporter=exporter,
         access=access,
-        trust=trust,
+        trust=(*trust, *_vouched()),
         redact=redact,
         redact_except=redact_except,
         max_overhead=None,
@@ -141,6 +143,14 @@ def capture_events(
         for probe in probes:
             captured.probe(probe)
         yield captured
+
+
+def _vouched() -> Iterator[TrustEntry]:
+    """Give the trust lists of the framework packages that the process has imported."""
+    for package in ("hogtrace_django", "hogtrace_flask", "hogtrace_asgi"):
+        module = sys.modules.get(f"{package}.trust")
+        if module is not None:
+            yield from module.TRUST
 
 
 def _programs(source: str | PathLike[str] | Program) -> list[Program]:

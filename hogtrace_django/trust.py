@@ -19,6 +19,32 @@ TRUST: Final[tuple[TrustEntry, ...]] = (
     # ends where a subclass defines the accessor anew, as this one does.
     TrustEntry("django.utils.datastructures.CaseInsensitiveMapping", "[]", "header_store", "_store"),
     TrustEntry("django.http.request.HttpHeaders", "[]", "header_store", "_store"),
+    # Parsed forms and read bodies, once the application has asked for them; before, there is nothing to read. (GET
+    # and COOKIES are plain attributes from then on.)
+    *(
+        TrustEntry(f"django.core.handlers.{kind}", attribute, "stored", path)
+        for kind in ("wsgi.WSGIRequest", "asgi.ASGIRequest")
+        for attribute, path in (("POST", "_post"), ("FILES", "_files"))
+    ),
+    TrustEntry("django.http.request.HttpRequest", "body", "stored", "_body"),
+    TrustEntry("django.http.request.HttpRequest", "encoding", "stored", "_encoding"),
     # `response["Content-Type"]`: Django's older spelling of `response.headers["Content-Type"]`.
     TrustEntry("django.http.response.HttpResponseBase", "[]", "header_store", "headers._store"),
+    # Django REST framework's request, which hands on to Django's what it does not know.
+    *(
+        TrustEntry("rest_framework.request.Request", attribute, "stored", path)
+        for attribute, path in (
+            ("method", "_request.method"),
+            ("path", "_request.path"),
+            ("META", "_request.META"),
+            ("resolver_match", "_request.resolver_match"),
+            ("query_params", "_request.GET"),
+            # Until the application asks for the data, it is the class `Empty`; the user and the token are not there
+            # before the request has been authenticated.
+            ("data", "_full_data"),
+            ("user", "_user"),
+            ("auth", "_auth"),
+        )
+    ),
+    TrustEntry("rest_framework.request.Request", "headers", "wsgi_headers", "_request.META"),
 )

@@ -65,11 +65,15 @@ def gunicorn(
     *,
     workers: int = 1,
     threads: int = 1,
+    worker: str = "sync",
     preload: bool = False,
     env: Mapping[str, str] | None = None,
     cwd: Path = ROOT,
 ) -> Iterator[Server]:
-    """Serve the WSGI `app` (`module:attribute`) with gunicorn; logs and sockets go to `directory`."""
+    """Serve the WSGI `app` (`module:attribute`) with gunicorn; logs and sockets go to `directory`.
+
+    `worker` is the class of its workers; more than one of `threads` makes it `gthread`.
+    """
     command = [
         "gunicorn",
         "--workers",
@@ -79,7 +83,7 @@ def gunicorn(
         "--worker-tmp-dir",
         str(directory),
     ]
-    command += ["--worker-class", "gthread", "--threads", str(threads)] if threads > 1 else []
+    command += ["--worker-class", "gthread" if threads > 1 else worker, "--threads", str(threads)]
     command += ["--preload"] if preload else []
     with _serve([*command, app], "--bind", "fd://{fd}", directory, env, cwd, 0) as server:
         yield server
@@ -98,6 +102,20 @@ def uvicorn(
     command = ["uvicorn", "--timeout-graceful-shutdown", "5", *(["--factory"] if factory else []), app]
     # uvicorn dies of the signal that stopped it, once it has shut down: nothing of atexit runs.
     with _serve(command, "--fd", "{fd}", directory, env, cwd, -signal.SIGTERM) as server:
+        yield server
+
+
+@contextmanager
+def hypercorn(app: str, directory: Path, *, env: Mapping[str, str] | None = None, cwd: Path = ROOT) -> Iterator[Server]:
+    """Serve the ASGI `app` (`module:attribute`) with hypercorn; logs go to `directory`."""
+    with _serve(["hypercorn", "--graceful-timeout", "5", app], "--bind", "fd://{fd}", directory, env, cwd, 0) as server:
+        yield server
+
+
+@contextmanager
+def daphne(app: str, directory: Path, *, env: Mapping[str, str] | None = None, cwd: Path = ROOT) -> Iterator[Server]:
+    """Serve the ASGI `app` (`module:attribute`) with daphne; logs go to `directory`."""
+    with _serve(["daphne", app], "--fd", "{fd}", directory, env, cwd, 0) as server:
         yield server
 
 

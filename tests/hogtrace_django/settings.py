@@ -9,6 +9,8 @@ USE_TZ = True
 INSTALLED_APPS = ["hogtrace_django"]
 MIDDLEWARE = ["hogtrace_django.middleware.HogTraceMiddleware"]
 ROOT_URLCONF = "tests.hogtrace_django.views"
+DATABASES = {"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": ":memory:"}}
+REST_FRAMEWORK = {"UNAUTHENTICATED_USER": None}
 
 HOGTRACE: dict[str, Any] = {"EXPORTER": {"BACKEND": "hogtrace.exporters.MemoryExporter"}}
 

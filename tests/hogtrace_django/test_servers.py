@@ -11,7 +11,7 @@ from typing import Any
 import django
 import pytest
 
-from tests.servers import Server, gunicorn, read_events, uvicorn, wait_for_events
+from tests.servers import Server, daphne, gunicorn, hypercorn, read_events, uvicorn, wait_for_events
 
 SETTINGS = {"DJANGO_SETTINGS_MODULE": "tests.hogtrace_django.settings"}
 
@@ -149,3 +149,68 @@ def test_under_uvicorn(tmp_path: Path) -> None:
     everywhere = [event for event in events if event["values"].get("sent") == "everywhere"]
     assert len(everywhere) == 3
     assert len({event["request_id"] for event in everywhere}) == 1
+
+
+def test_under_gevent(tmp_path: Path) -> None:
+    """Greenlets of one thread keep their requests' variables apart, and what waits is exported at the end."""
+    path = tmp_path / "events.jsonl"
+    with gunicorn(
+        "tests.hogtrace_django.views:wsgi()", tmp_path, worker="gevent", env={**SETTINGS, "EVENTS_PATH": str(path)}
+    ) as server:
+        names = [f"green-{index}" for index in range(8)]
+        overlap(server, "/meeting", tmp_path / "green", names)
+        with server.client() as http:
+            assert http.get("/streaming", headers={"X-Client": "whole"}).text.endswith("999\n")
+            assert http.get("/file", headers={"X-Client": "file"}).status_code == 200
+        server.stop()
+
+    events = read_events(path)
+    check_kept(events, [*names, "whole", "file"])
+    assert streams(events) == {"whole": False}
+    # All of them met in one process.
+    assert len({event["process"] for event in events}) == 1
+
+
+@pytest.mark.slow
+def test_under_gunicorns_sync_workers(tmp_path: Path) -> None:
+    """One request after the other in each of two processes, each with its own variables."""
+    path = tmp_path / "events.jsonl"
+    with gunicorn(
+        "tests.hogtrace_django.views:wsgi()", tmp_path, workers=2, env={**SETTINGS, "EVENTS_PATH": str(path)}
+    ) as server:
+        overlap(server, "/meeting", tmp_path / "meeting", ["one", "other"])
+        with server.client() as http:
+            answer = http.head("/file", headers={"X-Client": "head"})
+            assert (answer.status_code, answer.content) == (200, b"")
+            assert http.head("/streaming", headers={"X-Client": "head of a stream"}).status_code == 200
+            for index in range(20):
+                assert http.get("/plain", headers={"X-Client": f"plain-{index}"}).status_code == 200
+        server.stop()
+    events = read_events(path)
+    check_kept(events, ["one", "other", "head", *(f"plain-{index}" for index in range(20))])
+    assert len({event["process"] for event in events}) == 2
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("serve", [hypercorn, daphne], ids=["hypercorn", "daphne"])
+def test_under_other_asgi_servers(serve: Any, tmp_path: Path) -> None:
+    """The same as under uvicorn, as far as variables, streams and failures are concerned."""
+    path = tmp_path / "events.jsonl"
+    with serve(
+        "tests.hogtrace_django.application:application", tmp_path, env={**SETTINGS, "EVENTS_PATH": str(path)}
+    ) as server:
+        names = [f"async-{index}" for index in range(4)]
+        overlap(server, "/async/meeting", tmp_path / "async", names)
+        overlap(server, "/meeting", tmp_path / "sync", ["sync-0", "sync-1"])
+        with server.client() as http:
+            assert http.get("/async/streaming", headers={"X-Client": "whole"}).text.endswith("199\n")
+            assert http.get("/async/everywhere", headers={"X-Client": "everywhere"}).text == "everywhere"
+            assert http.get("/failing", headers={"X-Client": "failing"}).status_code == 500
+            if NOTICES_DISCONNECTS:
+                with http.stream("GET", "/async/streaming", headers={"X-Client": "cut"}) as answer:
+                    next(answer.iter_raw())
+        ends = {"whole", *(["cut"] if NOTICES_DISCONNECTS else [])}
+        events = wait_for_events(path, lambda events: streams(events).keys() >= ends)
+        server.stop()
+    check_kept(events, [*names, "sync-0", "sync-1", "whole", "everywhere", "failing", *ends])
+    assert {statuses(events)[name] for name in names} == {203}
