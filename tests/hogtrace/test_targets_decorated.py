@@ -280,6 +280,17 @@ class Home(View):
 home = Home.as_view()
 
 
+def classy(function):
+    def handler(self, request):
+        return function(request)
+    return type("Made", (View,), {"get": handler, "post": handler}).as_view()
+
+
+@classy
+def made(request):
+    return request
+
+
 class Meta(type):
     def __call__(cls, *args):
         return super().__call__(*args)
@@ -423,6 +434,11 @@ def held_function(value: object) -> object:
         ("overloaded", lambda m: m.overloaded, ""),
         ("static", lambda m: m.static.__func__, ""),
         ("home", lambda m: m.home, ""),
+        (
+            "made",
+            lambda m: cell(cell(m.made, "cls").get, "function"),
+            ".__closure__[cls].get.__closure__[function]",
+        ),
         ("Home.dispatch", lambda m: m.Home.dispatch, ""),
         ("Meta.__call__", lambda m: m.Meta.__call__, ""),
         ("Basket.total", lambda m: m.Basket.total.fget, ""),

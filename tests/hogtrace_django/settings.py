@@ -9,6 +9,8 @@ USE_TZ = True
 INSTALLED_APPS = ["hogtrace_django"]
 MIDDLEWARE = ["hogtrace_django.middleware.HogTraceMiddleware"]
 ROOT_URLCONF = "tests.hogtrace_django.views"
+STATIC_URL = "static/"
+MEDIA_URL = "media/"
 DATABASES = {"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": ":memory:"}}
 REST_FRAMEWORK = {"UNAUTHENTICATED_USER": None}
 

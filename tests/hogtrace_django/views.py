@@ -6,13 +6,16 @@ import asyncio
 from collections.abc import AsyncIterator, Iterator
 from itertools import count
 from pathlib import Path
+from typing import Any
 
-from asgiref.sync import sync_to_async
+from asgiref.sync import async_to_sync, sync_to_async
 from django.core.handlers.asgi import ASGIHandler
 from django.core.handlers.wsgi import WSGIHandler
+from django.db import transaction
 from django.http import FileResponse, HttpRequest, HttpResponse, JsonResponse, StreamingHttpResponse
 from django.urls import path
 
+from hogtrace import current_store
 from tests.rendezvous import meet, meet_async
 
 
@@ -100,12 +103,60 @@ async def async_streaming(request: HttpRequest) -> StreamingHttpResponse:
     return StreamingHttpResponse(async_parts(_client(request)), content_type="text/plain")
 
 
+outlives: list[tuple[Any, ...]] = []
+"""What lets the tasks of `outliving` go on, the tasks, and their requests' stores."""
+
+
+async def outliving(request: HttpRequest) -> HttpResponse:
+    """Start a task that works before and after the end of its request."""
+    client = _client(request)
+    gate = asyncio.Event()
+
+    async def work_twice() -> None:
+        work(client)
+        await gate.wait()
+        work(client)
+        late(client)
+
+    outlives.append((gate, asyncio.create_task(work_twice()), current_store()))
+    await asyncio.sleep(0)
+    return HttpResponse(client)
+
+
+def late(client: str) -> None:
+    """Do nothing; a place for a probe that writes."""
+
+
+def mixed(request: HttpRequest) -> HttpResponse:
+    """Go from a sync view to async code, and from there to a thread."""
+    client = _client(request)
+
+    async def inner() -> None:
+        work(client)
+        await sync_to_async(work)(client)
+
+    async_to_sync(inner)()
+    work(client)
+    return HttpResponse(client)
+
+
+def committing(request: HttpRequest) -> HttpResponse:
+    """Work when the transaction is committed, which is before the response is there."""
+    client = _client(request)
+    with transaction.atomic():
+        transaction.on_commit(lambda: work(client))
+    return HttpResponse(client)
+
+
 urlpatterns = [
     path("plain", plain),
     path("failing", failing),
     path("meeting", meeting),
     path("streaming", streaming),
     path("file", file),
+    path("mixed", mixed),
+    path("committing", committing),
+    path("async/outliving", outliving),
     path("async/meeting", async_meeting),
     path("async/everywhere", async_everywhere),
     path("async/streaming", async_streaming),
