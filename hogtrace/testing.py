@@ -26,6 +26,7 @@ from hogtrace.types import ProbeState, ProbeStatus, Status, TrustEntry
 __all__ = ["CapturedEvents", "capture_events"]
 
 _SETTLED = 5.0  # seconds; what waits for a list is there long before
+_SHOWN = 50  # events in the report of a test
 _ROOM = 1_000_000  # events; a test that captures more looks for something else
 _BYTES = 1 << 30
 
@@ -45,9 +46,11 @@ class CapturedEvents:
         return f"<hogtrace.testing.CapturedEvents: {len(self._exporter.events)} events>"
 
     def __str__(self) -> str:
-        """Give the events as text for people, and the table of the probes."""
+        """Give the latest events as text for people, and the table of the probes."""
         self._tracer.flush(_SETTLED)
-        return "".join(map(event_text, self._exporter.events)) + str(self.status())
+        events = self._exporter.events
+        before = f"({len(events) - _SHOWN:,} events before these)\n" if len(events) > _SHOWN else ""
+        return before + "".join(map(event_text, events[-_SHOWN:])) + str(self.status())
 
     def probe(self, source: str | PathLike[str] | Program) -> None:
         """Install a program: its text, the path of a probe file, or one that is compiled already.

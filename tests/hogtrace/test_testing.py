@@ -1,6 +1,7 @@
 """What tests of applications are given: `capture_events` and the fixture `hogtrace`."""
 
 import importlib
+import json
 import subprocess
 import sys
 import textwrap
@@ -13,6 +14,7 @@ import pytest
 import hogtrace as package
 from hogtrace import CompileError, ConfigError, Tracer
 from hogtrace.testing import CapturedEvents, capture_events
+from tests.looking import look
 
 SHOP = """
 def place(order, *, count=1):
@@ -195,3 +197,26 @@ def test_a_failing_test_shows_what_was_captured(tmp_path: Path) -> None:
     assert done.stdout.count("Captured by HogTrace") == 1
     assert 'retval  "abc"' in done.stdout
     assert "installed" in done.stdout
+
+
+def test_the_report_of_many_events_is_short(shop: ModuleType) -> None:
+    """The latest are shown, and how many there were before."""
+    with capture_events("fn:json.dumps:entry { capture(obj); }") as captured:
+        for number in range(60):
+            json.dumps(1000 + number)
+    text = str(captured)
+    assert text.startswith("(10 events before these)\n")
+    assert "1009" not in text
+    assert "1010" in text
+    assert "1059" in text
+
+
+def test_what_an_imported_frameworks_package_vouches_for_is_trusted() -> None:
+    """As in the application itself; and a trust list of the test's own comes before it."""
+    package = importlib.import_module("hogtrace_asgi")
+    requests = importlib.import_module("starlette.requests")
+    request = requests.HTTPConnection({"type": "http", "headers": [(b"x-id", b"r-1")]})
+    with capture_events('fn:tests.looking.look:entry { capture(id=arg0.headers["x-id"]); }') as captured:
+        look(request)
+    assert captured.one().values == {"id": "r-1"}
+    assert package.TRUST

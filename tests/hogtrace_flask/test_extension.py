@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from flask import Flask
+from flask import Blueprint, Flask
 
 from hogtrace import CompileError, ConfigError, RequestLocalStore, current_store
 from hogtrace.exporters import MemoryExporter
@@ -175,3 +175,20 @@ def test_a_program_that_does_not_compile_is_an_error_at_init(app: Flask, tmp_pat
     app.config["HOGTRACE_PROBES"] = [str(file)]
     with pytest.raises(CompileError, match=r"broken\.hogtrace"):
         HogTrace(app)
+
+
+def test_probe_files_of_an_application_and_its_blueprints_are_found_if_asked_for(tmp_path: Path) -> None:
+    """With AUTODISCOVER, after those of PROBES; those of blueprints that are registered before the extension."""
+    for name in ("app", "shop"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "probes.hogtrace").write_text(f"fn:{name}.f:entry {{ }}")
+    app = Flask("discovered", root_path=str(tmp_path / "app"))
+    app.register_blueprint(Blueprint("shop", __name__, root_path=str(tmp_path / "shop")))
+    app.register_blueprint(Blueprint("cart", __name__, root_path=str(tmp_path)))
+    app.config.update(
+        HOGTRACE_PROBES=["fn:a.b:exit { }"], HOGTRACE_AUTODISCOVER=True, HOGTRACE_EXPORTER=MemoryExporter()
+    )
+    HogTrace(app)
+    tracer = app.extensions["hogtrace"].tracer
+    assert [probe.target for probe in tracer.status().probes] == ["a.b", "app.f", "shop.f"]
+    tracer.stop()
