@@ -23,6 +23,7 @@ from hogtrace import (
     Program,
     RequestLocalStore,
     RequestScope,
+    Settings,
     Status,
     Tracer,
     TrustEntry,
@@ -31,6 +32,7 @@ from hogtrace import (
 from hogtrace.events import Mark
 from hogtrace.testing import CapturedEvents, capture_events
 from hogtrace.types import ProbeState
+from hogtrace_django.conf import get_tracer
 from hogtrace_django.middleware import HogTraceMiddleware
 
 
@@ -158,3 +160,11 @@ def frameworks(application: Any) -> None:
     hogtrace_flask.HogTrace().init_app(application)
     hogtrace_asgi.HogTraceMiddleware(application, probes=["a.hogtrace"], exporter="memory")
     HogTraceMiddleware(application)
+    assert_type(get_tracer(), Tracer | None)
+
+
+def settings(folders: list[Path]) -> None:
+    """Read settings, and have the probe files of applications found."""
+    found = Settings.load({"PROBES": ["a.hogtrace"], "AUTODISCOVER": True}).discovered(folders)
+    assert_type(found, Settings)
+    assert_type((found.autodiscover, found.programs()), tuple[bool, list[Program]])

@@ -20,6 +20,9 @@ from hogtrace.exporters import MemoryExporter
 from hogtrace.wsgi import HogTraceMiddleware as WSGIMiddleware
 from hogtrace_django.middleware import HogTraceMiddleware
 
+# Django looks after its database connections when a response is closed.
+pytestmark = pytest.mark.django_db(transaction=True)
+
 MEMORY = {"EXPORTER": {"BACKEND": "hogtrace.exporters.MemoryExporter"}}
 
 Respond = Callable[[HttpRequest], HttpResponseBase]

@@ -14,6 +14,7 @@ import argparse
 import contextlib
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -148,16 +149,12 @@ class Place:
         return {package["name"].lower(): package["version"] for package in json.loads(done.stdout)}
 
     def _build(self) -> None:
-        """Build the engine for an interpreter that is not this one; it stands beside the other engines."""
-        _install = [str(self.python), "-m", "pip", "--quiet", "--disable-pip-version-check", "install", *_maturin()]
-        self._run("maturin", _install)
-        self._run(
-            "build",
-            [str(self.python.with_name("maturin")), "develop", "--skip-install"],
-            VIRTUAL_ENV=str(self.home / "venv"),
-            PYO3_PYTHON=str(self.python),
-            CARGO_TARGET_DIR=str(CACHE / "versions" / self.interpreter.minor / "target"),
-        )
+        """Build the engine for an interpreter that is not this one, if it is not built; it stands beside the others."""
+        target = CACHE / "versions" / self.interpreter.minor / "target"
+        build = ["cargo", "build", "--quiet", "--package", "hogtrace-python", "--target-dir", str(target)]
+        self._run("build", build, PYO3_PYTHON=str(self.interpreter.path))
+        engine = ROOT / "hogtrace" / f"_engine{self.interpreter.suffix}"
+        shutil.copyfile(target / "debug" / "lib_engine.so", engine)
 
     def _variables(self) -> dict[str, str]:
         return {**interpreters.environment(self.interpreter), "PYTHONDEVMODE": "1"}
@@ -187,10 +184,6 @@ def _named() -> dict[str, str]:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     extras = project["optional-dependencies"]
     return {_name(requirement): requirement for extra in extras.values() for requirement in extra}
-
-
-def _maturin() -> list[str]:
-    return [_named()["maturin"]]
 
 
 def _requirements(row: Row) -> Iterator[str]:
