@@ -14,6 +14,7 @@ __all__ = [
     "CaptureEvent",
     "CopyLimits",
     "EventQueue",
+    "Governor",
     "LineHook",
     "LinkedProbe",
     "Mark",
@@ -26,6 +27,7 @@ __all__ = [
     "Site",
     "TrustList",
     "compile",
+    "count_lost",
     "execute_probe",
     "explain",
     "format",
@@ -41,6 +43,7 @@ ERROR_CODES: Final[Sequence[tuple[str, str]]]
 CURRENT_STORE: Final[ContextVar[RequestLocalStore | None]]
 
 def compile(source: str, *, name: str = "<string>") -> Program: ...
+def count_lost(events: Sequence[CaptureEvent], cause: str) -> None: ...
 def execute_probe(
     program: Program,
     probe: Probe,
@@ -251,6 +254,21 @@ class Redaction:
     def scrub(self, text: str) -> str: ...
 
 @final
+class Governor:
+    WINDOW: ClassVar[float]
+    def __new__(
+        cls,
+        max_overhead: float,
+        max_total_overhead: float | None = None,
+        *,
+        hook_cost: float,
+        start: Callable[[], object],
+        wake: Callable[[], object],
+    ) -> Governor: ...
+    def take_call(self) -> bool: ...
+    def rest(self) -> bool: ...
+
+@final
 class LinkedProbe:
     def __new__(
         cls,
@@ -262,7 +280,25 @@ class LinkedProbe:
         trust: TrustList,
         redaction: Redaction,
         limits: CopyLimits | None = None,
+        governor: Governor | None = None,
     ) -> LinkedProbe: ...
+    @property
+    def number(self) -> int: ...
+    @property
+    def tripped(self) -> tuple[float, float | None] | None: ...
+    def restore(self) -> None: ...
+    @property
+    def throttles(self) -> bool: ...
+    @property
+    def throttled(self) -> int: ...
+    @property
+    def spent(self) -> float | None: ...
+    @property
+    def overhead(self) -> float | None: ...
+    @property
+    def first_error(self) -> str | None: ...
+    @property
+    def dropped(self) -> dict[str, int]: ...
     @property
     def probe(self) -> Probe: ...
     @property

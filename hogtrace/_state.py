@@ -1,7 +1,7 @@
 """All that HogTrace keeps for the process as a whole: everything global stands in this file.
 
 Importing it registers the one `atexit` handler and the one set of fork handlers that HogTrace has; with no
-pipeline alive they do nothing.
+tracer alive they do nothing.
 """
 
 from __future__ import annotations
@@ -13,11 +13,10 @@ import threading
 import weakref
 from time import monotonic
 from types import CodeType, FunctionType
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 if TYPE_CHECKING:
     from hogtrace.config import Settings
-    from hogtrace.pipeline import Pipeline
     from hogtrace.sites import NestedCode, WovenFunction
     from hogtrace.tracer import Tracer
     from hogtrace.types import TrustEntry
@@ -53,8 +52,34 @@ its code."""
 tracers: dict[tuple[Settings, tuple[TrustEntry, ...]], Tracer] = {}
 """The tracers that belong to the process, by what they were asked to do."""
 
+hook_cost: float | None = None
+"""The seconds that a hook takes besides the runs of its probes, once that was measured."""
+
+
+class Background(Protocol):
+    """What has a thread of its own, and has to know of forks and of the end of the process."""
+
+    def pause(self) -> None:
+        """Have the thread end soon: the process is about to fork."""
+
+    def wait_paused(self, since: float, timeout: float) -> None:
+        """Wait until it is gone, for `timeout` seconds from the time `since` on."""
+
+    def resume(self) -> None:
+        """Undo `pause`: the process has forked, and this is the parent."""
+
+    def start_anew(self) -> None:
+        """Begin again: the process has forked, and this is the child."""
+
+    def begin_stop(self, deadline: float) -> None:
+        """Have the thread end until `time.monotonic()` is `deadline`: the process is about to."""
+
+    def end_stop(self, deadline: float, *, patience: float) -> object:
+        """Wait for that, and no longer than `patience` seconds for one step."""
+
+
 # Not a WeakSet: that one is Python code, which a probe may sit on, and this is used in the middle of a fork.
-_pipelines: dict[int, weakref.ref[Pipeline]] = {}
+_background: dict[int, weakref.ref[Background]] = {}
 
 # The process, a child of `multiprocessing`, that runs `_at_exit` at its end.
 _ends_with_multiprocessing: int | None = None
@@ -70,34 +95,34 @@ def original_code(function: FunctionType) -> CodeType:
     return code if made is None or made[0]() is not code else made[1]
 
 
-def keep_account_of(pipeline: Pipeline) -> None:
-    """Let `pipeline` know, for as long as it lives, of forks and of the end of the process."""
-    key = id(pipeline)
-    _pipelines[key] = weakref.ref(pipeline, lambda _: _pipelines.pop(key, None))
+def keep_account_of(one: Background) -> None:
+    """Let `one` know, for as long as it lives, of forks and of the end of the process."""
+    key = id(one)
+    _background[key] = weakref.ref(one, lambda _: _background.pop(key, None))
     _end_with_multiprocessing()
 
 
-def forget(pipeline: Pipeline) -> None:
+def forget(one: Background) -> None:
     """Undo `keep_account_of`; it is no error if there is nothing to undo."""
-    _pipelines.pop(id(pipeline), None)
+    _background.pop(id(one), None)
 
 
-def _alive() -> list[Pipeline]:
-    return [pipeline for reference in list(_pipelines.values()) if (pipeline := reference()) is not None]
+def _alive() -> list[Background]:
+    return [one for reference in list(_background.values()) if (one := reference()) is not None]
 
 
 def _before_fork() -> None:
-    pipelines = _alive()
-    for pipeline in pipelines:
-        pipeline.pause()
+    alive = _alive()
+    for one in alive:
+        one.pause()
     since = monotonic()
-    for pipeline in pipelines:
-        pipeline.wait_paused(since, FORK_TIMEOUT)
+    for one in alive:
+        one.wait_paused(since, FORK_TIMEOUT)
 
 
 def _after_fork_in_parent() -> None:
-    for pipeline in _alive():
-        pipeline.resume()
+    for one in _alive():
+        one.resume()
 
 
 def _after_fork_in_child() -> None:
@@ -107,12 +132,12 @@ def _after_fork_in_child() -> None:
         lock = threading.RLock()
     if not sharing._is_owned():  # type: ignore[attr-defined]  # the same
         sharing = threading.RLock()
-    for pipeline in _alive():
-        pipeline.start_anew()
+    for one in _alive():
+        one.start_anew()
     # A child of `multiprocessing` ends without `atexit`. What it runs instead is registered once it has
     # begun.
     util = sys.modules.get("multiprocessing.util")
-    if util is not None and _pipelines:
+    if util is not None and _background:
         util.register_after_fork(sys.modules[__name__], _end_with_multiprocessing)
 
 
@@ -128,12 +153,12 @@ def _end_with_multiprocessing(_: Any = None) -> None:
 
 
 def _at_exit() -> None:
-    pipelines = _alive()
+    alive = _alive()
     deadline = monotonic() + EXIT_TIMEOUT
-    for pipeline in pipelines:
-        pipeline.begin_stop(deadline)
-    for pipeline in pipelines:
-        pipeline.end_stop(deadline, patience=EXIT_PATIENCE)
+    for one in alive:
+        one.begin_stop(deadline)
+    for one in alive:
+        one.end_stop(deadline, patience=EXIT_PATIENCE)
 
 
 atexit.register(_at_exit)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from time import monotonic
 from typing import Any, Final
 
-from hogtrace._engine import CaptureEvent, EventQueue
+from hogtrace._engine import CaptureEvent, EventQueue, count_lost
 
 __all__ = ["Batch"]
 
@@ -48,6 +48,8 @@ class Batch:
         except IndexError:
             return
         self._queue.settle(**outcome)
+        if outcome.get("dropped"):
+            count_lost(self._taken, outcome["cause"])
 
     def postpone(self, after: float | None, *, timeout: float) -> bool:
         """Set the time of the next attempt; give False if it has been tried for `timeout` seconds already.

@@ -18,9 +18,9 @@ from hogtrace.errors import ConfigError, HogTraceError
 from hogtrace.exporters import SQLiteExporter
 from hogtrace.sources import DISCOVERED, load_programs
 from hogtrace.trust import read_entries
-from hogtrace.types import Exporter, TrustEntry
+from hogtrace.types import Budget, Exporter, TrustEntry
 
-__all__ = ["EXPORTERS", "ExporterSetting", "Settings", "build_exporter"]
+__all__ = ["EXPORTERS", "ExporterSetting", "Settings", "build_exporter", "copy_limits", "overhead_budget"]
 
 EXPORTERS: Final[Mapping[str, str]] = {
     "console": "hogtrace.exporters.ConsoleExporter",
@@ -178,6 +178,12 @@ class Settings:
     """REDACT_EXCEPT: names that are not."""
     disabled: bool = False
     """DISABLED: install nothing at all."""
+    max_overhead: float | None = 0.01
+    """MAX_OVERHEAD: the share of a thread's time that one probe may take; None is any share for all of them."""
+    max_total_overhead: float | None = 0.03
+    """MAX_TOTAL_OVERHEAD: the share that all probes of a tracer may take together; None is any share."""
+    overhead_pause: float = 10.0
+    """OVERHEAD_PAUSE: for how many seconds a probe that took more is out the first time; then twice as long."""
     wildcard_limit: int | None = 1000
     """WILDCARD_LIMIT: how many functions one wildcard may select; None is any number."""
     queue_events: int = 10_000
@@ -290,6 +296,29 @@ def copy_limits(bounds: Mapping[str, float]) -> CopyLimits:
     return CopyLimits(**read)
 
 
+def overhead_budget(
+    max_overhead: float | None, max_total_overhead: float | None, overhead_pause: float
+) -> Budget | None:
+    """Give the budget for arguments of these names; None if there is none.
+
+    Raises `ConfigError` with all that are out of range.
+    """
+    problems: list[str] = []
+    arguments = {
+        "max_overhead": max_overhead,
+        "max_total_overhead": max_total_overhead,
+        "overhead_pause": overhead_pause,
+    }
+    for name, value in arguments.items():
+        try:
+            _SCHEMA[name.upper()][0](value, name)
+        except ConfigError as error:
+            problems += error.problems
+    if problems:
+        raise ConfigError(*problems)
+    return None if max_overhead is None else Budget(max_overhead, max_total_overhead, overhead_pause)
+
+
 def build_exporter(exporter: object = None, *, where: str = "EXPORTER") -> Exporter:
     """Give the exporter that `exporter` describes, as `ExporterSetting.read` has it.
 
@@ -305,6 +334,9 @@ def build_exporter(exporter: object = None, *, where: str = "EXPORTER") -> Expor
 
 _TRUE: Final = ("1", "true", "yes", "on")
 _FALSE: Final = ("0", "false", "no", "off")
+
+# Below this the governor's own clock would be the most of it.
+_LEAST_SHARE: Final = 0.0001
 
 # One pair for each setting: what makes a value of it, and what makes such a value of an environment
 # variable's text.
@@ -377,6 +409,17 @@ def _count(least: int, most: int | None = None, *, or_none: bool = False) -> _Re
     return read
 
 
+def _share(value: object, where: str) -> float | None:
+    if value is None:
+        return None
+    if not isinstance(value, int | float) or isinstance(value, bool) or not _LEAST_SHARE <= value <= 1:
+        shown = value if isinstance(value, int | float) and not isinstance(value, bool) else _kind(value)
+        raise ConfigError(
+            f"{where} is {shown}; it must be a share of time from {_LEAST_SHARE:g} to 1, or None for no limit"
+        )
+    return float(value)
+
+
 def _seconds(least: float = 0.001, most: float = 3600) -> _Read:
     def read(value: object, where: str) -> float:
         if not isinstance(value, int | float) or isinstance(value, bool) or not least <= value <= most:
@@ -447,6 +490,9 @@ _SCHEMA: Final[Mapping[str, tuple[_Read, _Parse]]] = {
     "REDACT": (_names, _parse_list),
     "REDACT_EXCEPT": (_names, _parse_list),
     "DISABLED": (_switch, _parse_switch),
+    "MAX_OVERHEAD": (_share, _parse_number),
+    "MAX_TOTAL_OVERHEAD": (_share, _parse_number),
+    "OVERHEAD_PAUSE": (_seconds(1), _parse_number),
     "WILDCARD_LIMIT": (_count(1, or_none=True), _parse_number),
     "QUEUE_EVENTS": (_count(1), _parse_number),
     "QUEUE_BYTES": (_count(65_536), _parse_number),

@@ -23,6 +23,9 @@ class Options(TypedDict, total=False):
     redact: Sequence[str]
     redact_except: Sequence[str]
     disabled: bool
+    max_overhead: float | None
+    max_total_overhead: float | None
+    overhead_pause: float
     wildcard_limit: int | None
     queue_events: int
     queue_bytes: int

@@ -12,16 +12,16 @@ import _thread
 import contextlib
 import logging
 import os
-import sys
 from collections import deque
 from functools import partial
 from time import monotonic, sleep
-from typing import Any, Final
+from typing import Final
 
 from hogtrace import _state
 from hogtrace._engine import EventQueue, Redaction, mute_thread
 from hogtrace.batches import Batch
 from hogtrace.errors import RetryError, UnknownOutcomeError
+from hogtrace.threads import Lock, await_departure, bounded, native, new_lock
 from hogtrace.types import Exporter
 
 __all__ = ["Pipeline"]
@@ -30,8 +30,6 @@ __all__ = ["Pipeline"]
 _IDLE_ROUNDS: Final = 30
 # Seconds between two looks at what is captured after the end.
 _LATE: Final = 0.05
-# Seconds between two looks at whether an ending thread has left the system.
-_LEAVING: Final = 0.0002
 
 _log = logging.getLogger("hogtrace")
 
@@ -65,7 +63,7 @@ class Pipeline:
         self._export_timeout = export_timeout
         self._scrub = Redaction().scrub
         # Called by the thread of the application that captures the first event: C code alone.
-        self._start = partial(_native("start_new_thread"), self._run, ())
+        self._start = partial(native("start_new_thread"), self._run, ())
         self.queue = EventQueue(max_events, max_bytes, wake_at=batch_size, on_first=self._start)
         self._closing = False  # somebody asked for the end
         self._deadline = 0.0  # until when it may take
@@ -78,16 +76,16 @@ class Pipeline:
 
     def _reset(self) -> None:
         """Make what belongs to this process alone; nothing of it survives a fork."""
-        self._alive = _new_lock()  # held by the thread that exports
-        self._ended = _new_lock()  # held until the exporter is closed
+        self._alive = new_lock()  # held by the thread that exports
+        self._ended = new_lock()  # held until the exporter is closed
         self._ended.acquire()
         self._server: int | None = None  # the id of the thread that exports
         self._native_id: int | None = None  # the system's id of the latest worker thread
         self._paused = False
-        self._waiters: deque[_Lock] = deque()
+        self._waiters: deque[Lock] = deque()
         self._batch: Batch | None = None  # what the exporter has in hand
         self._held: Batch | None = None  # what it asked to have again
-        self._nudge = _new_lock()  # released to end the wait for the next attempt
+        self._nudge = new_lock()  # released to end the wait for the next attempt
         self._nudge.acquire()
         self._born_in = os.getpid()
 
@@ -110,14 +108,14 @@ class Pipeline:
             return False
         if self._closed:
             return not self.queue.queued
-        done = _new_lock()
+        done = new_lock()
         done.acquire()
         self._waiters.append(done)
         held = self._held
         if held is not None:
             held.hurry()
         self._call_worker()
-        return done.acquire(timeout=_bounded(timeout))
+        return done.acquire(timeout=bounded(timeout))
 
     def stop(self, timeout: float = 5.0) -> bool:
         """Export what waits, close the exporter, and end.
@@ -127,7 +125,7 @@ class Pipeline:
         hand. Gives whether everything was done
         in time. Calling it again changes nothing.
         """
-        deadline = monotonic() + _bounded(timeout)
+        deadline = monotonic() + bounded(timeout)
         self.begin_stop(deadline)
         return self.end_stop(deadline)
 
@@ -149,7 +147,7 @@ class Pipeline:
         in_time = self._exporter_closed
         while not in_time:
             remaining = min(deadline, self._moved + patience) - monotonic()
-            in_time = self._ended.acquire(timeout=_bounded(remaining))
+            in_time = self._ended.acquire(timeout=bounded(remaining))
             if remaining <= 0:
                 break
         if in_time:
@@ -294,7 +292,7 @@ class Pipeline:
         if held is not None:
             late = self._closing and held.next_attempt > self._deadline
             if not (self._paused or late):
-                self._nudge.acquire(timeout=_bounded(held.next_attempt - monotonic()))
+                self._nudge.acquire(timeout=bounded(held.next_attempt - monotonic()))
         elif not (self._waiters or self._closing or self._paused):
             self.queue.wait(self._batch_delay)
 
@@ -364,26 +362,16 @@ class Pipeline:
 
     def _drop_waiting(self) -> None:
         # What waits now: somebody may capture faster than this goes.
-        taken = len(self.queue.take(self.queue.waiting))
-        self.queue.settle(dropped=taken, cause="stopped")
+        batch = Batch(self.queue, self.queue.take(self.queue.waiting))
+        batch.settle(dropped=len(batch), cause="stopped")
 
     def _is_worker(self) -> bool:
         return self._server == _thread.get_ident()
 
     def _await_thread(self, deadline: float) -> None:
         """Wait until the worker's thread has left the system, or `time.monotonic()` is `deadline`."""
-        # Never by taking the lock: a worker that starts at this moment would find it taken, and go.
-        while self._alive.locked() and monotonic() < deadline:
-            sleep(_LEAVING)
-        # The thread has run its last line of Python. CPython warns of every thread that the system still
-        # counts.
-        while self._native_id is not None and not self._alive.locked() and monotonic() < deadline:
-            try:
-                os.stat(f"/proc/self/task/{self._native_id}")  # noqa: PTH116 - in the middle of a fork: C code alone
-            except OSError:
-                self._native_id = None
-                return
-            sleep(_LEAVING)
+        if await_departure(self._alive, self._native_id, deadline):
+            self._native_id = None
 
     def _say_failing(self, error: BaseException, what: str) -> None:
         if not self._failing:
@@ -401,24 +389,6 @@ class Pipeline:
         except Exception:
             text = "(its message cannot be shown)"
         return f"{type(error).__name__}: {text}" if text else type(error).__name__
-
-
-_Lock = _thread.LockType
-
-
-def _new_lock() -> _Lock:
-    lock: _Lock = _native("allocate_lock")()
-    return lock
-
-
-def _bounded(timeout: float) -> float:
-    return min(max(0.0, timeout), _thread.TIMEOUT_MAX)
-
-
-def _native(name: str) -> Any:
-    """Give the system's own `_thread.<name>`: gevent's would make a waiting worker stop everybody."""
-    monkey = sys.modules.get("gevent.monkey")
-    return getattr(_thread, name) if monkey is None else monkey.get_original("_thread", name)
 
 
 def _nothing() -> None:

@@ -12,10 +12,10 @@ import sys
 import weakref
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from types import FunctionType
+from types import CodeType, FunctionType
 from typing import Final, TypeAlias
 
-from hogtrace import sites
+from hogtrace import _state, sites
 from hogtrace._engine import LinkedProbe
 from hogtrace.binding import check
 from hogtrace.errors import WeaveError
@@ -24,7 +24,7 @@ from hogtrace.sites import Inside, NestedCode
 from hogtrace.targets import Found, Match, Target
 from hogtrace.types import ProbeState
 
-__all__ = ["Placement", "place", "remove"]
+__all__ = ["Placement", "place", "put_back", "remove", "take_out"]
 
 _SENTENCES: Final = 10
 """How many sentences about single functions a status has."""
@@ -41,6 +41,7 @@ class _Place:
     kept_names: tuple[str, ...]
     problems: tuple[str, ...]
     spot: Spot | None
+    original: CodeType
     found: bool = True
 
 
@@ -49,6 +50,7 @@ class _Within(_Place):
     """A place inside of a function; it is there as long as the function, or one that was made by it."""
 
     owner: weakref.ref[FunctionType] = field(kw_only=True)
+    path: tuple[CodeType, ...] = field(kw_only=True)
     nested: NestedCode = field(kw_only=True)
 
     @property
@@ -89,7 +91,8 @@ class Placement:
         if is_whole or found.functions or found.too_many:
             self._found, self._selects = replace(found, functions=[]), bool(found.functions)
         if found.too_many:
-            _take_out([self])
+            take_out([self])
+            self._forget()
         return found
 
     @property
@@ -140,6 +143,10 @@ class Placement:
             found["what was frozen by gc.freeze() cannot be found: nested functions among it are not probed"] = None
         return tuple(_shortened(list(found)))
 
+    def _forget(self) -> None:
+        self._functions.clear()
+        self._inside.clear()
+
     def _places(self) -> Iterator[_Place]:
         yield from list(self._functions.values())
         yield from (within for within in self._inside.values() if within.is_alive)
@@ -186,10 +193,16 @@ def remove(placements: Sequence[Placement]) -> None:
     # First of all silence them: frames that are running keep the woven code to their end.
     for placement in placements:
         placement.linked.enabled = False
-    _take_out(placements)
+    take_out(placements)
+    for placement in placements:
+        placement._forget()
 
 
-def _take_out(placements: Sequence[Placement]) -> None:
+def take_out(placements: Sequence[Placement]) -> None:
+    """Take ``placements`` out of everything that they sit in, and remember what that was, for `put_back`.
+
+    To be called under the lock of the process's state.
+    """
     codes = {}
     for placement in placements:
         for function in list(placement._functions):
@@ -199,9 +212,36 @@ def _take_out(placements: Sequence[Placement]) -> None:
                 # Somebody else's code stands in the function now; it is not ours to undo.
                 continue
         codes.update({key: within.nested.original for key, within in placement._inside.items()})
-        placement._functions.clear()
-        placement._inside.clear()
     sites.detach_inside(codes.values(), [placement.linked for placement in placements])
+
+
+def put_back(placement: Placement) -> None:
+    """Put a placement that was taken out into what it sat in, as far as that is still there.
+
+    To be called under the lock of the process's state; what its target selects now is up to `place`.
+    """
+    probe = placement.linked
+    for function, at in list(placement._functions.items()):
+        try:
+            if _state.original_code(function) is at.original:
+                sites.attach(function, at.name, [probe], _spots(probe, at))
+                continue
+        except WeaveError:
+            pass
+        # Somebody else's code came meanwhile; `place` looks at it if the target still selects the function.
+        del placement._functions[function]
+    inside = [(key, owner, within) for key, within in placement._inside.items() if (owner := within.owner())]
+    places = [Inside(owner, within.path, within.name, [probe], _spots(probe, within)) for _, owner, within in inside]
+    placement._inside.clear()
+    if not places:
+        return
+    for (key, _, within), nested in zip(inside, sites.attach_inside(places), strict=True):
+        if not isinstance(nested, WeaveError):
+            placement._inside[key] = replace(within, nested=nested)
+
+
+def _spots(probe: LinkedProbe, at: _Place) -> dict[LinkedProbe, Spot]:
+    return {} if at.spot is None else {probe: at.spot}
 
 
 def _with_spots(chosen: Sequence[_Chosen], reader: SourceReader) -> tuple[list[_Chosen], dict[LinkedProbe, Spot]]:
@@ -240,7 +280,9 @@ def _put_into(function: FunctionType, chosen: Sequence[_Chosen], reader: SourceR
     for match, placement in chosen:
         problems = check(woven.original, placement.linked, function.__globals__)
         spot = spots.get(placement.linked)
-        placement._functions[function] = _Place(match.name, match.place, woven.kept_names, problems, spot)
+        placement._functions[function] = _Place(
+            match.name, match.place, woven.kept_names, problems, spot, woven.original
+        )
 
 
 def _put_inside(groups: Sequence[Sequence[_Chosen]], reader: SourceReader) -> None:
@@ -263,7 +305,9 @@ def _put_inside(groups: Sequence[Sequence[_Chosen]], reader: SourceReader) -> No
                 nested.kept_names,
                 check(match.code, placement.linked, match.function.__globals__),
                 spots.get(placement.linked),
+                match.code,
                 owner=weakref.ref(match.function),
+                path=match.path,
                 nested=nested,
             )
 

@@ -17,7 +17,6 @@ import gc
 import weakref
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import count
 from types import CodeType, FunctionType, MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, cast
 
@@ -32,17 +31,16 @@ if TYPE_CHECKING:
     from hogtrace.lines import Spot
 
 
-class Arrived(NamedTuple):
-    """When a probe came, as a number that grows, and for one at a line, where that is."""
+class Numbered(NamedTuple):
+    """The number of a probe, and for one at a line, where that is."""
 
     number: int
     spot: Spot | None
 
 
-_Probes = Mapping["LinkedProbe", Arrived]
-"""Probes, with when they came: they fire in that order."""
+_Probes = Mapping["LinkedProbe", Numbered]
+"""Probes, which fire in the order of their numbers: that of installation, and of the source."""
 
-_arrivals = count()
 # Above this many code objects it is quicker to look at all functions than for each code object at all objects.
 _MANY_CODES: Final = 16
 
@@ -71,7 +69,7 @@ class NestedCode:
     original: CodeType
     code: CodeType
     name: str = ""
-    probes: dict[LinkedProbe, Arrived] = field(default_factory=dict)
+    probes: dict[LinkedProbe, Numbered] = field(default_factory=dict)
     kept_names: tuple[str, ...] = ()
     functions: weakref.WeakSet[FunctionType] = field(default_factory=weakref.WeakSet)
     owners: weakref.WeakSet[FunctionType] = field(default_factory=weakref.WeakSet)
@@ -97,7 +95,7 @@ def attach(
 
     ``spots`` says where in the function's original code those at lines fire; they need one each.
 
-    They fire after the probes that are there, in the order given. Raises :class:`~hogtrace.errors.WeaveError` when
+    Probes fire in the order in which they were linked. Raises :class:`~hogtrace.errors.WeaveError` when
     the function's code cannot be woven; the function is then as it was.
     """
     with _state.lock:
@@ -107,7 +105,7 @@ def attach(
         if woven and not new and function.__code__ is woven.code:
             return woven
         original = woven.original if woven else _original(function)
-        return _weave(function, woven.name if woven else name, original, {**old, **_arriving(new, spots)})
+        return _weave(function, woven.name if woven else name, original, {**old, **_numbered(new, spots)})
 
 
 def detach(function: FunctionType, probes: Sequence[LinkedProbe]) -> None:
@@ -124,7 +122,7 @@ def detach(function: FunctionType, probes: Sequence[LinkedProbe]) -> None:
             raise
         if woven is None:
             return
-        left = {probe: arrived for probe, arrived in woven.probes.items() if probe not in probes}
+        left = {probe: numbered for probe, numbered in woven.probes.items() if probe not in probes}
         if len(left) == len(woven.probes):
             return
         if left:
@@ -166,7 +164,7 @@ def attach_inside(places: Iterable[Inside]) -> list[NestedCode | WeaveError]:
             nested = chain[-1]
             new = [probe for probe in probes if probe not in nested.probes]
             nested.name = nested.name or name
-            nested.probes.update(_arriving(new, spots))
+            nested.probes.update(_numbered(new, spots))
             if new or not is_given(function):
                 changed.add(id(nested.original))
             wanted.append(nested)
@@ -210,8 +208,8 @@ def is_given(function: FunctionType) -> bool:
         return nested is not None and nested.code is code
 
 
-def _arriving(probes: Iterable[LinkedProbe], spots: Mapping[LinkedProbe, Spot]) -> dict[LinkedProbe, Arrived]:
-    return {probe: Arrived(next(_arrivals), spots.get(probe)) for probe in probes}
+def _numbered(probes: Iterable[LinkedProbe], spots: Mapping[LinkedProbe, Spot]) -> dict[LinkedProbe, Numbered]:
+    return {probe: Numbered(probe.number, spots.get(probe)) for probe in probes}
 
 
 # One function
@@ -272,7 +270,7 @@ def _compose(original: CodeType, name: str, probes: _Probes) -> tuple[CodeType, 
     code = _with_nested(original)
     if not probes:
         return code, ()
-    spots = {probe: arrived.spot for probe, arrived in probes.items() if arrived.spot is not None}
+    spots = {probe: numbered.spot for probe, numbered in probes.items() if numbered.spot is not None}
     binding = bind(original, [probe for probe, _ in sorted(probes.items(), key=_number)], spots)
     site = Site(
         name,
@@ -301,7 +299,7 @@ def _compose(original: CodeType, name: str, probes: _Probes) -> tuple[CodeType, 
     return weave(code, site, plan), binding.kept_names
 
 
-def _number(item: tuple[LinkedProbe, Arrived]) -> int:
+def _number(item: tuple[LinkedProbe, Numbered]) -> int:
     return item[1].number
 
 

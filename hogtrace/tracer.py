@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from time import monotonic
 from types import TracebackType
 from typing import Final, Literal, Self
 
 from hogtrace import _state, imports, placing
 from hogtrace._engine import LinkedProbe, Program, Redaction, TrustList
-from hogtrace.config import ExporterSetting, Settings, build_exporter, copy_limits
+from hogtrace.config import ExporterSetting, Settings, build_exporter, copy_limits, overhead_budget
 from hogtrace.errors import ConfigError
+from hogtrace.governor import Governor, Trips
 from hogtrace.pipeline import Pipeline
 from hogtrace.placing import Placement
 from hogtrace.sources import compile_file
 from hogtrace.targets import Target
 from hogtrace.trust import check_names, read_entries
-from hogtrace.types import Exporter, ProbeState, ProbeStatus, Status, TrustEntry
+from hogtrace.types import Budget, Exporter, ProbeState, ProbeStatus, Status, TrustEntry
 
 __all__ = ["Installation", "Tracer"]
 
@@ -33,6 +35,7 @@ class _Installed:
     placement: Placement
     state: ProbeState = "pending"
     reason: str | None = None
+    trips: Trips = field(default_factory=Trips)
 
 
 class Installation:
@@ -62,7 +65,10 @@ class Tracer:
     ``copy_values`` and ``copy_bytes`` that of a whole event, and ``copy_time`` (seconds) is how long the copies of one
     run of a probe may take. What is over a bound is cut, and marked where it is cut.
 
-    ``max_overhead`` is the share of time that probes may take. Nothing enforces one yet, so it takes only None.
+    ``max_overhead`` is the share of a thread's time that one probe may take in a second, ``max_total_overhead`` that
+    of all probes of this tracer. A probe that is over is taken out for ``overhead_pause`` seconds, the next time for
+    twice as long, up to 64 times; then it is put back. With ``max_overhead`` None nothing is measured, and no probe is
+    ever taken out; with ``max_total_overhead`` None each counts for itself alone.
 
     A context manager: leaving it stops the tracer. Raises :class:`~hogtrace.errors.ConfigError` for an argument
     that cannot be followed, or an exporter that cannot start.
@@ -73,7 +79,9 @@ class Tracer:
         *,
         exporter: Exporter | ExporterSetting | Mapping[str, object] | str | None = None,
         access: str = "safe",
-        max_overhead: None = None,
+        max_overhead: float | None = 0.01,
+        max_total_overhead: float | None = 0.03,
+        overhead_pause: float = 10.0,
         wildcard_limit: int | None = 1000,
         trust: Iterable[TrustEntry | Sequence[str] | str] = (),
         redact: Iterable[str] = (),
@@ -92,8 +100,7 @@ class Tracer:
     ) -> None:
         if access not in ("safe", "python"):
             raise ConfigError(f"access is {access!r}; it must be 'safe' or 'python'")
-        if max_overhead is not None:
-            raise ConfigError("max_overhead: no overhead budget is enforced yet; pass None")
+        budget = overhead_budget(max_overhead, max_total_overhead, overhead_pause)
         self._access: Literal["safe", "python"] = "python" if access == "python" else "safe"
         self._limits = copy_limits(
             {
@@ -118,6 +125,7 @@ class Tracer:
             batch_size=batch_size,
             batch_delay=batch_delay,
         )
+        self._governor = None if budget is None else Governor(budget, self._tend)
         self._installations: list[Installation] = []
         self._watching: Callable[[imports.Callback], None] | None = None
         self._stopped = False
@@ -144,6 +152,9 @@ class Tracer:
         tracer = cls(
             exporter=settings.exporter,
             access=settings.access,
+            max_overhead=settings.max_overhead,
+            max_total_overhead=settings.max_total_overhead,
+            overhead_pause=settings.overhead_pause,
             wildcard_limit=settings.wildcard_limit,
             redact=settings.redact,
             redact_except=settings.redact_except,
@@ -224,6 +235,7 @@ class Tracer:
         Targets without wildcards are looked for anew, as :meth:`rebind` does.
         """
         with _state.lock:
+            self._tend()
             installed = [probe for installation in self._installations for probe in installation._probes]
             self._bind(probe for probe in installed if not probe.placement.target.is_wildcard)
             self._watch()
@@ -252,6 +264,10 @@ class Tracer:
         with _state.lock:
             self.uninstall()
             self._stopped = True
+        if self._governor is not None:
+            deadline = monotonic() + timeout
+            self._governor.begin_stop(deadline)
+            self._governor.end_stop(deadline)
         with _state.sharing:
             for key in [key for key, tracer in _state.tracers.items() if tracer is self]:
                 del _state.tracers[key]
@@ -275,6 +291,7 @@ class Tracer:
             trust=self._trust,
             redaction=self._redaction,
             limits=self._limits,
+            governor=None if self._governor is None else self._governor.engine,
         )
         return _Installed(linked, Placement(linked, Target.parse(probe.spec.specifier)))
 
@@ -293,6 +310,47 @@ class Tracer:
         placing.remove([probe.placement for probe in probes])
         for probe in probes:
             probe.state = "removed"
+
+    def _tend(self, is_interrupted: Callable[[], bool] = lambda: False) -> float | None:
+        """Take out what was tripped, and put back what was out for its time.
+
+        Gives the seconds until something is to be put back, or None if nothing is out. It stops between two probes
+        when ``is_interrupted`` says so.
+        """
+        governor = self._governor
+        if governor is None:
+            return None
+        waits: list[float] = []
+        with _state.lock:
+            governor.engine.take_call()
+            for probe in [probe for installation in self._installations for probe in installation._probes]:
+                if is_interrupted():
+                    return 0.0
+                if probe.linked.tripped is None:
+                    continue
+                if probe.trips.until is None:
+                    self._take_out(probe, probe.linked.tripped, governor.budget)
+                elif probe.trips.until <= monotonic():
+                    self._put_back(probe)
+                if probe.trips.until is not None:
+                    waits.append(probe.trips.until - monotonic())
+        return max(0.0, min(waits)) if waits else None
+
+    def _take_out(self, probe: _Installed, taken: tuple[float, float | None], budget: Budget) -> None:
+        began = monotonic()
+        placing.take_out([probe.placement])
+        now = monotonic()
+        probe.trips.trip(budget, taken, now, effort=now - began)
+        probe.state = "tripped"
+
+    def _put_back(self, probe: _Installed) -> None:
+        placing.put_back(probe.placement)
+        probe.state = probe.placement.state
+        self._bind([probe])
+        self._watch()
+        # Only now: it is to be judged by what it costs in the application.
+        probe.trips.put_back(monotonic())
+        probe.linked.restore()
 
     def _watch(self) -> None:
         """Follow imports while something waits for one; otherwise reloads alone, while there is anything to bind."""
@@ -313,25 +371,37 @@ class Tracer:
 
     def _probe_status(self, program: Program, probe: _Installed) -> ProbeStatus:
         linked = probe.linked
-        functions = probe.placement.functions
+        now = monotonic()
+        is_out = probe.state == "tripped"
+        functions = () if is_out else probe.placement.functions
+        reasons = [linked.defect or (None if is_out else probe.reason)]
+        if self._governor is not None:
+            reasons.append(probe.trips.reason(self._governor.budget, now))
         return ProbeStatus(
             program=program.name,
             probe=linked.probe.id,
             target=linked.probe.spec.specifier,
             point=linked.point,
             state="failed" if linked.defect and probe.state == "installed" else probe.state,
-            reason=linked.defect or probe.reason,
+            reason="; ".join(filter(None, reasons)) or None,
             sites=len(functions),
             hits=linked.hits,
             fired=linked.passed,
             not_passed=linked.not_passed,
             failed=linked.failed,
             skipped=linked.skipped,
+            throttled=linked.throttled,
             sampled_out=linked.sampled_out,
             captured=linked.captured,
             errors=linked.errors,
+            first_error=linked.first_error,
             last_error=linked.last_error,
             dropped_writes=linked.dropped_writes,
             functions=functions,
             warnings=probe.placement.warnings,
+            dropped=linked.dropped,
+            spent=linked.spent,
+            overhead=linked.overhead,
+            trips=probe.trips.count,
+            back_in=None if probe.trips.until is None else max(0.0, probe.trips.until - now),
         )

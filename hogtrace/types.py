@@ -7,16 +7,29 @@ from dataclasses import dataclass, field
 from typing import Literal, NamedTuple, Protocol, TypeAlias, runtime_checkable
 
 from hogtrace._engine import CaptureEvent
+from hogtrace.status_text import status_text
 
-__all__ = ["Exporter", "Point", "ProbeState", "ProbeStatus", "Status", "TrustEntry"]
+__all__ = ["Budget", "Exporter", "Point", "ProbeState", "ProbeStatus", "Status", "TrustEntry"]
 
 Point: TypeAlias = Literal["entry", "exit"]
 """The ends of a call at which a probe fires: when its body begins, or when it ends. A probe at a line has the point
 `entry+N`, any string of that form."""
 
-ProbeState: TypeAlias = Literal["pending", "installed", "refused", "removed", "failed"]
-"""What has become of a probe: waiting for its target; in place; its target cannot be probed; taken out; taken out
-because the engine failed in it."""
+ProbeState: TypeAlias = Literal["pending", "installed", "refused", "tripped", "removed", "failed"]
+"""What has become of a probe: waiting for its target; in place; its target cannot be probed; taken out for a while
+because it took too much time; taken out; taken out because the engine failed in it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """What probes may take of the application's time."""
+
+    one: float
+    """The share of a thread's time that one probe may take."""
+    all: float | None
+    """The share that all of a tracer's probes may take together; None is any share."""
+    pause: float
+    """For how many seconds a probe that took more is out the first time."""
 
 
 @runtime_checkable
@@ -84,12 +97,17 @@ class ProbeStatus:
     """How many times its predicate could not be evaluated."""
     skipped: int = 0
     """How many hits were not looked at, because the thread was inside HogTrace itself."""
+    throttled: int = 0
+    """How many hits were not looked at, because its predicate kept failing: after 1,000 failures in a row only one hit
+    in 100 is looked at, until one does not fail."""
     sampled_out: int = 0
     """How many hits its `sample` left out."""
     captured: int = 0
     """How many events it made."""
     errors: int = 0
     """How many errors its expressions met."""
+    first_error: str | None = None
+    """The first of them."""
     last_error: str | None = None
     """The latest of them."""
     dropped_writes: int = 0
@@ -99,6 +117,18 @@ class ProbeStatus:
     it is called where it was defined, if that is another name."""
     warnings: tuple[str, ...] = ()
     """What it reads that its functions do not have, known before they are called, with what may have been meant."""
+    dropped: Mapping[str, int] = field(default_factory=dict)
+    """How many of its events were given up, by cause: `queue_full`, `exporter_failed`, …"""
+    spent: float | None = None
+    """About how many seconds of the application's threads its hits have taken, estimated from those that were timed;
+    None where nothing is timed (`max_overhead=None`)."""
+    overhead: float | None = None
+    """About which share it took of a thread's time in the last second or two, of that thread where it took most; None
+    where nothing is timed."""
+    trips: int = 0
+    """How many times it was taken out because it took too much time."""
+    back_in: float | None = None
+    """In how many seconds it is put back; None if it is not tripped."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -124,51 +154,4 @@ class Status:
     """Entries of the trust list that run the accessor they name, in mode `safe` too."""
 
     def __str__(self) -> str:
-        lines = _table(self.probes) if self.probes else ["no probes"]
-        for probe in self.probes:
-            shown = ", ".join(probe.functions[:_SHOWN])
-            more = f" and {len(probe.functions) - _SHOWN} more" if len(probe.functions) > _SHOWN else ""
-            # Where the one function is the target itself, the table has said it.
-            where = "" if probe.functions == (probe.target,) else shown + more
-            notes = [("in", where), ("note", probe.reason), *(("warning", text) for text in probe.warnings)]
-            for label, text in [*notes, ("last error", probe.last_error)]:
-                if text:
-                    lines.append(f"{probe.probe}: {label}: {_one_line(text)}")
-        dropped = ", ".join(f"{count} {cause}" for cause, count in sorted(self.dropped.items()) if count)
-        lines.append(
-            f"events: {self.captured} captured, {self.exported} exported, {self.queued} queued, "
-            f"{sum(self.dropped.values())} dropped" + (f" ({dropped})" if dropped else "")
-        )
-        if self.access == "python":
-            lines.append('access="python": probes may run code of the application')
-        elif self.trusted_calls:
-            names = ", ".join(f"{entry.type}.{entry.attribute}" for entry in self.trusted_calls)
-            lines.append(f"trusted: probes may run {names}")
-        return "\n".join(lines)
-
-
-_SHOWN = 5
-"""How many functions of one probe the table names."""
-_COUNTS = ("sites", "hits", "sampled_out", "fired", "captured", "errors")
-
-
-def _table(probes: Sequence[ProbeStatus]) -> list[str]:
-    # Most tables have no sampled probe in them.
-    sampled = any(probe.sampled_out for probe in probes)
-    counts = [count for count in _COUNTS if sampled or count != "sampled_out"]
-    rows: list[tuple[str, ...]] = [("state", *(count.replace("_", " ") for count in counts), "probe")]
-    for probe in probes:
-        numbers = (str(getattr(probe, count)) for count in counts)
-        rows.append((probe.state, *numbers, f"{probe.target}:{probe.point}  {probe.program}"))
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    return [
-        "  ".join(
-            cell.rjust(width) if 0 < index <= len(counts) else cell.ljust(width)
-            for index, (cell, width) in enumerate(zip(row, widths, strict=True))
-        ).rstrip()
-        for row in rows
-    ]
-
-
-def _one_line(text: str) -> str:
-    return " ".join(text.split())
+        return status_text(self)

@@ -23,7 +23,7 @@ def read(subject: object, expression: str, trust: Sequence[TrustEntry]) -> Any:
     """
     program = hogtrace.compile(f"fn:tests.looking.look:entry {{ capture(value={expression}); }}")
     exporter = MemoryExporter()
-    with hogtrace.Tracer(exporter=exporter, trust=trust) as tracer:
+    with hogtrace.Tracer(exporter=exporter, max_overhead=None, trust=trust) as tracer:
         tracer.install(program)
         look(subject)
         assert tracer.flush()

@@ -56,6 +56,7 @@ def test_nothing_set_gives_the_defaults() -> None:
         1000,
     )
     assert (settings.access, settings.disabled, settings.exporter) == ("safe", False, None)
+    assert (settings.max_overhead, settings.max_total_overhead) == (0.01, 0.03)
     assert Settings.load(None, environ={}) == settings
 
 
@@ -147,6 +148,21 @@ def test_equal_settings_are_one_key() -> None:
             "BATCH_SIZE in settings.HOGTRACE is a float; it must be a whole number of 1 or more",
         ),
         (
+            "MAX_OVERHEAD",
+            0,
+            "MAX_OVERHEAD in settings.HOGTRACE is 0; it must be a share of time from 0.0001 to 1, or None for no limit",
+        ),
+        (
+            "MAX_TOTAL_OVERHEAD",
+            "3%",
+            "MAX_TOTAL_OVERHEAD in settings.HOGTRACE is a str; it must be a share of time",
+        ),
+        (
+            "OVERHEAD_PAUSE",
+            0.5,
+            "OVERHEAD_PAUSE in settings.HOGTRACE is 0.5; it must be a number of seconds from 1 to 3600",
+        ),
+        (
             "BATCH_DELAY",
             0,
             "BATCH_DELAY in settings.HOGTRACE is 0; it must be a number of seconds from 0.001",
@@ -218,6 +234,8 @@ def test_the_environment_fills_in_what_the_mapping_leaves_out() -> None:
         HOGTRACE_EXPORTER="console",
         HOGTRACE_BATCH_DELAY="0.25",
         HOGTRACE_WILDCARD_LIMIT="none",
+        HOGTRACE_MAX_OVERHEAD="0.05",
+        HOGTRACE_MAX_TOTAL_OVERHEAD="none",
         HOGTRACE_TRUST="app.User.name",
         HOGTRACE_REDACT="pin,shoe size",
         HOGTRACE_ACCESS="python",
@@ -230,6 +248,8 @@ def test_the_environment_fills_in_what_the_mapping_leaves_out() -> None:
         exporter=ExporterSetting.read("console"),
         batch_delay=0.25,
         wildcard_limit=None,
+        max_overhead=0.05,
+        max_total_overhead=None,
         trust=(TrustEntry("app.User", "name"),),
         redact=("pin", "shoe size"),
         access="python",

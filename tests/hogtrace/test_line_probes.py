@@ -124,7 +124,7 @@ class Bench:
     def __init__(self, module: ModuleType) -> None:
         self.module: Any = module
         self.exporter = MemoryExporter()
-        self.tracer = Tracer(exporter=self.exporter)
+        self.tracer = Tracer(exporter=self.exporter, max_overhead=None)
 
     def probe(self, text: str) -> hogtrace.Installation:
         """Install a program; `M.` in it stands for the module."""
@@ -262,7 +262,7 @@ def test_variables_without_a_probe_at_the_entry_or_the_exit(bench: Bench) -> Non
 def test_probes_of_one_line_fire_in_their_order(bench: Bench) -> None:
     """Two of one program, one of another tracer; when one goes, the others stay."""
     first = bench.probe("fn:M.one:entry+0 { capture(x=1); } fn:M.one:entry+0 { capture(x=2); }")
-    with Tracer(exporter=bench.exporter) as other:
+    with Tracer(exporter=bench.exporter, max_overhead=None) as other:
         other.install(hogtrace.compile("fn:watched_lines.one:entry+0 { capture(x=3); }"))
         assert bench.module.one(1) == 2
         assert other.flush()
@@ -350,7 +350,7 @@ def test_a_target_that_comes_later(tmp_path: Path) -> None:
     exporter = MemoryExporter()
     sys.path.insert(0, str(tmp_path))
     try:
-        with Tracer(exporter=exporter) as tracer:
+        with Tracer(exporter=exporter, max_overhead=None) as tracer:
             tracer.install(hogtrace.compile("fn:lines_to_come.late:entry+2 { capture(b); }"))
             assert tracer.status().probes[0].state == "pending"
             importlib.import_module("lines_to_come").late(5)
@@ -426,7 +426,7 @@ def test_text_that_linecache_was_given_is_a_source() -> None:
     sys.modules["given_text"] = module
     exporter = MemoryExporter()
     try:
-        with Tracer(exporter=exporter) as tracer:
+        with Tracer(exporter=exporter, max_overhead=None) as tracer:
             tracer.install(
                 hogtrace.compile("fn:given_text.given:entry+3 { capture(b); } fn:given_text.given:entry+1 { }")
             )
@@ -465,7 +465,7 @@ def odd(a):
     sys.modules["odd_source"] = module
     touched.clear()
     try:
-        with warnings.catch_warnings(), Tracer(exporter=MemoryExporter()) as tracer:
+        with warnings.catch_warnings(), Tracer(exporter=MemoryExporter(), max_overhead=None) as tracer:
             warnings.simplefilter("error")
             warnings.showwarning = lambda *args: touched.append(args)
             tracer.install(hogtrace.compile("fn:odd_source.odd:entry+2 { }"))

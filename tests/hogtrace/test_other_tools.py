@@ -144,7 +144,7 @@ def sample(tmp_path: Path) -> Iterator[Callable[[], ModuleType]]:
 def probed() -> Iterator[None]:
     """Probe every function of the sampled module, and see that the probes fire."""
     exporter = MemoryExporter()
-    with hogtrace.Tracer(exporter=exporter, wildcard_limit=None) as tracer:
+    with hogtrace.Tracer(exporter=exporter, max_overhead=None, wildcard_limit=None) as tracer:
         tracer.install(hogtrace.compile(PROGRAM))
         yield
         assert all(probe.fired for probe in tracer.status().probes)

@@ -391,7 +391,7 @@ def test_probes_on_what_exporters_use_do_not_feed_themselves() -> None:
         "        json.dumps([event.to_dict() for event in events])\n"
         "        super().export(events)\n"
         "exporter = Encoder()\n"
-        "with hogtrace.Tracer(exporter=exporter, batch_delay=0.01) as tracer:\n"
+        "with hogtrace.Tracer(exporter=exporter, max_overhead=None, batch_delay=0.01) as tracer:\n"
         "    for target in ('json.dumps', '__main__.Encoder.export', 'json.**', 'logging.**', 'hogtrace.**'):\n"
         "        tracer.install(hogtrace.compile(f'fn:{target}:entry {{ capture(a=1); }}'))\n"
         "    for _ in range(3): json.dumps({}); time.sleep(0.1)\n"

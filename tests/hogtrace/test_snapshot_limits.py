@@ -179,14 +179,14 @@ class TestAtTheLimit:
         environ = {f"HOGTRACE_COPY_{name.upper()}": f"{most:.0f}" for name, _, _, most in defaults}
         loaded = Settings.load({}, environ=environ)
         assert (loaded.copy_depth, loaded.copy_items, loaded.copy_time) == (16, 10_000, 1.0)
-        with Tracer(exporter=MemoryExporter(), copy_depth=16, copy_items=1, copy_time=0):
+        with Tracer(exporter=MemoryExporter(), max_overhead=None, copy_depth=16, copy_items=1, copy_time=0):
             pass
         for name, least, _, most in defaults:
             for wrong in (least - 1, most + 1, "x", None, True):
                 with pytest.raises(ConfigError, match=f"COPY_{name.upper()} in settings.HOGTRACE is"):
                     Settings.load({f"COPY_{name.upper()}": wrong}, environ={})
             with pytest.raises(ConfigError, match=f"copy_{name} is"):
-                Tracer(exporter=MemoryExporter(), **{f"copy_{name}": most + 1})  # type: ignore[arg-type]
+                Tracer(exporter=MemoryExporter(), max_overhead=None, **{f"copy_{name}": most + 1})  # type: ignore[arg-type]
             with pytest.raises(ValueError, match=f"{name} is .*; it must be from"):
                 CopyLimits(**{name: int(most) + 1})  # type: ignore[arg-type]
 

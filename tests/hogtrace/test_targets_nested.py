@@ -114,7 +114,7 @@ def exporter() -> MemoryExporter:
 def tracer(factory: ModuleType, exporter: MemoryExporter) -> Iterator[Tracer]:
     """Give a tracer that is stopped before the functions are compared."""
     assert factory
-    with Tracer(exporter=exporter) as made:
+    with Tracer(exporter=exporter, max_overhead=None) as made:
         yield made
 
 
@@ -346,7 +346,7 @@ def test_two_tracers_share_nested_code(factory: ModuleType, tracer: Tracer, expo
     """Each one's removal leaves the other's probes."""
     other = MemoryExporter()
     install(tracer, "fn:N.make.<locals>.inner:entry { capture(a=x); }")
-    with Tracer(exporter=other) as second:
+    with Tracer(exporter=other, max_overhead=None) as second:
         install(second, "fn:N.make.<locals>.inner:entry { capture(b=x); }")
         made = factory.make(1)[0]
         made(1)

@@ -61,7 +61,7 @@ def test_wrong_entries(entry: Any, says: str) -> None:
         Settings.load({"TRUST": [entry]}, environ={})
     assert says in str(caught.value)
     with pytest.raises(ConfigError, match="trust") as caught:
-        Tracer(exporter=MemoryExporter(), trust=[entry])
+        Tracer(exporter=MemoryExporter(), max_overhead=None, trust=[entry])
     assert says in str(caught.value)
 
 
@@ -85,7 +85,7 @@ def test_what_is_no_list() -> None:
 def test_names_of_no_class(name: str, says: str) -> None:
     """A name that no class bears, in a module that is imported, is an error at the start."""
     for start in (
-        lambda: Tracer(exporter=MemoryExporter(), trust=[(name, "total")]),
+        lambda: Tracer(exporter=MemoryExporter(), max_overhead=None, trust=[(name, "total")]),
         lambda: Tracer.shared(Settings(exporter=None, trust=(TrustEntry(name, "total"),))),
     ):
         with pytest.raises(ConfigError) as caught:
@@ -120,7 +120,7 @@ def test_names_that_may_come_yet(late: str) -> None:
 def test_an_entry_for_a_type_that_comes_late(late: str) -> None:
     """An entry holds for a type that is made after the tracer, and not for another of the same name elsewhere."""
     exporter = MemoryExporter()
-    with Tracer(exporter=exporter, trust=[f"{late}.Order.total"]) as tracer:
+    with Tracer(exporter=exporter, max_overhead=None, trust=[f"{late}.Order.total"]) as tracer:
         tracer.install(compile(f"fn:{__name__}.look:entry {{ capture(total=subject.total); }}"))
         body = {"__module__": late, "total": property(lambda self: 42)}
         look(type("Order", (), body)())
@@ -152,9 +152,9 @@ def test_the_status_names_what_is_called() -> None:
     """Entries that run code of the application are in the status; readers of what is stored are not."""
     name = f"{__name__}.Order"
     trust = [(name, "total"), (name, "other", "stored", "_other")]
-    with Tracer(exporter=MemoryExporter(), trust=trust) as tracer:
+    with Tracer(exporter=MemoryExporter(), max_overhead=None, trust=trust) as tracer:
         assert tracer.status().trusted_calls == (TrustEntry(name, "total"),)
         assert f"trusted: probes may run {name}.total" in str(tracer.status())
-    with Tracer(exporter=MemoryExporter(), trust=trust[1:]) as tracer:
+    with Tracer(exporter=MemoryExporter(), max_overhead=None, trust=trust[1:]) as tracer:
         assert tracer.status().trusted_calls == ()
         assert "trusted" not in str(tracer.status())

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use hogtrace_core::bytecode::Input;
-use hogtrace_core::value::{Scalar, Value};
+use hogtrace_core::value::Value;
 use hogtrace_core::vm::{Outcome, glance};
 use hogtrace_core::{VerifiedProgram, compile};
 use proptest::prelude::*;

@@ -1,5 +1,6 @@
 //! The values of one call of a woven function, as a probe sees them.
 
+use std::borrow::Cow;
 use std::cell::{Cell, OnceCell};
 
 use hogtrace_core::bytecode::Input;
@@ -11,6 +12,7 @@ use pyo3::types::{PyDict, PyFrame, PyString, PyTuple};
 use crate::access::named;
 use crate::event::{Captured, Failure};
 use crate::frames;
+use crate::governor::Stopwatch;
 use crate::host::{World, no_name};
 use crate::number::{to_scalar, to_value};
 use crate::place::{Handed, Place};
@@ -71,6 +73,8 @@ pub(crate) struct CallWorld<'a, 'py> {
     store: OnceCell<Option<Bound<'py, RequestLocalStore>>>,
     /// `args`, once it was asked for.
     args: Option<Bound<'py, PyTuple>>,
+    /// What the governor measures of the run.
+    pub(crate) watch: Stopwatch,
 }
 
 impl<'a, 'py> CallWorld<'a, 'py> {
@@ -81,6 +85,7 @@ impl<'a, 'py> CallWorld<'a, 'py> {
         duration: Option<f64>,
         call: Option<&'a Bound<'py, Call>>,
         drawn: &'a Cell<Option<f64>>,
+        watch: Stopwatch,
     ) -> Self {
         let py = handed.unbound.py();
         Self {
@@ -93,6 +98,7 @@ impl<'a, 'py> CallWorld<'a, 'py> {
             drawn,
             store: OnceCell::new(),
             args: None,
+            watch,
         }
     }
 
@@ -235,6 +241,12 @@ impl<'py> World<'py> for CallWorld<'_, 'py> {
         drawn
     }
 
+    fn begin_body(&mut self) {
+        let linked = self.probe.linked.get();
+        let pass = linked.counters.passed.get() + 1;
+        linked.meter.begin_body(&mut self.watch, pass);
+    }
+
     fn frame(&self) -> Option<(Bound<'py, PyFrame>, Option<u32>)> {
         let frame = frames::running(self.py)?;
         let line = match self.end {
@@ -286,7 +298,9 @@ impl<'py> World<'py> for CallWorld<'_, 'py> {
             values,
             errors,
         );
-        linked.queue.get().capture(py, captured);
+        if !linked.queue.get().capture(py, captured) {
+            linked.losses.add(Cow::Borrowed("queue_full"));
+        }
     }
 }
 

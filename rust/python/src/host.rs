@@ -54,6 +54,9 @@ pub(crate) trait World<'py> {
     /// The number in [0, 1) by which the request, or the call, is sampled.
     fn draw(&mut self) -> f64;
 
+    /// The predicate has passed.
+    fn begin_body(&mut self) {}
+
     /// The frame that the probe looks at, and its current line where the frame itself does not tell.
     fn frame(&self) -> Option<(Bound<'py, PyFrame>, Option<u32>)>;
 
@@ -252,6 +255,7 @@ impl<'py, W: World<'py>> Host for PythonHost<'_, 'py, W> {
     }
 
     fn begin_body(&mut self) {
+        self.world.begin_body();
         self.met.watching = self.linked.watches();
     }
 

@@ -7,10 +7,12 @@ mod event;
 mod executor;
 mod frames;
 mod function;
+mod governor;
 mod hooks;
 mod host;
 mod line_hook;
 mod linked;
+mod losses;
 mod number;
 mod place;
 mod probe;
@@ -57,6 +59,7 @@ fn _engine(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<trust::TrustList>()?;
     module.add_class::<redact::Redaction>()?;
     module.add_class::<snapshot::CopyLimits>()?;
+    module.add_class::<governor::Governor>()?;
     module.add_class::<probe::LinkedProbe>()?;
     module.add_class::<site::Site>()?;
     module.add_class::<site::Call>()?;
@@ -70,5 +73,6 @@ fn _engine(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(site::inert_site, module)?)?;
     module.add_function(wrap_pyfunction!(line_hook::inert_line_hook, module)?)?;
     module.add_function(wrap_pyfunction!(queue::mute_thread, module)?)?;
+    module.add_function(wrap_pyfunction!(losses::count_lost, module)?)?;
     Ok(())
 }

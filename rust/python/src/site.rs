@@ -13,7 +13,7 @@ use std::cell::Cell;
 use std::time::Instant;
 
 use hogtrace_core::bytecode::Input;
-use hogtrace_core::vm::{self, FaultKind};
+use hogtrace_core::vm::{self, FaultKind, Outcome};
 use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
 use pyo3::types::PyTuple;
@@ -222,7 +222,9 @@ fn settle<'py>(
         unbound: site.as_any(),
     };
     let is_passed_by = |probe: &SiteProbe| {
-        !probe.linked.get().is_enabled() || probe.glance(&handed, end, None) == Some(false)
+        let linked = probe.linked.get();
+        !linked.is_live()
+            || (linked.may_be_passed_by() && probe.glance(&handed, end, None) == Some(false))
     };
     let look = || {
         // Nothing is counted before all are settled: a run looks at each of them anew.
@@ -455,9 +457,8 @@ fn run_exit<'py>(
 pub(crate) fn skip(probes: &[SiteProbe]) {
     for probe in probes {
         let linked = probe.linked.get();
-        if linked.is_enabled() {
-            linked.counters.hits.add(1);
-            linked.counters.skipped.add(1);
+        if linked.is_live() {
+            linked.leave_out(&linked.counters.skipped);
         }
     }
 }
@@ -471,16 +472,17 @@ pub(crate) fn run<'py>(
     drawn: &Cell<Option<f64>>,
 ) {
     let linked = probe.linked.get();
-    if !linked.is_enabled() {
+    if !linked.is_on() && !linked.is_looked_at() {
         return;
     }
+    let py = handed.unbound.py();
+    let watch = linked.meter.begin(linked.counters.hits.next());
     let passes = probe.glance(&handed, end, duration);
     if passes == Some(false) {
-        return linked.count_passed_by();
+        linked.count(Outcome::NotPassed);
+        return linked.settle(py, &watch);
     }
-    let py = handed.unbound.py();
-    linked.counters.hits.add(1);
-    let world = CallWorld::new(probe, handed, end, duration, call, drawn);
+    let world = CallWorld::new(probe, handed, end, duration, call, drawn, watch);
     let mut host = PythonHost::new(py, &linked.linked, world);
     let outcome = guarded(|| match passes {
         Some(_) => vm::perform(linked.linked.verified(), &mut host),
@@ -491,9 +493,10 @@ pub(crate) fn run<'py>(
     }
     if host.faults > 0 {
         linked.counters.errors.add(host.faults);
-        if let Some(fault) = &host.last_fault {
-            linked.remember_error(fault.to_string());
-            if fault.kind == FaultKind::Internal {
+        if let Some(fault) = host.last_fault.take() {
+            let is_defect = fault.kind == FaultKind::Internal;
+            linked.remember_error(fault);
+            if is_defect {
                 linked.give_up("its own machine");
             }
         }
@@ -505,4 +508,5 @@ pub(crate) fn run<'py>(
             linked.give_up(&place);
         }
     }
+    linked.settle(py, &host.world.watch);
 }

@@ -9,6 +9,7 @@ use pyo3::prelude::*;
 use crate::call_world::{End, scalar};
 use crate::event::{Origin, Source};
 use crate::linked::Linked;
+use crate::losses::Account;
 use crate::place::{Handed, Place};
 use crate::probe::LinkedProbe;
 use crate::secrecy::{ByParameter, Parameters, PerFlow, Settled};
@@ -101,6 +102,7 @@ impl SiteProbe {
             target: plain.target.as_str().into(),
             function: function.into(),
             point: plain.point,
+            account: Account(Some(Arc::clone(&probe.losses))),
         };
         let names = parameters.iter().map(String::as_str);
         let parameters = Parameters::new(names, star, probe.linked.judge());

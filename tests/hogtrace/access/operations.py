@@ -109,7 +109,7 @@ class Woven:
 
     def __init__(self, program: Program) -> None:
         self.program = program
-        self.tracer = Tracer(exporter=MemoryExporter(), queue_events=1)
+        self.tracer = Tracer(exporter=MemoryExporter(), max_overhead=None, queue_events=1)
 
     def __enter__(self) -> Self:
         self.tracer.install(self.program)

@@ -40,7 +40,7 @@ OVERWRITE = f"{NOTE} fn:{__name__}.outer:entry {{ $req.kept = value; $call.kept 
 @pytest.fixture
 def tracer() -> Iterator[Tracer]:
     """Give a tracer."""
-    with Tracer(exporter=MemoryExporter()) as made:
+    with Tracer(exporter=MemoryExporter(), max_overhead=None) as made:
         yield made
 
 

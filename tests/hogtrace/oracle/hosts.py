@@ -56,7 +56,7 @@ class WovenCalls:
 
     def __init__(self) -> None:
         self.exporter = MemoryExporter()
-        self.tracer = Tracer(exporter=self.exporter)
+        self.tracer = Tracer(exporter=self.exporter, max_overhead=None)
 
     def run(self, program: Program, count: int, operands: Mapping[str, Any]) -> list[Outcome]:
         """Run the program over a call with the operands."""

@@ -11,6 +11,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyFloat, PyList, PyMapping, PyString};
 
 use super::{Event, Failure, Id, Origin, SCHEMA, ids, thread_number};
+use crate::losses::Account;
 use crate::snapshot::{Clock, Form, Limits, Names, Packed, Room, Writer, pack_json, pack_scalars};
 use crate::store::RequestInfo;
 
@@ -86,6 +87,7 @@ impl CaptureEvent {
             target: target.into(),
             function: function.into(),
             point: parse_point(point)?,
+            account: Account::default(),
         };
         let event = Event {
             id: id.map_or_else(
@@ -261,6 +263,7 @@ impl CaptureEvent {
             target: text(&data, "target")?,
             function: text(&data, "function")?,
             point: parse_point(&text(&data, "point")?)?,
+            account: Account::default(),
         };
         let event = Event {
             id: Id::Given(text(&data, "id")?),

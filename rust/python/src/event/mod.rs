@@ -16,6 +16,7 @@ pub(crate) use captured::{Captured, Source};
 pub(crate) use class::{CaptureEvent, error_dicts};
 pub(crate) use ids::{generation, now, register_fork_hook};
 
+use crate::losses::{Account, Losses};
 use crate::snapshot::{Packed, write_json_float, write_json_string};
 use crate::store::RequestInfo;
 
@@ -37,6 +38,8 @@ pub(crate) struct Origin {
     pub(crate) function: Box<str>,
     /// Where in the call.
     pub(crate) point: Point,
+    /// What is given up of them is counted here.
+    pub(crate) account: Account,
 }
 
 /// An expression that had no value.
@@ -93,6 +96,11 @@ impl Event {
     /// About how many bytes of memory it takes.
     pub(crate) fn size(&self) -> usize {
         OVERHEAD + self.values.size() + captured::size_of_errors(&self.errors)
+    }
+
+    /// The account of what is given up of its probe's events.
+    pub(crate) fn losses(&self) -> Option<&Losses> {
+        self.origin.account.0.as_deref()
     }
 
     fn id(&self) -> String {

@@ -1,0 +1,51 @@
+"""What threads of HogTrace's own are made of: C code that starts them, locks, and word of when they are gone."""
+
+from __future__ import annotations
+
+import _thread
+import os
+import sys
+from time import monotonic, sleep
+from typing import Any, Final
+
+__all__ = ["Lock", "await_departure", "bounded", "native", "new_lock"]
+
+# Seconds between two looks at whether an ending thread has left the system.
+_LEAVING: Final = 0.0002
+
+Lock = _thread.LockType
+
+
+def native(name: str) -> Any:
+    """Give the system's own `_thread.<name>`: gevent's would make a waiting thread stop everybody."""
+    monkey = sys.modules.get("gevent.monkey")
+    return getattr(_thread, name) if monkey is None else monkey.get_original("_thread", name)
+
+
+def new_lock() -> Lock:
+    """Make a lock, with `native`."""
+    lock: Lock = native("allocate_lock")()
+    return lock
+
+
+def bounded(timeout: float) -> float:
+    """Give a number of seconds that a lock may be waited for."""
+    return min(max(0.0, timeout), _thread.TIMEOUT_MAX)
+
+
+def await_departure(alive: Lock, native_id: int | None, deadline: float) -> bool:
+    """Wait until a thread has left the system, or `time.monotonic()` is `deadline`; give whether it has.
+
+    The thread holds the lock `alive` while it works, and has the system's number `native_id`.
+    """
+    # Never by taking the lock: a thread that starts at this moment would find it taken, and go.
+    while alive.locked() and monotonic() < deadline:
+        sleep(_LEAVING)
+    # The thread has run its last line of Python. CPython warns of every thread that the system still counts.
+    while native_id is not None and not alive.locked() and monotonic() < deadline:
+        try:
+            os.stat(f"/proc/self/task/{native_id}")  # noqa: PTH116 - in the middle of a fork: C code alone
+        except OSError:
+            return True
+        sleep(_LEAVING)
+    return native_id is None and not alive.locked()
