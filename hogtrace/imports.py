@@ -91,10 +91,10 @@ class _Inert:
     def __getitem__(self, values: object) -> _Inert:
         return self
 
-    def __delitem__(self, returned: object) -> None:
+    def __setitem__(self, values: object, returned: object) -> None:
         pass
 
-    def __setitem__(self, values: object, exception: BaseException) -> None:
+    def __delitem__(self, raised: object) -> None:
         pass
 
 
@@ -110,8 +110,8 @@ class _Hook(_Inert):
     def __reduce__(self) -> tuple[type[_Inert], tuple[()]]:
         return _Inert, ()
 
-    def __delitem__(self, returned: object) -> None:
-        name = self._returned(returned)
+    def __setitem__(self, values: object, returned: object) -> None:
+        name = self._returned(values)
         if name is not None:
             _announce(name, self._watchers)
 
@@ -146,22 +146,22 @@ class _Site:
         self._original = self._woven = None
 
 
-def _unlocked(values: tuple[None, Any, tuple[object, ...]]) -> str | None:
+def _unlocked(values: tuple[Any, tuple[object, ...]]) -> str | None:
     """Give the name of the module whose lock was let go, unless because its import failed or goes on."""
-    _, manager, (failure, *_) = values
+    manager, (failure, *_) = values
     name: str = manager._name
     return None if failure is not None or is_importing(sys.modules.get(name)) else name
 
 
-def _run(values: tuple[None, Any]) -> str | None:
+def _run(module: Any) -> str | None:
     """Give the name of the module whose body was run, unless its lock is taken: then `_unlocked` will."""
-    name = module_names(values[1]).get("__name__")
+    name = module_names(module).get("__name__")
     return name if type(name) is str and name not in _bootstrap._module_locks else None
 
 
-def _reloaded(values: tuple[object, object]) -> str | None:
+def _reloaded(module: Any) -> str | None:
     """Give the name of the module that was reloaded; what is in its place now may be another."""
-    name = module_names(values[1]).get("__name__")
+    name = module_names(module).get("__name__")
     return name if type(name) is str else None
 
 
