@@ -691,17 +691,22 @@ def test_generators_without_an_exit_suspend_as_they_did() -> None:
             yield 3
         raise StopIteration
 
+    def outcomes() -> list[object]:
+        seen: list[object] = []
+        with pytest.raises(RuntimeError):
+            list(g(1))
+        thrown: Any = g(1)
+        seen += [next(thrown), thrown.throw(KeyError), thrown.close()]
+        fresh: Any = g(1)
+        # What comes out of a generator that has not begun differs between versions.
+        with pytest.raises((StopIteration, RuntimeError)) as caught:
+            fresh.throw(StopIteration)
+        return [*seen, caught.type]
+
+    bare = outcomes()
     hook = Recorder()
     g.__code__ = weave(g.__code__, hook, Plan((0,), (), leaves=False))
-    with pytest.raises(RuntimeError):
-        list(g(1))
-    thrown: Any = g(1)
-    next(thrown)
-    assert thrown.throw(KeyError) == 3
-    thrown.close()
-    fresh: Any = g(1)
-    with pytest.raises(RuntimeError):
-        fresh.throw(StopIteration)
+    assert outcomes() == bare
     assert hook.events == [("enter", 1), ("enter", 1)]
 
 

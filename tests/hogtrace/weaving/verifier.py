@@ -289,7 +289,7 @@ class _Proof:
             if old.name == "RESUME" and not begun:
                 begun = True
                 self._enter()
-        self.end = self.matched[-1][1].end
+        self.end = self.new[self.at - 1].end
 
     def _tail(self) -> None:
         """Check the unwind sequence and the copy of the StopIteration handler."""
