@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from hogtrace.config import Settings
     from hogtrace.sites import NestedCode, WovenFunction
     from hogtrace.tracer import Tracer
-    from hogtrace.types import TrustEntry
 
 EXIT_PATIENCE: Final = 0.8
 """Seconds that the end of the process waits for exporters that do not come back."""
@@ -49,7 +48,7 @@ originals: dict[int, tuple[weakref.ref[CodeType], CodeType]] = {}
 """Code that was made for `woven` and `nested`, by its id, with the original that it stands for. An entry goes with
 its code."""
 
-tracers: dict[tuple[Settings, tuple[TrustEntry, ...]], Tracer] = {}
+tracers: dict[Settings, Tracer] = {}
 """The tracers that belong to the process, by what they were asked to do."""
 
 hook_cost: float | None = None

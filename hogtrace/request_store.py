@@ -32,12 +32,16 @@ __all__ = [
     "new_request_id",
     "request_scope",
     "scope_for",
+    "trace_id_of",
 ]
 
 CARRIER_KEY: Final = "hogtrace.store"
 """The key under which a request's `environ` or `scope` carries its store, for nested applications."""
 
 _SANE_ID = re.compile(r"[A-Za-z0-9._:/+=@-]{1,128}")
+
+# The W3C's trace context: version, trace id, parent id and flags; versions after the first may add more.
+_TRACEPARENT = re.compile(r"(?!ff)([0-9a-f]{2})-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}(-.*)?")
 
 _logger = logging.getLogger("hogtrace")
 _failure_told = False
@@ -64,6 +68,14 @@ def clean_request_id(candidate: str | None) -> str | None:
     `A-Z a-z 0-9 . _ : / + = @ -` will do.
     """
     return candidate if candidate and _SANE_ID.fullmatch(candidate) else None
+
+
+def trace_id_of(traceparent: str | None) -> str | None:
+    """Give the trace id in a `traceparent` header, 32 hexadecimal digits; None if there is none that is sound."""
+    found = _TRACEPARENT.fullmatch(traceparent) if traceparent else None
+    if found is None or (found[1] == "00" and found[3]):
+        return None
+    return found[2]
 
 
 class _Activation:
@@ -160,14 +172,21 @@ def request_scope(
 
 
 def scope_for(
-    carrier: MutableMapping[str, Any], *, request_id: str | None, method: str, path: str, framework: str
+    carrier: MutableMapping[str, Any],
+    *,
+    request_id: str | None,
+    method: str,
+    path: str,
+    framework: str,
+    traceparent: str | None = None,
 ) -> RequestScope | None:
     """Give the scope of the request that `carrier` stands for: an outer application's, else a new one.
 
     `carrier` is what the request's applications hand each other, WSGI's `environ` or ASGI's `scope`; the
     store is put into it under `CARRIER_KEY`. (The context alone will not do: a server may begin a request's
-    task inside the one before it.) `request_id` is what the client sent, used if it is sane. `path` must not
-    have the query string.
+    task inside the one before it.) `request_id` is what the client sent as `X-Request-ID`, used if it is sane;
+    otherwise the request's id is the trace id of `traceparent`, the header of that name, if it has one, and else a
+    new one. `path` must not have the query string.
 
     Never raises, since it stands in front of somebody's request: gives None if there can be no scope, and
     logs why once.
@@ -176,7 +195,8 @@ def scope_for(
         outer = carrier.get(CARRIER_KEY)
         if isinstance(outer, RequestLocalStore) and not outer.closed:
             return RequestScope(outer, owns=False)
-        scope = request_scope(request_id=clean_request_id(request_id), method=method, path=path, framework=framework)
+        known = clean_request_id(request_id) or trace_id_of(traceparent)
+        scope = request_scope(request_id=known, method=method, path=path, framework=framework)
         carrier[CARRIER_KEY] = scope.store
     except Exception:
         _tell_failure_once()

@@ -134,15 +134,18 @@ class Tracer:
     def shared(cls, settings: Settings, *, trust: Iterable[TrustEntry] = ()) -> Tracer:
         """Give the process's one tracer for these settings, made and loaded with their probes at the first call.
 
-        ``trust`` is what a framework package vouches for; it is part of what makes tracers equal. Raises
+        ``trust`` is what a framework package vouches for. Packages of several frameworks in one process, with equal
+        settings, share a tracer that knows what all of them vouch for. Raises
         :class:`~hogtrace.errors.ConfigError` or :class:`~hogtrace.errors.CompileError` for settings that cannot be
         followed.
         """
         framework = tuple(trust)
         with _state.sharing:
-            tracer = _state.tracers.get((settings, framework))
+            tracer = _state.tracers.get(settings)
             if tracer is None:
-                tracer = _state.tracers[settings, framework] = cls._from_settings(settings, framework)
+                tracer = _state.tracers[settings] = cls._from_settings(settings, framework)
+            else:
+                tracer._vouch_also(framework)
             return tracer
 
     @classmethod
@@ -179,6 +182,23 @@ class Tracer:
         """Take over what a framework's package vouches for, and what the user does, whose entries come first."""
         self._trusted = (*own, *framework)
         self._trust = TrustList(self._trusted)
+
+    def _vouch_also(self, more: Sequence[TrustEntry]) -> None:
+        """Take over what one more framework's package vouches for, also for the probes that are in already.
+
+        These are linked anew and begin to count anew: it happens while the applications of a process are put together.
+        """
+        new = tuple(entry for entry in more if entry not in self._trusted)
+        if not new:
+            return
+        with _state.lock:
+            self._vouch(new, self._trusted)
+            for installation in self._installations:
+                self._remove(installation._probes)
+                program = installation.program
+                installation._probes = tuple(self._link(program, index) for index in range(len(program.probes)))
+                self._bind(installation._probes)
+            self._watch()
 
     def install(self, program: Program) -> Installation:
         """Put the probes of ``program`` into the functions that their targets select.

@@ -18,9 +18,23 @@ from hogtrace.types import TrustEntry
 
 __all__ = ["READERS", "check_names", "read_entries", "read_entry"]
 
-READERS: Final = ("stored", "wsgi_headers", "asgi_headers", "header_list", "header_store", "call")
+READERS: Final = (
+    "stored",
+    "cached",
+    "wsgi_headers",
+    "asgi_headers",
+    "header_list",
+    "header_store",
+    "item",
+    "first_values",
+    "last_values",
+    "status_line",
+    "context_proxy",
+    "call",
+)
 """How a trusted attribute can be read; `docs/safety.md` tells what each takes."""
 
+_WITHOUT_ARGUMENT: Final = ("cached", "context_proxy", "call")
 _NAME: Final = r"[^\W\d]\w*"
 _TYPE: Final = re.compile(rf"{_NAME}(\.({_NAME}|<locals>))*\.{_NAME}")
 _PATH: Final = re.compile(rf"{_NAME}(\.{_NAME})*")
@@ -46,7 +60,7 @@ def read_entry(entry: object, where: str) -> TrustEntry:
     if not all(isinstance(part, str) for part in entry):
         raise ConfigError(f"{where} holds a pair with something else than text; {_FORM}")
     found = TrustEntry(*entry)
-    attribute = found.attribute == "[]" or found.attribute.isidentifier()
+    attribute = found.attribute in ("[]", "*") or found.attribute.isidentifier()
     if not (attribute and _TYPE.fullmatch(found.type)):
         raise ConfigError(f"{where} holds {'.'.join(entry[:2])!r}; {_FORM}")
     subject = f"{where}: the entry for {found.type}.{found.attribute}"
@@ -56,9 +70,11 @@ def read_entry(entry: object, where: str) -> TrustEntry:
         raise ConfigError(
             f"{subject} names the reader {found.reader!r}; it must be one of {', '.join(map(repr, READERS))}"
         )
-    if found.reader == "call" and found.argument:
-        raise ConfigError(f"{subject} has the argument {found.argument!r}; the reader 'call' takes none")
-    if found.reader == "stored" and not found.argument:
+    if (found.attribute == "*") != (found.reader == "context_proxy"):
+        raise ConfigError(f"{subject}: the attribute '*' and the reader 'context_proxy' go together, and only so")
+    if found.reader in _WITHOUT_ARGUMENT and found.argument:
+        raise ConfigError(f"{subject} has the argument {found.argument!r}; the reader {found.reader!r} takes none")
+    if found.reader in ("stored", "item") and not found.argument:
         raise ConfigError(f"{subject} needs an argument: the dotted path to the stored value")
     if found.argument and not _PATH.fullmatch(found.argument):
         raise ConfigError(f"{subject} has the argument {found.argument!r}; it must be a dotted path of attributes")

@@ -62,7 +62,7 @@ class TrustEntry(NamedTuple):
     type: str
     """The type's qualified name, as in `django.http.request.HttpRequest`; it holds for its subclasses too."""
     attribute: str
-    """The attribute that may be read, or `[]` for item access on the object itself."""
+    """The attribute that may be read, `[]` for item access on the object itself, or `*` for whatever it stands for."""
     reader: str = "call"
     """How it is read: `call` runs the attribute's own code; the others look at what is already stored."""
     argument: str = ""

@@ -2,7 +2,8 @@
 
     application = HogTraceMiddleware(application, probes=["probes.hogtrace"])
 
-Frameworks with a package of their own (Django, Flask) bring their trust lists; use that where there is one.
+Frameworks with a package of their own (Django, Flask) bring their trust lists; use that where there is one. What may
+be read of Bottle, Falcon and Pyramid is known here.
 """
 
 from __future__ import annotations
@@ -15,11 +16,12 @@ from hogtrace.options import Options, settings_from
 from hogtrace.request_store import RequestScope, scope_for
 from hogtrace.tracer import Tracer
 from hogtrace.types import TrustEntry
+from hogtrace.wsgi_trust import TRUST
 
 if TYPE_CHECKING:
     from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
-__all__ = ["HogTraceMiddleware"]
+__all__ = ["TRUST", "HogTraceMiddleware"]
 
 
 class HogTraceMiddleware:
@@ -31,7 +33,7 @@ class HogTraceMiddleware:
 
     `app` is the application. The settings come ready made as `settings`, or by name in lower case
     (`probes=[…]`, `exporter=…`, …). `framework` is what events call the application's framework;
-    `framework_trust` are the entries of its trust list.
+    `framework_trust` are the entries of its trust list; those of Bottle, Falcon and Pyramid if none are given.
 
     Raises `ConfigError` for a setting that is wrong, and `CompileError` for a probe file that does not
     compile.
@@ -46,7 +48,7 @@ class HogTraceMiddleware:
         settings: Settings | None = None,
         *,
         framework: str = "wsgi",
-        framework_trust: Iterable[TrustEntry] = (),
+        framework_trust: Iterable[TrustEntry] = TRUST,
         **options: Unpack[Options],
     ) -> None:
         settings = settings_from(settings, options, where="HogTraceMiddleware(…)")
@@ -75,6 +77,7 @@ class HogTraceMiddleware:
         return scope_for(
             environ,
             request_id=environ.get("HTTP_X_REQUEST_ID"),
+            traceparent=environ.get("HTTP_TRACEPARENT"),
             method=str(environ.get("REQUEST_METHOD", "")),
             path=_path(environ),
             framework=self.framework,

@@ -29,7 +29,7 @@ _FLUSH_TIMEOUT: Final = 5.0
 # start by servers that take it for "no lifespan support", and then fails each request.
 _LAZY_BUILDERS: Final = ("starlette.applications",)
 
-_FRAMEWORKS: Final = ("fastapi", "starlette")
+_FRAMEWORKS: Final = ("fastapi", "starlette", "litestar", "quart", "falcon")
 
 _logger = logging.getLogger("hogtrace")
 
@@ -42,7 +42,7 @@ class HogTraceMiddleware:
 
     `app` is the application. The settings come ready made as `settings`, or by name in lower case
     (`probes=[…]`, `exporter=…`, …). `framework` is what events call the application's framework; None asks
-    the request's scope.
+    the request's scope, and else the application.
 
     Raises `ConfigError` for a setting that is wrong, and `CompileError` for a program that does not compile.
     Starlette and FastAPI put their middleware together only in their first call, too late to raise; there the
@@ -62,6 +62,8 @@ class HogTraceMiddleware:
     ) -> None:
         self.app = app
         self.framework = framework
+        # What is wrapped may be a method, as Quart's `asgi_app`.
+        self._name = _framework_of(getattr(app, "__self__", app)) or "asgi"
         self.tracer = None
         self._error: Exception | None = None
         try:
@@ -88,12 +90,14 @@ class HogTraceMiddleware:
             await self.app(scope, receive, send)
 
     def _open(self, scope: _Scope) -> RequestScope | None:
+        request_id, traceparent = _headers(scope, b"x-request-id", b"traceparent")
         return scope_for(
             scope,
-            request_id=_header(scope, b"x-request-id"),
+            request_id=request_id,
+            traceparent=traceparent,
             method=scope.get("method") or "WEBSOCKET",
             path=scope.get("path", ""),
-            framework=self.framework or _framework(scope),
+            framework=self.framework or _framework_of(scope.get("app")) or self._name,
         )
 
     async def _lifespan(self, scope: _Scope, receive: _Receive, send: _Send) -> None:
@@ -115,17 +119,19 @@ class HogTraceMiddleware:
         await self.app(scope, receive, flush_and_send)
 
 
-def _header(scope: _Scope, name: bytes) -> str | None:
+def _headers(scope: _Scope, *names: bytes) -> list[str | None]:
+    """Give the values of these headers, each the first of its name."""
+    found: dict[bytes, str] = {}
     for key, value in scope.get("headers", ()):
-        if key == name:
-            return bytes(value).decode("latin-1")
-    return None
+        if key in names:
+            found.setdefault(key, bytes(value).decode("latin-1"))
+    return [found.get(name) for name in names]
 
 
-def _framework(scope: _Scope) -> str:
-    """Name the framework of the application that is in the scope, where Starlette and FastAPI put theirs."""
-    for base in type(scope.get("app")).__mro__:
+def _framework_of(app: object) -> str | None:
+    """Name the framework of an application; Starlette's and FastAPI's put themselves into the scope."""
+    for base in type(app).__mro__:
         root = base.__module__.partition(".")[0]
         if root in _FRAMEWORKS:
             return root
-    return "asgi"
+    return None

@@ -93,6 +93,7 @@ def _open(request: HttpRequest) -> RequestScope | None:
     return scope_for(
         request.META if carrier is None else carrier,
         request_id=request.META.get("HTTP_X_REQUEST_ID"),
+        traceparent=request.META.get("HTTP_TRACEPARENT"),
         method=request.method or "",
         path=request.path,
         framework="django",

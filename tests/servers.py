@@ -95,11 +95,15 @@ def uvicorn(
     directory: Path,
     *,
     factory: bool = False,
+    options: Sequence[str] = (),
     env: Mapping[str, str] | None = None,
     cwd: Path = ROOT,
 ) -> Iterator[Server]:
-    """Serve the ASGI `app` (`module:attribute`; with `factory`, of what makes it); logs go to `directory`."""
-    command = ["uvicorn", "--timeout-graceful-shutdown", "5", *(["--factory"] if factory else []), app]
+    """Serve the ASGI `app` (`module:attribute`; with `factory`, of what makes it); logs go to `directory`.
+
+    `options` are more of uvicorn's own.
+    """
+    command = ["uvicorn", "--timeout-graceful-shutdown", "5", *(["--factory"] if factory else []), *options, app]
     # uvicorn dies of the signal that stopped it, once it has shut down: nothing of atexit runs.
     with _serve(command, "--fd", "{fd}", directory, env, cwd, -signal.SIGTERM) as server:
         yield server
@@ -116,6 +120,16 @@ def hypercorn(app: str, directory: Path, *, env: Mapping[str, str] | None = None
 def daphne(app: str, directory: Path, *, env: Mapping[str, str] | None = None, cwd: Path = ROOT) -> Iterator[Server]:
     """Serve the ASGI `app` (`module:attribute`) with daphne; logs go to `directory`."""
     with _serve(["daphne", app], "--fd", "{fd}", directory, env, cwd, 0) as server:
+        yield server
+
+
+@contextmanager
+def waitress(app: str, directory: Path, *, env: Mapping[str, str] | None = None, cwd: Path = ROOT) -> Iterator[Server]:
+    """Serve the WSGI `app` (`module:attribute`) with waitress and four threads; logs go to `directory`.
+
+    waitress has no option for a socket that is open already, so `tests/waitress_server.py` hands it over.
+    """
+    with _serve(["tests.waitress_server"], app, "{fd}", directory, env, cwd, 0) as server:
         yield server
 
 

@@ -120,6 +120,7 @@ def test_the_trust_interface() -> None:
     assert TrustEntry._fields == ("type", "attribute", "reader", "argument")
     assert TrustEntry("a.B", "c") == ("a.B", "c", "call", "")
     readers = ["stored", "wsgi_headers", "asgi_headers", "header_list", "header_store", "call"]
+    readers += ["cached", "item", "first_values", "last_values", "status_line", "context_proxy"]
     entries = [("a.B", "[]", reader, "" if reader == "call" else "x") for reader in readers]
     assert TrustList(entries).entries == entries
 

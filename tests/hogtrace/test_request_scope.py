@@ -13,7 +13,14 @@ from typing import Any
 import pytest
 
 from hogtrace import RequestLocalStore, current_store, request_scope
-from hogtrace.request_store import CARRIER_KEY, RequestScope, clean_request_id, new_request_id, scope_for
+from hogtrace.request_store import (
+    CARRIER_KEY,
+    RequestScope,
+    clean_request_id,
+    new_request_id,
+    scope_for,
+    trace_id_of,
+)
 
 
 def open_for(carrier: Any, request_id: str | None = None) -> RequestScope:
@@ -264,6 +271,39 @@ def test_a_request_id_from_the_client_is_used_if_sane(sent: str | None, used: bo
     made = open_for({}, sent).store.request_id
     assert made
     assert (made == sent) is used
+
+
+TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
+
+
+@pytest.mark.parametrize(
+    ("traceparent", "trace_id"),
+    [
+        (f"00-{TRACE}-00f067aa0ba902b7-01", TRACE),
+        (f"cc-{TRACE}-00f067aa0ba902b7-01-what-a-later-version-adds", TRACE),
+        (f"00-{TRACE}-00f067aa0ba902b7-01-more", None),
+        (f"ff-{TRACE}-00f067aa0ba902b7-01", None),
+        (f"00-{'0' * 32}-00f067aa0ba902b7-01", None),
+        (f"00-{TRACE}-{'0' * 16}-01", None),
+        (f"00-{TRACE.upper()}-00f067aa0ba902b7-01", None),
+        (f"00-{TRACE}-00f067aa0ba902b7-01\n", None),
+        ("x", None),
+        ("", None),
+        (None, None),
+    ],
+)
+def test_the_trace_id_is_taken_from_a_sound_traceparent(traceparent: str | None, trace_id: str | None) -> None:
+    """As the W3C's trace context has it; a header that is not sound says nothing."""
+    assert trace_id_of(traceparent) == trace_id
+
+
+@pytest.mark.parametrize(("sent", "used"), [("abc-1", "abc-1"), ("not sane", TRACE), (None, TRACE)])
+def test_a_trace_id_serves_where_no_request_id_does(sent: str | None, used: str) -> None:
+    """The client's own request id comes first."""
+    traceparent = f"00-{TRACE}-00f067aa0ba902b7-01"
+    scope = scope_for({}, request_id=sent, traceparent=traceparent, method="GET", path="/", framework="test")
+    assert scope is not None
+    assert scope.store.request_id == used
 
 
 def test_a_scope_for_a_request_describes_it() -> None:

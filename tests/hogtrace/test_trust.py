@@ -53,6 +53,10 @@ def late() -> Iterator[str]:
         (("app.Order", "total", "stored"), "needs an argument"),
         (("app.Order", "total", "stored", "a..b"), "must be a dotted path"),
         (("app.Order", "total", "call", "total"), "takes none"),
+        (("app.Order", "total", "item"), "needs an argument"),
+        (("app.Order", "*", "context_proxy", "total"), "takes none"),
+        (("app.Order", "*", "call"), "go together"),
+        (("app.Order", "total", "context_proxy"), "go together"),
     ],
 )
 def test_wrong_entries(entry: Any, says: str) -> None:

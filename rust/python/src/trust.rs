@@ -11,6 +11,9 @@ use crate::access::{Kind, names};
 /// The attribute that stands for an object's items, length and membership.
 pub(crate) const ITEMS: &str = "[]";
 
+/// The attribute that stands for every attribute of an object, and for its items.
+const EVERY: &str = "*";
+
 /// What everybody may read: attributes of the standard library that only show what is stored.
 static STANDARD: LazyLock<Vec<Entry>> = LazyLock::new(|| {
     [
@@ -31,6 +34,8 @@ static STANDARD: LazyLock<Vec<Entry>> = LazyLock::new(|| {
 pub(crate) enum Reader {
     /// What is stored under another attribute, read by the plain rules.
     Stored,
+    /// What the instance itself stores under that name, although a descriptor of its type would be asked before.
+    Cached,
     /// The headers in a WSGI environment.
     WsgiHeaders,
     /// The headers in an ASGI scope.
@@ -39,17 +44,33 @@ pub(crate) enum Reader {
     HeaderList,
     /// The headers in a dict of lower-case names and pairs.
     HeaderStore,
+    /// What is stored under a key of a dict.
+    Item,
+    /// The first of the values of each key, of a dict of lists.
+    FirstValues,
+    /// The last of them.
+    LastValues,
+    /// The number that a status line begins with.
+    StatusLine,
+    /// The object that a context-local proxy of Werkzeug's stands for.
+    ContextProxy,
     /// The attribute itself, whatever code that runs: for entries of the user's own.
     Call,
 }
 
 impl Reader {
-    const ALL: [(&'static str, Self); 6] = [
+    const ALL: [(&'static str, Self); 12] = [
         ("stored", Self::Stored),
+        ("cached", Self::Cached),
         ("wsgi_headers", Self::WsgiHeaders),
         ("asgi_headers", Self::AsgiHeaders),
         ("header_list", Self::HeaderList),
         ("header_store", Self::HeaderStore),
+        ("item", Self::Item),
+        ("first_values", Self::FirstValues),
+        ("last_values", Self::LastValues),
+        ("status_line", Self::StatusLine),
+        ("context_proxy", Self::ContextProxy),
         ("call", Self::Call),
     ];
 
@@ -65,7 +86,8 @@ impl Reader {
 #[derive(Debug)]
 pub(crate) struct Entry {
     type_name: String,
-    attribute: String,
+    /// The attribute, or `[]` or `*`.
+    pub(crate) attribute: String,
     /// How it is read.
     pub(crate) reader: Reader,
     /// What the reader needs: mostly where to look, as names of attributes joined by dots.
@@ -74,11 +96,12 @@ pub(crate) struct Entry {
 
 /// What may be read although reading it by the plain rules is refused.
 ///
-/// Entries are tuples of a type's qualified name, an attribute or `"[]"` (items, length and membership of the object
-/// itself), a reader and its argument. Readers: `stored` (the argument is a dotted path of attributes), `wsgi_headers`,
-/// `asgi_headers`, `header_list`, `header_store` (the argument is the dotted path to the data, empty for the object
-/// itself) and `call` (the real access, code and all). An entry holds for subclasses too. Raises `ValueError` for another
-/// reader, a type without a module, or an empty attribute.
+/// Entries are tuples of a type's qualified name, an attribute, `"[]"` (items, length and membership of the object
+/// itself) or `"*"` (all of that), a reader and its argument. Readers: `stored` (the argument is a dotted path of
+/// attributes), `cached` (no argument), `item` (the same, and at its end a key of the dict that it leads to), `wsgi_headers`, `asgi_headers`,
+/// `header_list`, `header_store`, `first_values`, `last_values`, `status_line` (the argument is the dotted path to the
+/// data, empty for the object itself), `context_proxy` (no argument) and `call` (the real access, code and all). An entry
+/// holds for subclasses too. Raises `ValueError` for another reader, a type without a module, or an empty attribute.
 #[pyclass(frozen, weakref, module = "hogtrace._engine")]
 pub(crate) struct TrustList {
     entries: Vec<Entry>,
@@ -111,10 +134,10 @@ impl TrustList {
                         "no attribute of {type_name:?}"
                     )));
                 }
-                if known == Reader::Stored && argument.is_empty() {
-                    return Err(PyValueError::new_err(
-                        "the reader \"stored\" needs a path of attributes",
-                    ));
+                if matches!(known, Reader::Stored | Reader::Item) && argument.is_empty() {
+                    return Err(PyValueError::new_err(format!(
+                        "the reader {reader:?} needs a path of attributes"
+                    )));
                 }
                 Ok(Entry {
                     type_name,
@@ -165,7 +188,7 @@ impl TrustList {
             .entries
             .iter()
             .chain(STANDARD.iter())
-            .filter(|entry| entry.attribute == name)
+            .filter(|entry| entry.attribute == name || entry.attribute == EVERY)
             .peekable();
         entries.peek()?;
         let candidates: Vec<_> = entries.collect();

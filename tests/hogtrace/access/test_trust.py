@@ -1,6 +1,7 @@
 """What the trust list adds to the rules."""
 
 import types
+from typing import Any
 
 import pytest
 
@@ -110,6 +111,84 @@ class TestTrust:
         assert evaluate('o["a"]', o=Bag(), trust=trust).value == 1
         assert evaluate("len(o)", o=Bag(), trust=trust).value == 1
         assert evaluate('"b" in o', o=Bag(), trust=trust).value is False
+
+    def test_what_a_descriptor_has_kept_in_the_instance(self) -> None:
+        """The reader `cached` reads the instance's own dict, past a descriptor that stands before it."""
+
+        class Kept(property):
+            pass
+
+        class Request:
+            @Kept
+            def form(self) -> object:
+                raise AssertionError("a property ran")
+
+        trust = [(f"{Request.__module__}.{Request.__qualname__}", "form", "cached", "")]
+        request = Request()
+        refused(evaluate("o.form", o=request, trust=trust), "a cached property without a value yet")
+        request.__dict__["form"] = {"a": 1}
+        refused(evaluate("o.form", o=request), "property")
+        assert evaluate('o.form["a"]', o=request, trust=trust).value == 1
+
+    def test_a_key_at_the_end_of_a_path(self) -> None:
+        """The reader `item` takes what a dict has under the last part of its argument."""
+
+        class Request:
+            def __init__(self, scope: object) -> None:
+                self.scope = scope
+
+            @property
+            def method(self) -> str:
+                raise AssertionError("a property ran")
+
+        class Own(dict[str, str]):
+            def __getitem__(self, key: str) -> str:
+                raise AssertionError("__getitem__ ran")
+
+        trust = [(f"{Request.__module__}.{Request.__qualname__}", "method", "item", "scope.method")]
+        assert evaluate("o.method", o=Request({"method": "PUT"}), trust=trust).value == "PUT"
+        assert evaluate("o.method", o=Request({}), trust=trust).kind == "lookup"
+        refused(evaluate("o.method", o=Request(Own(method="PUT")), trust=trust), "__getitem__")
+
+    @pytest.mark.parametrize(("reader", "given"), [("first_values", 1), ("last_values", 3)])
+    def test_one_of_the_values_of_each_key(self, reader: str, given: int) -> None:
+        """A dict of lists is read as the dict of one value a key that its framework shows."""
+
+        class Form(dict[str, list[int]]):
+            def __getitem__(self, key: str) -> Any:
+                raise AssertionError("__getitem__ ran")
+
+            __len__ = __contains__ = __getitem__  # type: ignore[assignment]
+
+        trust = [(f"{Form.__module__}.{Form.__qualname__}", "[]", reader, "")]
+        form = Form({"a": [1, 2, 3], "none": []})
+        assert evaluate('o["a"]', o=form, trust=trust).value == given
+        assert evaluate('"b" in o', o=form, trust=trust).value is False
+        assert evaluate('o["none"]', o=form, trust=trust) == Outcome(None, "lookup", "no key 'none'")
+        assert evaluate("len(o)", o=form, trust=trust).value == 1
+        refused(evaluate('o["a"]', o=Form({"a": 7}), trust=trust), "lists")  # type: ignore[dict-item]
+
+    @pytest.mark.parametrize(
+        ("status", "code"),
+        [("404 Gone Fishing", 404), ("200", 200), (418, 418), ("fine", None), (None, None), ("2" * 5000, None)],
+    )
+    def test_the_number_of_a_status_line(self, status: object, code: int | None) -> None:
+        """The status code is what the line begins with."""
+
+        class Response:
+            def __init__(self) -> None:
+                self._status = status
+
+            @property
+            def status_code(self) -> int:
+                raise AssertionError("a property ran")
+
+        trust = [(f"{Response.__module__}.{Response.__qualname__}", "status_code", "status_line", "_status")]
+        outcome = evaluate("o.status_code", o=Response(), trust=trust)
+        if code is None:
+            refused(outcome, "no status line")
+        else:
+            assert outcome.value == code
 
     @pytest.mark.parametrize(
         "entry",

@@ -173,6 +173,17 @@ fn in_instance<'py>(
     Ok(found.map_or(Found::Missing, Found::Value))
 }
 
+/// What the instance itself stores under `name`, where the type's own descriptor would keep a value that it has found.
+pub(super) fn cached<'py>(
+    object: &Bound<'py, PyAny>,
+    name: &Bound<'py, PyString>,
+) -> Safe<'py, Bound<'py, PyAny>> {
+    match in_instance(object, name, true)? {
+        Found::Value(value) => Ok(value),
+        Found::Missing => Err(Stop::attribute(object, name, Hurdle::CachedProperty)),
+    }
+}
+
 fn in_dict<'py>(
     object: &Bound<'py, PyAny>,
     dict: &Bound<'py, PyDict>,

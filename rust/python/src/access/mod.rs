@@ -11,6 +11,7 @@ mod headers;
 mod item;
 mod names;
 mod part;
+mod proxy;
 mod raised;
 mod refusal;
 mod representation;

@@ -1,0 +1,64 @@
+//! The object that a context-local proxy stands for, as Flask's `request` and `g` are, without running the proxy.
+
+use hogtrace_core::vm::FaultKind;
+use pyo3::exceptions::PyLookupError;
+use pyo3::prelude::*;
+use pyo3::types::{PyString, PyTuple};
+use pyo3::{ffi, intern};
+
+use super::attribute::attribute;
+use super::names::short_name;
+use super::refusal::{Safe, Stop};
+use super::slots::{Kind, kind_of};
+
+/// What Werkzeug's `LocalProxy` keeps under `_get_current_object`: a function whose closure has the context variable and
+/// what takes the object out of the variable's value. The function does not run; its two parts are looked at.
+pub(super) fn proxied<'py>(proxy: &Bound<'py, PyAny>) -> Safe<'py, Bound<'py, PyAny>> {
+    let py = proxy.py();
+    let finder = attribute(proxy, intern!(py, "_get_current_object"))?;
+    let unknown = || Stop::words(proxy, "no proxy of a context variable with a name");
+    let (variable, name) = parts(&finder).ok_or_else(unknown)?;
+    let value = match variable.call_method0(intern!(py, "get")) {
+        Ok(value) => value,
+        Err(error) if error.is_instance_of::<PyLookupError>(py) => {
+            let message = format!(
+                "'{}' stands for nothing here: no such context",
+                short_name(proxy)
+            );
+            return Err(Stop::fault(FaultKind::Lookup, message));
+        }
+        Err(error) => return Err(Stop::raised(py, &error)),
+    };
+    attribute(&value, &name)
+}
+
+/// The context variable in a function's closure, and the name for which an `attrgetter` there asks.
+fn parts<'py>(finder: &Bound<'py, PyAny>) -> Option<(Bound<'py, PyAny>, Bound<'py, PyString>)> {
+    let py = finder.py();
+    // These are members of exact types of CPython's, for which it runs no other code.
+    if kind_of(finder) != Kind::of_static(&raw mut ffi::PyFunction_Type) {
+        return None;
+    }
+    let closure = finder.getattr(intern!(py, "__closure__")).ok()?;
+    let (mut variable, mut name) = (None, None);
+    for cell in closure.cast_exact::<PyTuple>().ok()? {
+        let Ok(content) = cell.getattr(intern!(py, "cell_contents")) else {
+            continue;
+        };
+        let kind = kind_of(&content);
+        if kind == Kind::of_static(&raw mut ffi::PyContextVar_Type) {
+            variable = Some(content);
+        } else if kind.is_native() && kind.c_name().to_bytes() == b"operator.attrgetter" {
+            // The type itself, and the names that it was made with.
+            let made_of = content.call_method0(intern!(py, "__reduce__")).ok()?;
+            let names = made_of
+                .get_item(1)
+                .ok()?
+                .cast_into_exact::<PyTuple>()
+                .ok()?;
+            let [only] = names.iter().collect::<Vec<_>>().try_into().ok()?;
+            name = only.cast_into_exact::<PyString>().ok();
+        }
+    }
+    Some((variable?, name?))
+}

@@ -1,0 +1,22 @@
+"""Serves a WSGI application with waitress, on a socket that is open already: `python -m tests.waitress_server APP FD`."""
+
+from __future__ import annotations
+
+import importlib
+import signal
+import socket
+import sys
+
+import waitress
+
+
+def main(app: str, descriptor: str) -> None:
+    """Serve `app` (`module:attribute`) on the listening socket `descriptor` until SIGTERM."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    module, _, name = app.partition(":")
+    listener = socket.socket(fileno=int(descriptor))
+    waitress.serve(getattr(importlib.import_module(module), name), sockets=[listener], threads=4)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
