@@ -41,6 +41,8 @@ _QUART: Final = (
     TrustEntry("werkzeug.sansio.request.Request", "cookies", "cached"),
     TrustEntry("werkzeug.datastructures.structures.MultiDict", "[]", "first_values"),
     TrustEntry("werkzeug.local.LocalProxy", "*", "context_proxy"),
+    TrustEntry("quart.ctx.RequestContext", "request", "stored", "request_websocket"),
+    TrustEntry("quart.ctx.WebsocketContext", "websocket", "stored", "request_websocket"),
 )
 
 _FALCON: Final = (

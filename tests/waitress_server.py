@@ -1,4 +1,4 @@
-"""Serves a WSGI application with waitress, on a socket that is open already: `python -m tests.waitress_server APP FD`."""
+"""Serves a WSGI application with waitress on an open socket: `python -m tests.waitress_server APP FD`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-//! The object that a context-local proxy stands for, as Flask's `request` and `g` are, without running the proxy.
+//! Where the object is that a context-local proxy stands for, as Flask's `request` and `g` are, without running it.
 
 use hogtrace_core::vm::FaultKind;
 use pyo3::exceptions::PyLookupError;
@@ -11,9 +11,13 @@ use super::names::short_name;
 use super::refusal::{Safe, Stop};
 use super::slots::{Kind, kind_of};
 
-/// What Werkzeug's `LocalProxy` keeps under `_get_current_object`: a function whose closure has the context variable and
-/// what takes the object out of the variable's value. The function does not run; its two parts are looked at.
-pub(super) fn proxied<'py>(proxy: &Bound<'py, PyAny>) -> Safe<'py, Bound<'py, PyAny>> {
+/// What holds the object now, and the name of the attribute under which.
+///
+/// Werkzeug's `LocalProxy` keeps under `_get_current_object` a function whose closure has the context variable and what
+/// takes the object out of the variable's value. The function does not run; its two parts are looked at.
+pub(super) fn kept_by<'py>(
+    proxy: &Bound<'py, PyAny>,
+) -> Safe<'py, (Bound<'py, PyAny>, Bound<'py, PyString>)> {
     let py = proxy.py();
     let finder = attribute(proxy, intern!(py, "_get_current_object"))?;
     let unknown = || Stop::words(proxy, "no proxy of a context variable with a name");
@@ -29,7 +33,7 @@ pub(super) fn proxied<'py>(proxy: &Bound<'py, PyAny>) -> Safe<'py, Bound<'py, Py
         }
         Err(error) => return Err(Stop::raised(py, &error)),
     };
-    attribute(&value, &name)
+    Ok((value, name))
 }
 
 /// The context variable in a function's closure, and the name for which an `attrgetter` there asks.

@@ -9,7 +9,7 @@ use super::attribute::{attribute, cached};
 use super::headers::{Headers, Kept, of_scope};
 use super::item::item;
 use super::part::{string_size, text_of};
-use super::proxy::proxied;
+use super::proxy::kept_by;
 use super::refusal::{Safe, Stop, real};
 use super::shape::{Family, shape_of};
 use super::slots::kind_of;
@@ -34,7 +34,9 @@ pub(super) fn trusted_attribute<'py>(
     let text = name.to_str().ok()?;
     let entry = policy.trust.find(object.py(), kind_of(object), text)?;
     if entry.reader == Reader::ContextProxy {
-        return Some(of_proxied(policy, object, name));
+        return Some(
+            proxied(policy, object).and_then(|current| beyond_proxies(policy, &current, name)),
+        );
     }
     Some(match read(entry, object) {
         Ok(Trusted::StandIn(value)) => Ok(value),
@@ -53,7 +55,7 @@ pub(super) fn trusted_items<'py>(
     if entry.reader != Reader::ContextProxy {
         return Some(read(entry, object));
     }
-    Some(proxied(object).and_then(|current| {
+    Some(proxied(policy, object).and_then(|current| {
         match policy.trust.find(object.py(), kind_of(&current), ITEMS) {
             Some(entry) if entry.reader != Reader::ContextProxy => read(entry, &current),
             _ => Ok(Trusted::StandIn(current)),
@@ -61,26 +63,32 @@ pub(super) fn trusted_items<'py>(
     }))
 }
 
-/// An attribute of the object that a proxy stands for, by the same rules; a proxy of a proxy is not followed.
-fn of_proxied<'py>(
+/// What a proxy stands for here. What holds it keeps it as an attribute, which the trust list may have to find.
+fn proxied<'py>(policy: Policy<'_>, proxy: &Bound<'py, PyAny>) -> Safe<'py, Bound<'py, PyAny>> {
+    let (holder, name) = kept_by(proxy)?;
+    beyond_proxies(policy, &holder, &name)
+}
+
+/// An attribute by the plain rules, or else by the trust list; but a proxy of a proxy is not followed.
+fn beyond_proxies<'py>(
     policy: Policy<'_>,
-    proxy: &Bound<'py, PyAny>,
+    object: &Bound<'py, PyAny>,
     name: &Bound<'py, PyString>,
 ) -> Safe<'py, Bound<'py, PyAny>> {
-    let current = proxied(proxy)?;
-    let stop = match attribute(&current, name) {
+    let stop = match attribute(object, name) {
         Err(Stop::Fault(fault)) if fault.kind != FaultKind::Attribute => {
             return Err(Stop::Fault(fault));
         }
         Err(stop) => stop,
         found => return found,
     };
+    let py = object.py();
     let text = name.to_str().unwrap_or_default();
-    match policy.trust.find(proxy.py(), kind_of(&current), text) {
-        Some(entry) if entry.reader != Reader::ContextProxy => match read(entry, &current)? {
+    match policy.trust.find(py, kind_of(object), text) {
+        Some(entry) if entry.reader != Reader::ContextProxy => match read(entry, object)? {
             Trusted::StandIn(value) => Ok(value),
-            Trusted::Real => real(|| current.getattr(name))
-                .map_err(|error| Stop::raised_by_application(proxy.py(), &error)),
+            Trusted::Real => real(|| object.getattr(name))
+                .map_err(|error| Stop::raised_by_application(py, &error)),
         },
         _ => Err(stop),
     }
@@ -109,7 +117,8 @@ fn read<'py>(entry: &Entry, object: &Bound<'py, PyAny>) -> Safe<'py, Trusted<'py
         Reader::FirstValues => one_of_each(&follow(object, &entry.argument)?, false)?,
         Reader::LastValues => one_of_each(&follow(object, &entry.argument)?, true)?,
         Reader::StatusLine => status_code(&follow(object, &entry.argument)?)?,
-        Reader::ContextProxy => proxied(object)?,
+        // An entry for all attributes and items is followed by those who ask for them.
+        Reader::ContextProxy => return Err(Stop::words(object, "a proxy of a proxy")),
     }))
 }
 
