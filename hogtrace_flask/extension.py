@@ -10,6 +10,7 @@ from flask import Flask
 from hogtrace import Settings, Tracer
 from hogtrace.options import Options
 from hogtrace.wsgi import HogTraceMiddleware
+from hogtrace_flask.cli import commands
 from hogtrace_flask.trust import TRUST
 
 __all__ = ["HogTrace", "Registration"]
@@ -63,6 +64,7 @@ class HogTrace:
             tracer = middleware.tracer
             app.wsgi_app = middleware  # type: ignore[method-assign]  # what Flask's documentation asks for
         app.extensions[_NAME] = Registration(self, settings, tracer)
+        app.cli.add_command(commands)
 
     def _settings(self, app: Flask) -> Settings:
         named: dict[str, Any] = {name.upper(): value for name, value in self._defaults.items()}

@@ -1,0 +1,144 @@
+"""`flask hogtrace check | list | tail`.
+
+Flask finds the group by its entry point, so that it can say what is wrong where the application cannot be loaded
+because of it; the extension adds it to `app.cli` as well, for `app.test_cli_runner()` and for command lines of the
+application's own.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from typing import Final
+
+import click
+from flask.cli import NoAppException, ScriptInfo
+
+from hogtrace import CompileError, HogTraceError, Program, Settings
+from hogtrace.events import Follower
+from hogtrace.following import follow, watched_file
+from hogtrace.survey import report, survey
+from hogtrace_flask.trust import TRUST
+
+__all__ = ["commands"]
+
+_COLOURS: Final[dict[str, str | None]] = {
+    "heading": "cyan",
+    "good": "green",
+    "warning": "yellow",
+    "bad": "red",
+    "detail": None,
+}
+
+_DISABLED: Final = "HogTrace is disabled by its settings: no probe would be installed"
+
+
+@click.group("hogtrace")
+def commands() -> None:
+    """Check the probes of the application, list them, or watch what they capture."""
+
+
+@commands.command()
+@click.option("--strict", is_flag=True, help="End with 1 for a warning, too.")
+@click.option("-v", "--verbose", is_flag=True, help="Name the functions that each probe would sit in.")
+@click.pass_context
+def check(context: click.Context, strict: bool, verbose: bool) -> None:
+    """Compile the probe files, look for what their targets name, and say what would become of each probe.
+
+    Ends with 1 if a probe could never fire.
+    """
+    settings = _settings(context)
+    if settings.disabled:
+        click.secho(_DISABLED, fg="yellow")
+        return
+    _programs(settings)
+    try:
+        probes = survey(settings, trust=TRUST)
+    except HogTraceError as error:
+        raise click.ClickException(str(error)) from error
+    for line in report(probes, detailed=verbose):
+        click.secho(line.text, fg=_COLOURS[line.kind])
+    if wrong := sum(probe.is_wrong for probe in probes):
+        raise click.ClickException(f"{_counted(wrong, 'probe')} of {len(probes)} could never fire")
+    warnings = sum(bool(probe.status.warnings) or probe.verdict == "waiting" for probe in probes)
+    if warnings and strict:
+        raise click.ClickException(_counted(warnings, "warning"))
+
+
+@commands.command("list")
+@click.pass_context
+def list_probes(context: click.Context) -> None:
+    """Show the probe files and their probes."""
+    settings = _settings(context)
+    if settings.disabled:
+        click.secho(_DISABLED, fg="yellow")
+        return
+    programs = _programs(settings)
+    for program in programs:
+        click.secho(program.name, fg=_COLOURS["heading"])
+        for probe in program.probes:
+            click.echo(f"  {probe.spec.specifier}:{probe.spec.point}")
+    count = sum(len(program.probes) for program in programs)
+    summary = f"{_counted(count, 'probe')} in {_counted(len(programs), 'program')}"
+    click.echo(summary if programs else "HOGTRACE_PROBES names no probe")
+
+
+@commands.command()
+@click.option("--request", metavar="ID", help="Only requests whose id begins with this.")
+@click.option("--probe", metavar="TEXT", help="Only events with this in their probe, target or function.")
+@click.option(
+    "--newest",
+    metavar="N",
+    type=click.IntRange(min=0),
+    default=10,
+    show_default=True,
+    help="Begin with the newest N of those that are there.",
+)
+@click.pass_context
+def tail(context: click.Context, request: str | None, probe: str | None, newest: int) -> None:
+    """Show events as they come into the file that HOGTRACE_EXPORTER writes, until it is interrupted."""
+    settings = _settings(context)
+    try:
+        path = watched_file(settings.exporter)
+        with contextlib.suppress(KeyboardInterrupt):
+            follow(Follower(path, request=request, probe=probe, newest=newest))
+    except (HogTraceError, ValueError) as error:
+        raise click.ClickException(str(error)) from error
+    except OSError as error:
+        raise click.ClickException(f"{error.filename}: {error.strerror}") from error
+
+
+def _settings(context: click.Context) -> Settings:
+    """Load the application, as Flask does, and give its settings."""
+    try:
+        app = context.ensure_object(ScriptInfo).load_app()
+    except NoAppException:
+        raise
+    except CompileError as error:
+        raise _uncompiled(error) from error
+    except HogTraceError as error:
+        raise click.ClickException(str(error)) from error
+    registration = app.extensions.get("hogtrace")
+    if registration is None:
+        raise click.ClickException(
+            f"the Flask application {app.name!r} has no HogTrace: HogTrace(app), or hogtrace.init_app(app), adds it"
+        )
+    settings: Settings = registration.settings
+    return settings
+
+
+def _uncompiled(error: CompileError) -> click.ClickException:
+    click.echo(str(error).rstrip("\n"), err=True)
+    return click.ClickException("the probe files do not compile")
+
+
+def _programs(settings: Settings) -> list[Program]:
+    try:
+        return settings.programs()
+    except CompileError as error:
+        raise _uncompiled(error) from error
+    except HogTraceError as error:
+        raise click.ClickException(str(error)) from error
+
+
+def _counted(count: int, noun: str) -> str:
+    return f"{count} {noun}{'' if count == 1 else 's'}"
