@@ -120,18 +120,18 @@ def serve_threads(app: str, directory: Path, **options: Any) -> AbstractContextM
 @pytest.mark.parametrize(
     ("framework", "serve"),
     [
-        ("bottle", gunicorn),
-        ("bottle", serve_gevent),
-        ("falcon", serve_threads),
-        ("pyramid", waitress),
-        pytest.param("bottle", waitress, marks=pytest.mark.slow),
+        pytest.param("bottle", gunicorn, marks=pytest.mark.slow),
         pytest.param("bottle", serve_threads, marks=pytest.mark.slow),
+        ("bottle", serve_gevent),
+        pytest.param("bottle", waitress, marks=pytest.mark.slow),
         pytest.param("falcon", gunicorn, marks=pytest.mark.slow),
+        pytest.param("falcon", serve_threads, marks=pytest.mark.slow),
         pytest.param("falcon", serve_gevent, marks=pytest.mark.slow),
         pytest.param("falcon", waitress, marks=pytest.mark.slow),
         pytest.param("pyramid", gunicorn, marks=pytest.mark.slow),
-        pytest.param("pyramid", serve_threads, marks=pytest.mark.slow),
+        ("pyramid", serve_threads),
         pytest.param("pyramid", serve_gevent, marks=pytest.mark.slow),
+        pytest.param("pyramid", waitress, marks=pytest.mark.slow),
     ],
 )
 def test_under_a_server(framework: str, serve: Callable[..., AbstractContextManager[Server]], tmp_path: Path) -> None:

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import socket
 from collections import Counter
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from tests.servers import Server, read_events, uvicorn
+import pytest
+from websockets.sync.client import connect
+
+from tests.servers import Server, daphne, gunicorn, hypercorn, read_events, uvicorn, wait_for_events
 
 
 def overlap(server: Server, path: str, place: Path, names: list[str]) -> None:
@@ -65,6 +70,7 @@ def test_starlette_under_uvicorn(tmp_path: Path) -> None:
             assert http.get("/stream", headers={"X-Client": "whole"}).text.endswith("199\n")
             with http.stream("GET", "/stream", headers={"X-Client": "cut"}) as stream:
                 next(stream.iter_raw())
+        wait_for_events(path, lambda events: any(event["values"].get("stream") == "cut" for event in events))
         server.stop()
         assert "application: up" in server.log
         assert "application: down" in server.log
@@ -87,7 +93,8 @@ def test_starlette_under_uvicorn(tmp_path: Path) -> None:
     statuses = {event["values"]["client"]: event for event in events if "status" in event["values"]}
     assert {statuses[name]["values"]["status"] for name in names} == {203}
     assert statuses["plain"]["values"]["kind"].startswith("text/plain")
-    assert {event["values"]["stream"] for event in events if "stream" in event["values"]} >= {"whole"}
+    streams = {event["values"]["stream"]: event["values"]["closed"] for event in events if "stream" in event["values"]}
+    assert streams == {"whole": False, "cut": True}
     for name in names:
         assert Counter(event["request_id"] for event in events)[name] == 3
     assert {event["request"]["framework"] for event in events} == {"starlette"}
@@ -126,3 +133,80 @@ def test_a_wrong_setting_ends_the_server_at_start(tmp_path: Path) -> None:
         assert server.process.wait(20) != 0
         assert "did you mean 'PROBES'?" in server.log
         assert "Application startup failed" in server.log
+
+
+Serve = Callable[..., AbstractContextManager[Server]]
+
+
+def uvicorn_worker(app: str, directory: Path, **options: Any) -> AbstractContextManager[Server]:
+    """Serve with gunicorn and uvicorn's worker."""
+    return gunicorn(app, directory, worker="uvicorn.workers.UvicornWorker", **options)
+
+
+def with_websockets(library: str) -> Serve:
+    """Give uvicorn with that implementation of WebSockets."""
+
+    def serve(app: str, directory: Path, **options: Any) -> AbstractContextManager[Server]:
+        return uvicorn(app, directory, options=["--ws", library], **options)
+
+    serve.__name__ = f"uvicorn-{library}"
+    return serve
+
+
+def talk(server: Server, name: str) -> None:
+    """Send three messages on one connection, and take what comes back."""
+    url = server.url.replace("http", "ws")
+    headers = {"X-Client": name, "X-Request-ID": name}
+    with connect(f"{url}/talk", additional_headers=headers, open_timeout=20, proxy=None) as connection:
+        for text in ("a", "b", "c"):
+            connection.send(text)
+            assert connection.recv(20) == text.upper()
+
+
+@pytest.mark.parametrize(
+    "serve",
+    [
+        with_websockets("wsproto"),
+        pytest.param(with_websockets("websockets"), marks=pytest.mark.slow),
+        pytest.param(with_websockets("websockets-sansio"), marks=pytest.mark.slow),
+        pytest.param(hypercorn, marks=pytest.mark.slow),
+        pytest.param(daphne, marks=pytest.mark.slow),
+        pytest.param(uvicorn_worker, marks=pytest.mark.slow),
+    ],
+    ids=lambda serve: serve.__name__,
+)
+def test_requests_and_websockets_under_each_server(tmp_path: Path, serve: Serve) -> None:
+    """A WebSocket is one request from its handshake to its end; requests that overlap beside it stay apart."""
+    path = tmp_path / "events.jsonl"
+    with serve("tests.hogtrace_asgi.served:application", tmp_path, env={"EVENTS_PATH": str(path)}) as server:
+        overlap(server, "/meet", tmp_path / "async", [f"async-{number}" for number in range(4)])
+        overlap(server, "/sync/meet", tmp_path / "sync", ["sync-0", "sync-1"])
+        names = [f"socket-{number}" for number in range(4)]
+        with ThreadPoolExecutor(4) as pool:
+            list(pool.map(talk, [server] * 4, names))
+        with server.client() as http:
+            assert http.get("/stream", headers={"X-Client": "whole"}).text.endswith("199\n")
+            assert http.get("/background", headers={"X-Client": "background"}).text == "background"
+            assert http.get("/fail", headers={"X-Client": "fail"}).status_code == 500
+        wait_for_events(path, lambda events: len(kept(events)) == 13)
+        server.stop()
+
+    events = read_events(path)
+    assert kept(events) >= set(names)
+    talked = [event for event in events if event["values"].get("sent") in names]
+    assert Counter(event["request_id"] for event in talked) == dict.fromkeys(names, 3)
+    assert {event["request"]["method"] for event in talked} == {"WEBSOCKET"}
+    assert {event["request"]["path"] for event in talked} == {"/talk"}
+
+
+@pytest.mark.parametrize(("lifespan", "lost"), [("on", False), pytest.param("off", True, marks=pytest.mark.slow)])
+def test_what_uvicorn_loses_at_its_end(tmp_path: Path, lifespan: str, lost: bool) -> None:
+    """It dies of SIGTERM without Python's own exit: with lifespan the stop exports what waits, else it is lost."""
+    path = tmp_path / "events.jsonl"
+    env = {"EVENTS_PATH": str(path), "HOGTRACE_BATCH_DELAY": "60"}
+    options = ["--lifespan", lifespan]
+    with uvicorn("tests.hogtrace_asgi.served:application", tmp_path, options=options, env=env) as server:
+        with server.client() as http:
+            assert http.get("/plain", headers={"X-Client": "last"}).status_code == 200
+        server.stop()
+    assert (read_events(path) == []) is lost

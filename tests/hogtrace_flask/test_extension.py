@@ -9,6 +9,9 @@ from typing import Any
 
 import pytest
 from flask import Blueprint, Flask
+from flask.views import MethodView
+from werkzeug.middleware.dispatcher import DispatcherMiddleware
+from werkzeug.test import Client
 
 from hogtrace import CompileError, ConfigError, RequestLocalStore, current_store
 from hogtrace.exporters import MemoryExporter
@@ -192,3 +195,149 @@ def test_probe_files_of_an_application_and_its_blueprints_are_found_if_asked_for
     tracer = app.extensions["hogtrace"].tracer
     assert [probe.target for probe in tracer.status().probes] == ["a.b", "app.f", "shop.f"]
     tracer.stop()
+
+
+def test_blueprints_and_class_based_views_are_inside(app: Flask) -> None:
+    """Nested blueprints, with hooks of their own, and a `MethodView`, whose methods can be probed."""
+    app.config["HOGTRACE_PROBES"] = [
+        f"fn:{__name__}.Items.get:entry {{ $req.number = number; }}",
+        f"fn:{__name__}.look:entry {{ capture(place, number=$req.number); }}",
+    ]
+    HogTrace(app)
+    items, shop = Blueprint("items", __name__), Blueprint("shop", __name__)
+    items.add_url_rule("/<int:number>", view_func=Items.as_view("item"))
+    items.after_request(lambda response: look("after_request") or response)
+    shop.register_blueprint(items, url_prefix="/items")
+    app.register_blueprint(shop, url_prefix="/shop")
+
+    with app.test_client().get("/shop/items/7") as answer:
+        assert answer.text == "7"
+    app.extensions["hogtrace"].tracer.flush()
+    assert [event.values for event in app.config["HOGTRACE_EXPORTER"].events] == [
+        {"number": 7, "place": "view"},
+        {"number": 7, "place": "after_request"},
+    ]
+
+
+def look(place: str) -> None:
+    """Do nothing; a place for a probe."""
+
+
+class Items(MethodView):
+    """A class-based view."""
+
+    def get(self, number: int) -> str:
+        """Answer."""
+        look("view")
+        return str(number)
+
+
+def test_a_dispatched_application_joins(app: Flask) -> None:
+    """Applications put together by Werkzeug: the inner one is in the outer one's request."""
+    inner = Flask("inner")
+    inner.config["HOGTRACE_EXPORTER"] = app.config["HOGTRACE_EXPORTER"]
+    stores: list[RequestLocalStore] = []
+
+    @inner.get("/item")
+    def item() -> str:
+        stores.append(store_now())
+        return "inner"
+
+    HogTrace(inner)
+    # The outer application's middleware stands around the dispatcher, so what it mounts is inside.
+    app.wsgi_app = DispatcherMiddleware(app.wsgi_app, {"/inner": inner.wsgi_app})  # type: ignore[method-assign]
+    HogTrace(app)
+
+    with Client(app).get("/inner/item", headers={"X-Request-ID": "r-1"}) as answer:
+        assert answer.text == "inner"
+        assert not stores[0].closed
+    assert stores[0].request_id == "r-1"
+    assert stores[0].info == {"method": "GET", "path": "/inner/item", "framework": "flask"}
+    assert stores[0].closed
+
+
+def test_a_failing_view_and_its_handlers_are_inside(app: Flask) -> None:
+    """Error handler and teardown see the request's store, and it ends."""
+    HogTrace(app)
+    stores: list[RequestLocalStore] = []
+
+    @app.get("/")
+    def view() -> str:
+        stores.append(store_now())
+        raise LookupError("the application's own")
+
+    @app.errorhandler(LookupError)
+    def handle(_error: LookupError) -> tuple[str, int]:
+        stores.append(store_now())
+        return "handled", 418
+
+    @app.teardown_request
+    def tear_down(_error: BaseException | None) -> None:
+        stores.append(store_now())
+
+    with app.test_client().get("/") as answer:
+        assert answer.status_code == 418
+    assert stores == [stores[0]] * 3
+    assert stores[0].closed
+
+
+def test_an_error_in_teardown_goes_through_unchanged(app: Flask) -> None:
+    """The server sees it as it would without HogTrace, and the request is over."""
+    HogTrace(app)
+    stores: list[RequestLocalStore] = []
+    failure = RuntimeError("in the teardown")
+
+    @app.teardown_request
+    def tear_down(_error: BaseException | None) -> None:
+        stores.append(store_now())
+        raise failure
+
+    app.testing = True
+    with pytest.raises(RuntimeError) as caught:
+        app.test_client().get("/nowhere")
+    assert caught.value is failure
+    assert stores[0].closed
+    assert current_store() is None
+
+
+def test_a_client_that_leaves_a_stream(app: Flask) -> None:
+    """The server closes the body: the generator ends inside the request, and the request with it."""
+    HogTrace(app)
+    stores: list[RequestLocalStore] = []
+
+    @app.get("/")
+    def stream() -> Any:
+        def parts() -> Iterator[bytes]:
+            try:
+                while True:
+                    yield b"x"
+            finally:
+                stores.append(store_now())
+
+        return app.response_class(parts())
+
+    answer = app.test_client().get("/", buffered=False)
+    assert next(answer.iter_encoded()) == b"x"
+    assert stores == []
+    answer.close()
+    assert stores[0].closed
+
+
+def test_request_ids_come_from_the_client(app: Flask) -> None:
+    """`X-Request-ID` if it is sane, else the trace id, else a new one."""
+    HogTrace(app)
+    ids: list[str | None] = []
+
+    @app.before_request
+    def look_up() -> None:
+        ids.append(store_now().request_id)
+
+    trace = "4bf92f3577b34da6a3ce929d0e0e4736"
+    for headers in (
+        {"X-Request-ID": "r-1", "traceparent": f"00-{trace}-00f067aa0ba902b7-01"},
+        {"X-Request-ID": "not sane", "traceparent": f"00-{trace}-00f067aa0ba902b7-01"},
+        {"traceparent": "not sane"},
+    ):
+        app.test_client().get("/nowhere", headers=headers).close()
+    assert ids[:2] == ["r-1", trace]
+    assert ids[2] not in (None, *ids[:2])

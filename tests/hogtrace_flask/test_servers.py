@@ -5,23 +5,32 @@ from __future__ import annotations
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests.servers import gunicorn, read_events
 
 
-@pytest.mark.parametrize("preload", [False, True])
-def test_under_gunicorn(tmp_path: Path, preload: bool) -> None:
-    """In threads and processes variables stay with their request, to its teardown and its stream's end."""
+THREADS = {"workers": 2, "threads": 4}
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {**THREADS, "preload": False},
+        pytest.param({**THREADS, "preload": True}, marks=pytest.mark.slow),
+        # Requests that overlap need a process each.
+        pytest.param({"workers": 4, "worker": "sync"}, marks=pytest.mark.slow),
+        pytest.param({"workers": 2, "worker": "gevent"}, marks=pytest.mark.slow),
+    ],
+    ids=["gthread", "gthread-preload", "sync", "gevent"],
+)
+def test_under_gunicorn(tmp_path: Path, options: dict[str, Any]) -> None:
+    """In threads, processes and greenlets variables stay with their request, to its teardown and its stream's end."""
     path = tmp_path / "events.jsonl"
     with gunicorn(
-        "tests.hogtrace_flask.app:create_app()",
-        tmp_path,
-        workers=2,
-        threads=4,
-        preload=preload,
-        env={"EVENTS_PATH": str(path)},
+        "tests.hogtrace_flask.app:create_app()", tmp_path, env={"EVENTS_PATH": str(path)}, **options
     ) as server:
 
         def get(url: str, name: str, place: str = "") -> tuple[int, str]:
@@ -67,4 +76,5 @@ def test_under_gunicorn(tmp_path: Path, preload: bool) -> None:
     for name in names:
         assert Counter(event["request_id"] for event in events)[name] == 4
     assert {event["request"]["framework"] for event in events} == {"flask"}
-    assert len({(event["process"], event["thread"]) for event in events}) > 1
+    if options.get("worker") != "gevent":
+        assert len({(event["process"], event["thread"]) for event in events}) > 1
