@@ -31,6 +31,8 @@ mod trust;
 
 use hogtrace_core::error::Code;
 use hogtrace_core::wire;
+use pyo3::exceptions::PyImportError;
+use pyo3::ffi;
 use pyo3::prelude::*;
 use pyo3::types::PyTuple;
 
@@ -39,6 +41,7 @@ use pyo3::types::PyTuple;
 #[pymodule(gil_used = true)]
 fn _engine(module: &Bound<'_, PyModule>) -> PyResult<()> {
     let py = module.py();
+    refuse_subinterpreter()?;
     running::silence_panics();
     module.add("ENGINE_VERSION", env!("CARGO_PKG_VERSION"))?;
     module.add("BYTECODE_VERSION", wire::VERSION)?;
@@ -75,4 +78,17 @@ fn _engine(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(queue::mute_thread, module)?)?;
     module.add_function(wrap_pyfunction!(losses::count_lost, module)?)?;
     Ok(())
+}
+
+/// Objects of this module are kept once for the process, and must not be handed from one interpreter to another.
+fn refuse_subinterpreter() -> PyResult<()> {
+    // SAFETY: a module is made by a thread that holds the GIL, and so has a current interpreter.
+    let id = unsafe { ffi::PyInterpreterState_GetID(ffi::PyInterpreterState_Get()) };
+    if id == 0 {
+        return Ok(());
+    }
+    Err(PyImportError::new_err(
+        "HogTrace runs in the main interpreter of a process, and this is a subinterpreter; \
+         mod_wsgi runs an application in the main one if it is told WSGIApplicationGroup %{GLOBAL}",
+    ))
 }
