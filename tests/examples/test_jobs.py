@@ -1,0 +1,104 @@
+"""The Celery application of the examples, in a worker of this process and in processes of its own."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.servers import ROOT, read_events, wait_for_events
+
+JOBS = ROOT / "examples" / "jobs"
+FIRST = {"cents": 5, "customer": "ada"}
+SECOND = {"cents": 6, "customer": "ada"}
+
+
+def work(folder: Path, script: str) -> list[dict[str, Any]]:
+    """Run a script beside the example, with events to a file, and give them."""
+    path = folder / "events.jsonl"
+    done = subprocess.run(
+        [sys.executable, "-c", script],
+        cwd=JOBS,
+        env=environment(path),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=90,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout
+    return wait_for_events(path, lambda events: len(events) >= 2)
+
+
+def environment(path: Path) -> dict[str, str]:
+    """Give the environment of a worker whose events go to `path`."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("HOGTRACE_", "CELERY_"))}
+    exporter = f'{{"BACKEND": "jsonl", "OPTIONS": {{"path": "{path}"}}}}'
+    return {**kept, "PYTHONPATH": os.pathsep.join([str(ROOT), str(JOBS)]), "HOGTRACE_EXPORTER": exporter}
+
+
+@pytest.mark.slow
+def test_a_task_is_a_request(tmp_path: Path) -> None:
+    """In a worker with Celery's in-memory broker; the events have the task's id and name."""
+    script = (
+        "from celery.contrib.testing.worker import start_worker\n"
+        "from shop_jobs import app, bill\n"
+        "with start_worker(app, perform_ping_check=False, pool='solo'):\n"
+        "    bill.apply_async(('ada', 11), task_id='job-7').get(timeout=30)\n"
+    )
+    events = work(tmp_path, script)
+    assert [event["values"] for event in events] == [FIRST, SECOND]
+    assert {event["request_id"] for event in events} == {"job-7"}
+    assert events[0]["request"] == {"framework": "celery", "path": "shop_jobs.bill"}
+
+
+def test_an_eager_task_is_a_request(tmp_path: Path) -> None:
+    """So it is where tests run tasks at once."""
+    script = "from shop_jobs import app, bill\napp.conf.task_always_eager = True\nbill.delay('ada', 11)\n"
+    events = work(tmp_path, script)
+    assert [event["values"] for event in events] == [FIRST, SECOND]
+
+
+@contextmanager
+def worker(folder: Path, env: dict[str, str]) -> Iterator[Path]:
+    """Run a worker with two processes; give its log. At the end it is asked to stop, and does."""
+    log = folder / "worker.log"
+    command = [sys.executable, "-m", "celery", "-A", "shop_jobs", "worker", "--concurrency=2", "--loglevel=INFO"]
+    with log.open("wb") as output:
+        process = subprocess.Popen(command, cwd=folder, env=env, stdout=output, stderr=output, start_new_session=True)
+    try:
+        yield log
+        process.send_signal(signal.SIGTERM)
+        process.wait(30)
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+
+
+@pytest.mark.slow
+def test_a_worker_with_processes(tmp_path: Path) -> None:
+    """A real worker, forked processes and all; what waits at its end is exported."""
+    path, broker = tmp_path / "events.jsonl", tmp_path / "broker"
+    broker.mkdir()
+    # Nothing but the end of the worker exports.
+    env = environment(path) | {"BROKER": "filesystem://", "BROKER_FOLDER": str(broker), "HOGTRACE_BATCH_DELAY": "60"}
+    script = "from shop_jobs import bill\nfor n in range(4): bill.apply_async(('ada', 11), task_id=f'job-{n}')\n"
+    with worker(tmp_path, env) as log:
+        subprocess.run([sys.executable, "-c", script], cwd=tmp_path, env=env, check=True, timeout=60)
+        deadline = time.monotonic() + 60
+        while log.read_text().count("succeeded") < 4:
+            assert time.monotonic() < deadline, log.read_text()
+            time.sleep(0.1)
+    events = read_events(path)
+    assert {event["request_id"] for event in events} == {f"job-{n}" for n in range(4)}
+    assert [event["values"] for event in events].count(FIRST) == 4
