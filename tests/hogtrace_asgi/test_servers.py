@@ -143,6 +143,11 @@ def uvicorn_worker(app: str, directory: Path, **options: Any) -> AbstractContext
     return gunicorn(app, directory, worker="uvicorn.workers.UvicornWorker", **options)
 
 
+def asgi_worker(app: str, directory: Path, **options: Any) -> AbstractContextManager[Server]:
+    """Serve with gunicorn and its own worker for ASGI."""
+    return gunicorn(app, directory, worker="asgi", **options)
+
+
 def with_websockets(library: str) -> Serve:
     """Give uvicorn with that implementation of WebSockets."""
 
@@ -172,6 +177,7 @@ def talk(server: Server, name: str) -> None:
         pytest.param(hypercorn, marks=pytest.mark.slow),
         pytest.param(daphne, marks=pytest.mark.slow),
         pytest.param(uvicorn_worker, marks=pytest.mark.slow),
+        pytest.param(asgi_worker, marks=pytest.mark.slow),
     ],
     ids=lambda serve: serve.__name__,
 )

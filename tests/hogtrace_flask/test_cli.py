@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from importlib.metadata import entry_points
 from pathlib import Path
 
 import pytest
@@ -70,6 +71,12 @@ def flask(folder: Path, *arguments: str) -> tuple[int, str]:
     return done.returncode, done.stdout
 
 
+by_entry_point = pytest.mark.skipif(
+    not any(found.name == "hogtrace" for found in entry_points(group="flask.commands")),
+    reason="HogTrace is not installed, so Flask does not know its entry point",
+)
+
+
 def test_check_says_what_would_become_of_each_probe(shop: Path) -> None:
     """All is well: exit code 0."""
     code, printed = flask(shop, "check")
@@ -78,6 +85,7 @@ def test_check_says_what_would_become_of_each_probe(shop: Path) -> None:
     assert "1 probe: 1 installed" in printed
 
 
+@by_entry_point
 def test_check_shows_the_compilers_report(shop: Path) -> None:
     """A file that does not compile keeps the application from loading; the report is shown, not a traceback."""
     (shop / "shop.hogtrace").write_text("fn:shop.charge:entry { capture(retval); }\n")
@@ -88,6 +96,7 @@ def test_check_shows_the_compilers_report(shop: Path) -> None:
     assert "Traceback" not in printed
 
 
+@by_entry_point
 def test_check_shows_a_wrong_setting(shop: Path) -> None:
     """So does a setting that is wrong."""
     (shop / "shop.hogtrace").unlink()
@@ -160,6 +169,7 @@ def test_no_probes_and_disabled(app: Flask) -> None:
         assert "disabled" in off.test_cli_runner().invoke(args=["hogtrace", verb]).output
 
 
+@by_entry_point
 def test_an_application_without_the_extension(shop: Path) -> None:
     """The command is found all the same, and says what is missing."""
     (shop / "shop.py").write_text("from flask import Flask\napp = Flask(__name__)\n")

@@ -11,7 +11,6 @@ import pytest
 
 from tests.servers import gunicorn, read_events
 
-
 THREADS = {"workers": 2, "threads": 4}
 
 

@@ -69,11 +69,22 @@ _DJANGO = (
     "uvicorn",
 )
 
+# pytest is configured with the settings of Django's tests, which it asks pytest-django to know.
+_FLASK = ("asgiref", "django", "gevent", "gunicorn", "pytest-django")
+_ASGI = ("daphne", "django", "gunicorn", "hypercorn", "pytest-django", "uvicorn", "websockets", "wsproto")
+# Those that name no other framework.
+_ASGI_TESTS = tuple(f"tests/hogtrace_asgi/test_{name}.py" for name in ("context", "middleware", "servers", "trust"))
+
 ROWS = (
     Row(requirement="django==4.2.*", tests=("tests/hogtrace_django",), needs=_DJANGO),
     Row(requirement="django==5.2.*", tests=("tests/hogtrace_django",), needs=_DJANGO),
     Row(requirement="django==6.0.*", tests=("tests/hogtrace_django",), needs=_DJANGO, python="3.12"),
     Row(requirement="django==6.1.*", tests=("tests/hogtrace_django",), needs=_DJANGO, python="3.12"),
+    Row(requirement="flask==2.3.*", tests=("tests/hogtrace_flask",), needs=_FLASK),
+    Row(requirement="flask==3.0.*", tests=("tests/hogtrace_flask",), needs=_FLASK),
+    Row(requirement="flask==3.1.*", tests=("tests/hogtrace_flask",), needs=_FLASK),
+    Row(requirement="fastapi==0.112.*", tests=_ASGI_TESTS, needs=_ASGI),
+    Row(requirement="fastapi==0.115.*", tests=_ASGI_TESTS, needs=_ASGI),
 )
 """What there is to run."""
 
