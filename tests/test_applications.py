@@ -60,14 +60,14 @@ def test_equal_settings_are_one_tracer_in_all_frameworks() -> None:
     exporter = MemoryExporter()
     with override_settings(HOGTRACE={"PROBES": [PROBE], "EXPORTER": exporter}):
         tracer = get_tracer()
-    assert tracer is not None
-    options: dict[str, Any] = {"probes": [PROBE], "exporter": exporter}
-    wsgi, asgi = WSGIMiddleware(wsgi_app, **options), ASGIMiddleware(asgi_app, **options)
-    assert wsgi.tracer is asgi.tracer is flask_tracer(**options) is tracer
+        assert tracer is not None
+        options: dict[str, Any] = {"probes": [PROBE], "exporter": exporter}
+        wsgi, asgi = WSGIMiddleware(wsgi_app, **options), ASGIMiddleware(asgi_app, **options)
+        assert wsgi.tracer is asgi.tracer is flask_tracer(**options) is tracer
 
-    wsgi({"REQUEST_METHOD": "GET", "PATH_INFO": "/"}, lambda *_: lambda _: None)
-    asyncio.run(asgi({"type": "http", "method": "GET", "path": "/", "headers": []}, nothing, nothing))
-    assert tracer.flush()
+        wsgi({"REQUEST_METHOD": "GET", "PATH_INFO": "/"}, lambda *_: lambda _: None)
+        asyncio.run(asgi({"type": "http", "method": "GET", "path": "/", "headers": []}, nothing, nothing))
+        assert tracer.flush()
     assert [(event.values["arg0"], event.request["framework"]) for event in exporter.events] == [
         ("wsgi", "wsgi"),
         ("asgi", "asgi"),

@@ -6,7 +6,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from importlib.metadata import entry_points
 from pathlib import Path
@@ -196,17 +195,20 @@ def test_tail_shows_events_as_they_come(shop: Path) -> None:
         stderr=subprocess.STDOUT,
         text=True,
     ) as watching:
-        assert watching.stdout is not None
-        # The application's own exporter may have made the file when it was loaded.
-        serve = "import shop; app = shop.create_app(); app.test_client().get('/charge/{}').close()"
-        subprocess.run(
-            [sys.executable, "-c", serve.format(7)], cwd=shop, env=environment(), check=True, capture_output=True
-        )
-        shown = ""
-        deadline = time.monotonic() + 30
-        while "amount" not in shown:
-            assert time.monotonic() < deadline, shown
-            shown += watching.stdout.readline()
-        assert "GET /charge/7" in shown
-        watching.send_signal(signal.SIGINT)
-        assert watching.wait(20) == 0
+        try:
+            assert watching.stdout is not None
+            # The application's own exporter may have made the file when it was loaded.
+            serve = "import shop; app = shop.create_app(); app.test_client().get('/charge/7').close()"
+            subprocess.run(
+                [sys.executable, "-c", serve], cwd=shop, env=environment(), check=True, capture_output=True, timeout=60
+            )
+            shown = ""
+            while "amount" not in shown:
+                line = watching.stdout.readline()
+                assert line, shown
+                shown += line
+            assert "GET /charge/7" in shown
+            watching.send_signal(signal.SIGINT)
+            assert watching.wait(20) == 0
+        finally:
+            watching.kill()
