@@ -194,6 +194,8 @@ def test_tail_shows_events_as_they_come(shop: Path) -> None:
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
+        # These tests may run in the background, where interruptions are ignored.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     ) as watching:
         try:
             assert watching.stdout is not None
