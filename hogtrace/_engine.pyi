@@ -262,6 +262,7 @@ class Governor:
         max_total_overhead: float | None = None,
         *,
         hook_cost: float,
+        look_cost: float,
         start: Callable[[], object],
         wake: Callable[[], object],
     ) -> Governor: ...

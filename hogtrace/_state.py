@@ -51,8 +51,8 @@ its code."""
 tracers: dict[Settings, Tracer] = {}
 """The tracers that belong to the process, by what they were asked to do."""
 
-hook_cost: float | None = None
-"""The seconds that a hook takes besides the runs of its probes, once that was measured."""
+hook_costs: tuple[float, float] | None = None
+"""The seconds that a hook takes besides the runs of its probes, and where no run is needed, once that was measured."""
 
 
 class Background(Protocol):

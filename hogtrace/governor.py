@@ -108,8 +108,9 @@ class Governor:
         self._bell.acquire()
         self._ended = False
         self._reset()
+        hook, look = _hook_costs()
         self.engine = _engine.Governor(
-            budget.one, budget.all, hook_cost=_hook_cost(), start=self._start, wake=self._bell.release
+            budget.one, budget.all, hook_cost=hook, look_cost=look, start=self._start, wake=self._bell.release
         )
         _state.keep_account_of(self)
 
@@ -203,22 +204,31 @@ class Governor:
         return False
 
 
-def _hook_cost() -> float:
-    """Give the seconds that a hook takes besides the runs of its probes: measured, once for the process."""
-    if _state.hook_cost is None:
-        _state.hook_cost = min(max(_measured_hook_cost(), 1e-8), 1e-5)
-    return _state.hook_cost
+def _hook_costs() -> tuple[float, float]:
+    """Give the seconds that a hook takes besides the runs of its probes, and where a look at the predicate is enough.
+
+    They are measured, once for the process.
+    """
+    if _state.hook_costs is None:
+        # The machine runs the one; a look settles the other.
+        costs = [
+            _measured_cost("fn:hogtrace.bare:entry { }"),
+            _measured_cost("fn:hogtrace.bare:entry / arg0 == 1 / { }"),
+        ]
+        hook, look = [min(max(cost, 1e-8), 1e-5) for cost in costs]
+        _state.hook_costs = hook, look
+    return _state.hook_costs
 
 
 _CALLS: Final = 200
 _ROUNDS: Final = 7
 
 
-def _measured_hook_cost() -> float:
+def _measured_cost(probe: str) -> float:
     def bare(value: object) -> object:
         return value
 
-    program = _engine.compile("fn:hogtrace.bare:entry / arg0 / { }")
+    program = _engine.compile(probe)
     linked = _engine.LinkedProbe(
         program,
         program.probes[0],
@@ -229,7 +239,7 @@ def _measured_hook_cost() -> float:
     )
     linked.enabled = False
     binding = bind(bare.__code__, [linked])
-    site = _engine.Site("bare", binding.entry, (), parameters=("value",), keep=(), loads=(1, 0))
+    site = _engine.Site("bare", binding.entry, (), parameters=("value",), keep=(), loads=(len(binding.plan.entry), 0))
     try:
         probed = FunctionType(weave(bare.__code__, site, binding.plan), {})
     except WeaveError:

@@ -119,6 +119,16 @@ pub(crate) struct Stopwatch {
     body: (u64, u64),
     /// When the predicate had passed, if it was looked at the clock then.
     passed: u64,
+    /// Whether a look at the predicate settled the hit.
+    is_look_alone: bool,
+}
+
+impl Stopwatch {
+    /// Of a hit that a look at the predicate settled.
+    pub(crate) fn without_run(mut self) -> Self {
+        self.is_look_alone = true;
+        self
+    }
 }
 
 /// What became of one thread's time in one window.
@@ -374,7 +384,12 @@ impl Meter {
         if stands_for > 0 {
             let ended = if watch.passed > 0 { watch.passed } else { now };
             let took = ended.saturating_sub(started).saturating_sub(clock);
-            cost += weighted(took + governor.hook, stands_for);
+            let hook = if watch.is_look_alone {
+                governor.look
+            } else {
+                governor.hook
+            };
+            cost += weighted(took + hook, stands_for);
             cost += governor.hook * self.left_out.get();
             self.left_out.set(0);
             began = started;
@@ -494,7 +509,8 @@ fn budget(share: f64) -> PyResult<u64> {
 /// The budgets of a tracer's probes.
 ///
 /// `max_overhead` is the share of each thread's time that one probe may take, `max_total_overhead` that of all probes of
-/// this governor; None is any share. `hook_cost` is what a hook takes besides the runs of its probes, in seconds.
+/// this governor; None is any share. `hook_cost` is what a hook takes besides the runs of its probes, in seconds, and
+/// `look_cost` what it takes where looks at the predicates settle a hit.
 ///
 /// A probe that is over is tripped: its hits are not looked at any more, and `start` is called, without arguments, if
 /// nobody looks after tripped probes, else `wake`. Whoever `start` has started ends only after `rest()` has given True.
@@ -505,6 +521,7 @@ pub(crate) struct Governor {
     budget: u64,
     total: u64,
     hook: u64,
+    look: u64,
     start: Py<PyAny>,
     wake: Py<PyAny>,
     /// Whether nobody looks after tripped probes.
@@ -535,11 +552,12 @@ impl Governor {
     const WINDOW: f64 = 1.0;
 
     #[new]
-    #[pyo3(signature = (max_overhead, max_total_overhead=None, *, hook_cost, start, wake))]
+    #[pyo3(signature = (max_overhead, max_total_overhead=None, *, hook_cost, look_cost, start, wake))]
     fn new(
         max_overhead: f64,
         max_total_overhead: Option<f64>,
         hook_cost: f64,
+        look_cost: f64,
         start: Py<PyAny>,
         wake: Py<PyAny>,
     ) -> PyResult<Self> {
@@ -550,6 +568,7 @@ impl Governor {
             budget: budget(max_overhead)?,
             total: max_total_overhead.map_or(Ok(u64::MAX), budget)?,
             hook: budget(hook_cost)?,
+            look: budget(look_cost)?,
             start,
             wake,
             armed: AtomicBool::new(true),

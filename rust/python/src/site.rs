@@ -484,7 +484,7 @@ pub(crate) fn run<'py>(
     let passes = probe.glance(&handed, end, duration);
     if passes == Some(false) {
         linked.count(Outcome::NotPassed);
-        return linked.settle(py, &watch);
+        return linked.settle(py, &watch.without_run());
     }
     let world = CallWorld::new(probe, handed, end, duration, call, drawn, watch);
     let mut host = PythonHost::new(py, &linked.linked, world);
