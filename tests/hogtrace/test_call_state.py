@@ -218,7 +218,7 @@ def exporter() -> MemoryExporter:
 )
 def test_a_call_keeps_what_is_its_own(target: str, use: Callable[[], int], exporter: MemoryExporter) -> None:
     """At each exit the number is that of the same call, though the parameter has another value by then."""
-    with Tracer(exporter=exporter) as tracer:
+    with Tracer(exporter=exporter, max_overhead=None) as tracer:
         tracer.install(hogtrace.compile(PROBES.replace("HERE", __name__).replace("TARGET", target)))
         began = time.monotonic()
         calls = use()
@@ -237,7 +237,7 @@ def test_a_call_keeps_what_is_its_own(target: str, use: Callable[[], int], expor
 
 def test_durations_nest(exporter: MemoryExporter) -> None:
     """A call takes as long as the calls inside of it, and a suspended one the time of its suspension."""
-    with Tracer(exporter=exporter) as tracer:
+    with Tracer(exporter=exporter, max_overhead=None) as tracer:
         tracer.install(hogtrace.compile(PROBES.replace("HERE", __name__).replace("TARGET", "recursive")))
         tracer.install(hogtrace.compile(PROBES.replace("HERE", __name__).replace("TARGET", "generator")))
         recursive(0, 4)
@@ -279,7 +279,7 @@ def serve(number):
         return handle(number, number % 5)
 
 exporter = MemoryExporter()
-with Tracer(exporter=exporter, batch_delay=0.01) as tracer:
+with Tracer(exporter=exporter, max_overhead=None, batch_delay=0.01) as tracer:
     tracer.install(hogtrace.compile('''
     fn:__main__.handle:entry {{ $call.number = number; $req.number = number; }}
     fn:__main__.inner:exit {{ capture(number=arg0, req=$req.number); }}
@@ -303,7 +303,7 @@ for event in exporter.events:
     assert {{values[name] for name in values if name not in ("duration", "retval")}} == {{values["number"]}}, values
     assert event.request_id == str(values["number"])
 killed = gevent.spawn(handle, 1, 10**6)
-with Tracer(exporter=MemoryExporter()) as tracer:
+with Tracer(exporter=MemoryExporter(), max_overhead=None) as tracer:
     tracer.install(hogtrace.compile("fn:__main__.handle:exit {{ capture(arg0, error=type(exception)); }}"))
     killed = gevent.spawn(handle, 1, 10**6)
     gevent.sleep(0.01)

@@ -96,7 +96,7 @@ def exporter() -> MemoryExporter:
 @pytest.fixture
 def tracer(module: ModuleType, exporter: MemoryExporter) -> Iterator[Tracer]:
     """Give a tracer with probes in every function of the module."""
-    with Tracer(exporter=exporter) as made:
+    with Tracer(exporter=exporter, max_overhead=None) as made:
         for target in ("**", "lam", "closure", "factory.<locals>.inner"):
             made.install(
                 hogtrace.compile(
@@ -197,7 +197,7 @@ if __name__ == "__main__":
     method = sys.argv[1]
     context = multiprocessing.get_context(method)
     exporter = MemoryExporter()
-    with Tracer(exporter=exporter, batch_delay=0.01) as tracer:
+    with Tracer(exporter=exporter, max_overhead=None, batch_delay=0.01) as tracer:
         tracer.install(hogtrace.compile(
             "fn:__main__.work:entry { $call.n = number; capture(number); }"
             "fn:__main__.work:exit { capture($call.n, retval); }"

@@ -141,7 +141,7 @@ def test_the_depth_is_the_same(target: str, probes: str) -> None:
     assert bare[0] > 20
     assert "maximum recursion depth exceeded" in bare[1]
     exporter = MemoryExporter()
-    with Tracer(exporter=exporter) as tracer:
+    with Tracer(exporter=exporter, max_overhead=None) as tracer:
         installed = tracer.install(hogtrace.compile(PROBES[probes].replace("TARGET", f"{__name__}.{target}")))
         with request_scope():
             assert reached(use) == bare

@@ -42,7 +42,8 @@ class All:
         return self.memory.events
 
 exporter = All()
-tracer = Tracer(exporter=exporter, wildcard_limit=None, batch_delay=0.01, queue_events=200_000, queue_bytes=1 << 28)
+roomy = {"queue_events": 200_000, "queue_bytes": 1 << 28}
+tracer = Tracer(exporter=exporter, max_overhead=None, wildcard_limit=None, batch_delay=0.01, **roomy)
 
 LEAVE = 'args, retval, exception, $call.a, $req.a, duration'
 
@@ -145,7 +146,7 @@ CASES = {
             def close(self):
                 raise OSError('broken')
         def f(): pass
-        with Tracer(exporter=Failing(), batch_delay=0.01) as other:
+        with Tracer(exporter=Failing(), max_overhead=None, batch_delay=0.01) as other:
             other.install(hogtrace.compile('fn:__main__.f:entry { capture(1); }'))
             f()
             assert other.flush()
@@ -482,7 +483,7 @@ CASES = {
             assert tracer.flush(60)
         assert str(tracer.status())
         hogtrace.format('fn:a.b:entry{}')
-        with Tracer(exporter=MemoryExporter(), redact=['x']) as other:
+        with Tracer(exporter=MemoryExporter(), max_overhead=None, redact=['x']) as other:
             other.install(hogtrace.compile('fn:__main__.work:exit { capture(retval, duration); } fn:later.f:entry { }'))
             work(1)
             assert other.flush()

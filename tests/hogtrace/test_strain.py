@@ -222,7 +222,7 @@ def test_writers_and_readers(seconds: float) -> None:
         order = random.Random(number)  # noqa: S311 - an order, no secret
         programs = [hogtrace.compile(text) for text in [*PROGRAMS, NESTED]]
         try:
-            with Tracer(exporter=Nowhere(), batch_delay=0.05) as tracer:
+            with Tracer(exporter=Nowhere(), max_overhead=None, batch_delay=0.05) as tracer:
                 installed: list[Any] = []
                 while time.monotonic() < stop:
                     rounds[number] += 1
@@ -272,7 +272,7 @@ CYCLES = [
 def test_memory_is_flat(texts: Sequence[str], cycles: int) -> None:
     """So many times in and out by a tracer, with calls in eight threads and suspended frames."""
     programs = [hogtrace.compile(text) for text in texts]
-    with unchanged(), Tracer(exporter=Nowhere(), batch_delay=0.05) as tracer:
+    with unchanged(), Tracer(exporter=Nowhere(), max_overhead=None, batch_delay=0.05) as tracer:
 
         def turn(number: int, suspended: list[Any]) -> None:
             installed = tracer.install(programs[number % len(programs)])
@@ -342,7 +342,7 @@ def test_arguments_are_let_go() -> None:
     )
     subject, other = object(), ["other"]
     before = sys.getrefcount(subject), sys.getrefcount(other)
-    with unchanged(), Tracer(exporter=Nowhere()) as tracer:
+    with unchanged(), Tracer(exporter=Nowhere(), max_overhead=None) as tracer:
         program = hogtrace.compile(text)
         for number in itertools.count():
             installed = tracer.install(program)
@@ -364,7 +364,7 @@ def test_suspended_frames_of_every_age() -> None:
     """Generators that began with each of many woven codes end as they began, and their token goes with them."""
     running = []
     before = counted()
-    with unchanged(), Tracer(exporter=Nowhere()) as tracer:
+    with unchanged(), Tracer(exporter=Nowhere(), max_overhead=None) as tracer:
         for number in range(100):
             program = hogtrace.compile(
                 f"fn:{HERE}.generator:entry {{ $call.n = arg0; capture(n); }}"
