@@ -106,13 +106,13 @@ def test_the_end_of_a_call() -> None:
     plain, queue_of_plain = hook("fn:app.f:exit { capture(arg0, retval, x); }", places[:3], [0], (1, 1))
     for argument, result, local in itertools.product([1, "one", [1]], [None, 2.5, {"a": 1}], [True, "☃", (3,)]):
         expected = {"arg0": argument, "retval": result, "x": local}
-        del site[argument][result, local]
-        del plain[argument][result, local]
+        site[argument][local] = result
+        plain[argument][local] = result
         (event,) = queue.take(1)
         assert event.values == {**expected, "exception": None}
         (event,) = queue_of_plain.take(1)
         assert event.values == expected
-        plain[argument][(local,)] = ValueError("x")
+        del plain[argument][ValueError("x"), local]
         (event,) = queue_of_plain.take(1)
         assert event.values == {**expected, "retval": None}
 
@@ -120,7 +120,7 @@ def test_the_end_of_a_call() -> None:
 def test_a_local_that_has_no_value() -> None:
     """The field is None, and the error names it, beside fields that are plain."""
     site, queue = hook("fn:app.f:exit { capture(retval, x); }", [("retval",), ("load", 0)], [], (0, 1))
-    del site[1, site]
+    site[site] = 1
     (event,) = queue.take(1)
     assert event.values == {"retval": 1, "x": None}
     assert [(error["field"], error["kind"]) for error in event.errors] == [("x", "name")]
