@@ -28,10 +28,6 @@ use crate::store::Variable;
 
 /// The hook object of one woven function.
 #[pyclass(frozen, module = "hogtrace._engine")]
-#[expect(
-    clippy::struct_excessive_bools,
-    reason = "each is one fact about the probes, known before any call"
-)]
 pub(crate) struct Site {
     entry: Vec<SiteProbe>,
     exit: Vec<SiteProbe>,
