@@ -139,7 +139,11 @@ def test_cloudpickle_copies_work_elsewhere(name: str, module: ModuleType, tracer
     (tmp_path / "data").write_bytes(cloudpickle.dumps(getattr(module, name)))
     call = {"plain": "f(1)", "closure": "f(2)", "lam": "f(1)", "Box": "f(1).method(2)"}[name]
     result = subprocess.run(
-        [sys.executable, "-c", f"import cloudpickle; f = cloudpickle.load(open('data', 'rb')); print({call})"],
+        [
+            sys.executable,
+            "-c",
+            f"import cloudpickle\nwith open('data', 'rb') as file: f = cloudpickle.load(file)\nprint({call})",
+        ],
         cwd=tmp_path,
         capture_output=True,
         text=True,

@@ -76,7 +76,7 @@ def end():
     tracer.stop(60)
     assert set(last.dropped) <= {'queue_full'}, last.dropped
     assert last.captured == last.exported + sum(last.dropped.values()), last
-    lines = open('events.jsonl').read().count('\\n')
+    with open('events.jsonl') as file: lines = file.read().count('\\n')
     import sqlite3
     connection = sqlite3.connect('events.db')
     rows = connection.execute('select count(*) from events').fetchone()[0]

@@ -9,6 +9,7 @@ import pytest
 
 import hogtrace
 from hogtrace import CaptureEvent, Tracer, _state
+from tests.hogtrace.leftovers import made_code
 
 
 def sell(item: str, count: int = 1) -> str:
@@ -72,7 +73,7 @@ def tracers(story: Story) -> Iterator[list[Tracer]]:
         tracer.stop()
     assert not _state.woven
     assert not _state.nested
-    assert not _state.originals
+    assert made_code(__file__) == []
 
 
 def program(name: str, target: str = "sell") -> hogtrace.Program:

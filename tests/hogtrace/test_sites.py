@@ -14,6 +14,7 @@ from hogtrace._engine import EventQueue, LinkedProbe, Redaction, Site, TrustList
 from hogtrace.errors import WeaveError
 from hogtrace.sites import Inside, NestedCode
 from hogtrace.weave import Plan, weave
+from tests.hogtrace.leftovers import made_code
 
 
 def double(x: int) -> int:
@@ -101,7 +102,7 @@ def test_a_tool_that_puts_back_what_it_found_after_we_left(queue: EventQueue) ->
     sites.detach(double, [other])
     assert double.__code__ is original
     del ours
-    assert not _state.originals
+    assert made_code(__file__) == []
 
 
 def test_a_tool_that_puts_back_what_it_found_before_others_came(queue: EventQueue) -> None:
@@ -153,7 +154,7 @@ def test_code_inside_of_a_function(queue: EventQueue) -> None:
     sites.detach_inside([path[-1]], [probe])
     assert enclosing.__code__ is original
     assert made.__code__ is before.__code__ is path[-1]  # type: ignore[attr-defined]
-    assert (_state.nested, _state.originals) == ({}, {})
+    assert (_state.nested, made_code(__file__)) == ({}, [])
 
 
 def test_an_enclosing_function_that_got_its_code_back_is_given_it_anew(queue: EventQueue) -> None:
@@ -184,7 +185,7 @@ def test_code_with_our_hooks_in_another_tools_hands_is_refused(queue: EventQueue
     finally:
         enclosing.__code__ = original
         sites.detach_inside([path[-1]], [probe])
-    assert (_state.nested, _state.originals) == ({}, {})
+    assert (_state.nested, made_code(__file__)) == ({}, [])
 
 
 def test_hooks_pickle_as_hooks_that_do_nothing(queue: EventQueue) -> None:

@@ -17,6 +17,7 @@ import hogtrace
 from hogtrace import Tracer, _state
 from hogtrace.exporters import MemoryExporter
 from hogtrace.targets import Found, Target
+from tests.hogtrace.leftovers import made_code
 
 FACTORY = """
 import functools
@@ -100,7 +101,7 @@ def factory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[ModuleT
     yield module
     for name, code in codes.items():
         assert getattr(module, name).__code__ is code
-    assert (_state.nested, _state.originals) == ({}, {})
+    assert (_state.nested, made_code(tmp_path / "nesting.py")) == ({}, [])
     del sys.modules["nesting"]
 
 
