@@ -141,7 +141,7 @@ fn a_body_that_is_one_capture_of_inputs_is_known_for_it() {
         verified.probes()[0].captures_inputs()
     };
     assert_eq!(
-        known("capture(b, retval, a, b);"),
+        known("capture(b, retval, a, again=b);"),
         Some((0, vec![1, 2, 0, 1]))
     );
     assert_eq!(known("capture();"), Some((0, vec![])));
