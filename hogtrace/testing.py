@@ -9,7 +9,6 @@ With pytest the fixture `hogtrace` is the same without the `with`: `hogtrace.pro
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from os import PathLike, fspath
@@ -21,6 +20,7 @@ from hogtrace.errors import ConfigError
 from hogtrace.exporters import MemoryExporter
 from hogtrace.sources import load_programs
 from hogtrace.tracer import Tracer
+from hogtrace.trust import vouched
 from hogtrace.types import ProbeState, ProbeStatus, Status, TrustEntry
 
 __all__ = ["CapturedEvents", "capture_events"]
@@ -134,7 +134,7 @@ def capture_events(
     tracer = Tracer(
         exporter=exporter,
         access=access,
-        trust=(*trust, *_vouched()),
+        trust=(*trust, *vouched()),
         redact=redact,
         redact_except=redact_except,
         max_overhead=None,
@@ -146,14 +146,6 @@ def capture_events(
         for probe in probes:
             captured.probe(probe)
         yield captured
-
-
-def _vouched() -> Iterator[TrustEntry]:
-    """Give the trust lists of the framework packages that the process has imported."""
-    for package in ("hogtrace_django", "hogtrace_flask", "hogtrace_asgi"):
-        module = sys.modules.get(f"{package}.trust")
-        if module is not None:
-            yield from module.TRUST
 
 
 def _programs(source: str | PathLike[str] | Program) -> list[Program]:

@@ -16,7 +16,7 @@ from typing import Final
 from hogtrace.errors import ConfigError
 from hogtrace.types import TrustEntry
 
-__all__ = ["READERS", "check_names", "read_entries", "read_entry"]
+__all__ = ["READERS", "check_names", "read_entries", "read_entry", "vouched"]
 
 READERS: Final = (
     "stored",
@@ -84,11 +84,23 @@ def read_entry(entry: object, where: str) -> TrustEntry:
 def check_names(entries: Iterable[TrustEntry], where: str) -> None:
     """Check that entries name classes as these name themselves, as far as their modules are imported.
 
-    Raises `ConfigError` with all that is wrong. Reads dicts of modules and classes, and runs nothing of theirs.
+    The lists of the framework packages hold for several releases of a framework, one of which may lack a class; they
+    are not checked. Raises `ConfigError` with all that is wrong. Reads dicts of modules and classes, and runs nothing
+    of theirs.
     """
-    problems = [problem for entry in entries if (problem := _misnamed(entry.type))]
+    known = set(vouched())
+    problems = [problem for entry in entries if entry not in known and (problem := _misnamed(entry.type))]
     if problems:
         raise ConfigError(*(f"{where} names {problem}" for problem in problems))
+
+
+def vouched() -> tuple[TrustEntry, ...]:
+    """Give the trust lists of those of HogTrace's packages for frameworks that the process has imported."""
+    modules = [sys.modules.get(f"{package}.trust") for package in _PACKAGES]
+    return tuple(entry for module in modules if module is not None for entry in module.TRUST)
+
+
+_PACKAGES: Final = ("hogtrace_django", "hogtrace_flask", "hogtrace_asgi")
 
 
 def _misnamed(name: str) -> str | None:

@@ -41,6 +41,9 @@ _QUART: Final = (
     TrustEntry("werkzeug.sansio.request.Request", "cookies", "cached"),
     TrustEntry("werkzeug.datastructures.structures.MultiDict", "[]", "first_values"),
     TrustEntry("werkzeug.local.LocalProxy", "*", "context_proxy"),
+    # From Quart 0.23 on one context holds all; before, requests and WebSockets had one each.
+    TrustEntry("quart.ctx.AppContext", "request", "stored", "_request"),
+    TrustEntry("quart.ctx.AppContext", "websocket", "stored", "_websocket"),
     TrustEntry("quart.ctx.RequestContext", "request", "stored", "request_websocket"),
     TrustEntry("quart.ctx.WebsocketContext", "websocket", "stored", "request_websocket"),
 )

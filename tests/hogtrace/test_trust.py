@@ -162,3 +162,14 @@ def test_the_status_names_what_is_called() -> None:
     with Tracer(exporter=MemoryExporter(), max_overhead=None, trust=trust[1:]) as tracer:
         assert tracer.status().trusted_calls == ()
         assert "trusted" not in str(tracer.status())
+
+
+def test_the_lists_of_framework_packages_are_not_checked(monkeypatch: pytest.MonkeyPatch) -> None:
+    """They name classes of several releases of a framework, of which only one is there."""
+    entry = TrustEntry(f"{__name__}.Gone", "total", "stored", "_total")
+    with pytest.raises(ConfigError, match="has no 'Gone'"):
+        Tracer(exporter="memory", trust=[entry])
+    package = ModuleType("hogtrace_asgi.trust")
+    vars(package)["TRUST"] = (entry,)
+    monkeypatch.setitem(sys.modules, package.__name__, package)
+    Tracer(exporter="memory", trust=[entry]).stop()
