@@ -89,7 +89,9 @@ CASES = {
     "json": """
         probe('json.**', 'json.encoder._make_iterencode.<locals>.*')
         for _ in range(3):
-            assert json.loads(json.dumps({'a': [1, {'b': None}]}, indent=1)) == {'a': [1, {'b': None}]}
+            assert json.loads(json.dumps({'a': [1, {'b': None}]})) == {'a': [1, {'b': None}]}
+            # From 3.13 on what is not asked for in parts is encoded in C.
+            assert ''.join(json.JSONEncoder().iterencode({'a': [1]})) == '{"a": [1]}'
             assert tracer.flush()
         assert {'json.dumps', 'json.loads', 'json.decoder.JSONDecoder.decode'} <= seen()
         assert 'json.encoder._make_iterencode.<locals>._iterencode_dict' in seen()
@@ -381,7 +383,8 @@ CASES = {
             work(cycle)
         gc.collect()
         gc.callbacks.clear()
-        assert len(phases) > 10
+        # How often it collects by itself is each version's affair.
+        assert len(phases) > 2
         assert {'__main__.callback', '__main__.work'} <= seen()
         end()
     """,
@@ -451,6 +454,9 @@ CASES = {
         end()
     """,
     "forks": """
+        import warnings
+        # From 3.12 on, if the four exporters take longer than a fork waits for them.
+        warnings.filterwarnings('ignore', message='.*multi-threaded', category=DeprecationWarning)
         def before(): work('before')
         def after(): work('after')
         def work(value): return value
