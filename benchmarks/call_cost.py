@@ -130,7 +130,7 @@ def probed(tracer: Tracer, name: str, probe: str, text: str = PLAIN) -> Callable
 
 
 def measure(variants: dict[str, Variant], rounds: int, calls: int, settle: Callable[[], object]) -> dict[str, float]:
-    """Give, per variant, the median nanoseconds of one call; `settle` is called after each, when the clock is stopped."""
+    """Give, per variant, the median nanoseconds of one call; `settle` is called while the clock stands."""
     times: dict[str, list[float]] = {name: [] for name in variants}
     order = list(variants)
     for _ in range(rounds):
