@@ -19,6 +19,8 @@ from hogtrace import Tracer, request_scope
 from hogtrace.exporters import ConsoleExporter, JSONLinesExporter, MemoryExporter, SQLiteExporter
 
 shown = io.StringIO()
+# In development mode asyncio tells of every callback that a busy machine makes slow.
+logging.getLogger('asyncio').setLevel(logging.ERROR)
 
 class All:
     '''Every exporter that there is, one after the other.'''
