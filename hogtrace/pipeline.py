@@ -248,13 +248,13 @@ class Pipeline:
             if self._born_in != process:
                 return
             self.queue.rearm()
-            if not (sound and self._is_wanted()):
+            if not (sound and self._is_wanted(lingers=lingers)):
                 return
 
-    def _is_wanted(self) -> bool:
+    def _is_wanted(self, *, lingers: bool) -> bool:
         if self._held is not None:
-            # A fork does not wait for the next attempt.
-            return not self._paused
+            # Neither a fork waits for the next attempt, nor a thread of the application.
+            return lingers and not self._paused
         return bool(self.queue.waiting or self._waiters or (self._closing and not self._exporter_closed))
 
     def _work(self, process: int, *, lingers: bool) -> None:
@@ -265,7 +265,7 @@ class Pipeline:
             # In this order: what was captured before somebody asked is in what is due.
             closing = self._closing
             if not self._retry(closing=closing, lingers=lingers):
-                if self._paused:
+                if self._paused or not lingers:
                     return
                 continue
             waiters = [self._waiters.popleft() for _ in range(len(self._waiters))]
@@ -284,7 +284,7 @@ class Pipeline:
             if closing and not self._waiters:
                 self._finish()
                 return
-            if (self._paused or not lingers) and not self._is_wanted():
+            if (self._paused or not lingers) and not self._is_wanted(lingers=lingers):
                 return
 
     def _await_work(self) -> None:

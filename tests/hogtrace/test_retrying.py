@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import _thread
 import logging
 import threading
 import time
@@ -215,3 +216,24 @@ def test_the_end_of_the_process_does_not_wait_for_an_attempt_that_comes_later() 
     )
     assert took < 5
     assert "Busy cannot export now: RetryError: no" in text
+
+
+def test_without_threads_nobody_waits_for_the_next_attempt(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the system gives no thread, a flush makes one attempt and gives up after its time, which costs none."""
+
+    def refuse(*_: object) -> int:
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(_thread, "start_new_thread", refuse)
+    exporter = Busy(RetryError("429", after=1000), RetryError("no"))
+    pipeline = Pipeline(exporter, batch_delay=0.01)
+    put(pipeline, make_events(2))
+    used = time.process_time()
+    assert not pipeline.flush(0.5)
+    assert not pipeline.flush(0.1)
+    assert time.process_time() - used < 0.3
+    assert len(exporter.attempts) == 1
+    assert accounts(pipeline) == (2, 0, 2, {})
+    assert pipeline.stop(5)
+    assert exporter.closed.is_set()
+    assert accounts(pipeline) == (2, 0, 0, {"exporter_failed": 2})
