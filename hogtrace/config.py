@@ -3,159 +3,23 @@
 from __future__ import annotations
 
 import difflib
-import importlib
 import json
-import logging
 import os
-import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Final, Literal, Self, cast
+from typing import Any, Final, Literal, Self
 
-from hogtrace._engine import CopyLimits, Program, Redaction
-from hogtrace.errors import ConfigError, HogTraceError
-from hogtrace.exporters import SQLiteExporter
+from hogtrace._engine import CopyLimits, Program
+from hogtrace.errors import ConfigError
+from hogtrace.exporter_setting import ExporterSetting, build_exporter
 from hogtrace.sources import DISCOVERED, load_programs
 from hogtrace.trust import read_entries
 from hogtrace.types import Budget, Exporter, TrustEntry
 
-__all__ = ["EXPORTERS", "ExporterSetting", "Settings", "build_exporter", "copy_limits", "overhead_budget"]
-
-EXPORTERS: Final[Mapping[str, str]] = {
-    "console": "hogtrace.exporters.ConsoleExporter",
-    "http": "hogtrace.exporters.HTTPExporter",
-    "jsonl": "hogtrace.exporters.JSONLinesExporter",
-    "logging": "hogtrace.exporters.LoggingExporter",
-    "memory": "hogtrace.exporters.MemoryExporter",
-    "sqlite": "hogtrace.exporters.SQLiteExporter",
-}
-"""Short names of exporters, and what they stand for."""
+__all__ = ["Settings", "copy_limits", "overhead_budget"]
 
 _PREFIX: Final = "HOGTRACE_"
-_DOTTED: Final = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)+")
-
-_log = logging.getLogger("hogtrace")
-
-
-class ExporterSetting:
-    """Which exporter is wanted: an object, or a class by its dotted path and the options to make it with.
-
-    The options may be secrets, so neither `repr` nor an error shows them. Equal if the object is the same, or
-    path and options are equal.
-    """
-
-    __slots__ = ("backend", "instance", "options")
-
-    backend: str | None
-    """The dotted path, or None if there is an object."""
-    instance: Exporter | None
-    """The object, or None if there is a path."""
-    options: Mapping[str, object]
-    """What to call the class with."""
-
-    def __init__(
-        self,
-        *,
-        backend: str | None = None,
-        options: Mapping[str, object] | None = None,
-        instance: Exporter | None = None,
-    ) -> None:
-        self.backend = backend
-        self.options = dict(options or {})
-        self.instance = instance
-
-    def __repr__(self) -> str:
-        if self.instance is not None:
-            return f"<exporter: an object of {type(self.instance).__qualname__}>"
-        names = f" with {', '.join(sorted(self.options))}" if self.options else ""
-        return f"<exporter: {self.backend}{names}>"
-
-    def __eq__(self, other: object) -> bool:
-        if not isinstance(other, ExporterSetting):
-            return NotImplemented
-        return self.instance is other.instance and self.backend == other.backend and self.options == other.options
-
-    def __hash__(self) -> int:
-        return hash((id(self.instance), self.backend, tuple(sorted(self.options))))
-
-    @classmethod
-    def read(cls, value: object, *, where: str = "EXPORTER") -> Self:
-        """Understand a setting: an exporter, a short name, a dotted path, or BACKEND and OPTIONS.
-
-        Raises `ConfigError`, which begins with `where`, for anything else.
-        """
-        if isinstance(value, cls):
-            return value
-        if isinstance(value, str):
-            return cls(backend=_backend(value, where))
-        if isinstance(value, Mapping):
-            return cls._read_mapping(value, where)
-        if isinstance(value, type):
-            raise ConfigError(f"{where} is the class {value.__qualname__}; give an object of it, or its dotted path")
-        missing = [name for name in ("export", "close") if not callable(getattr(value, name, None))]
-        if missing:
-            raise ConfigError(
-                f"{where} is an object of {type(value).__qualname__}, which has no method "
-                f"{' and no '.join(missing)}; "
-                "an exporter has export(events) and close()"
-            )
-        return cls(instance=cast("Exporter", value))
-
-    @classmethod
-    def _read_mapping(cls, value: Mapping[object, object], where: str) -> Self:
-        for name in value:
-            if name not in ("BACKEND", "OPTIONS"):
-                raise ConfigError(f"{where} has the unknown key {name!r}; it takes BACKEND and OPTIONS")
-        backend, options = value.get("BACKEND"), value.get("OPTIONS", {})
-        if not isinstance(backend, str):
-            raise ConfigError(f"{where} has no BACKEND; name one of {_quoted(EXPORTERS)}, or a dotted path")
-        if not isinstance(options, Mapping) or not all(isinstance(name, str) for name in options):
-            raise ConfigError(f"{where}['OPTIONS'] must be a mapping of the exporter's options by name")
-        return cls(backend=_backend(backend, f"{where}['BACKEND']"), options=options)
-
-    def build(self, *, where: str = "EXPORTER") -> Exporter:
-        """Give the exporter, made anew if it was named by path.
-
-        Raises `ConfigError`, which begins with `where`, if there is none there or it cannot start.
-        """
-        if self.instance is not None:
-            return self.instance
-        problem, made = self._attempt()
-        # Outside of any `except`: the cause's own text, traceback and locals may hold what the options hold.
-        if problem is not None:
-            raise ConfigError(f"{where}: {problem}")
-        return cast("Exporter", made)
-
-    def _attempt(self) -> tuple[str, None] | tuple[None, object]:
-        backend = self.backend or ""
-        module_name, _, name = backend.rpartition(".")
-        try:
-            made = getattr(importlib.import_module(module_name), name)
-        except AttributeError:
-            return f"the module {module_name} has no {name!r}; name an exporter's class", None
-        except Exception as error:
-            return f"cannot import {module_name}: {type(error).__name__}: {error}", None
-        if not callable(made):
-            if self.options:
-                return f"{backend} is not a class, so it takes no OPTIONS; name an exporter's class", None
-        else:
-            try:
-                made = made(**self.options)
-            except HogTraceError as error:
-                return str(error), None
-            except Exception as error:
-                return f"{backend} cannot start: {type(error).__name__}: {self._without_options(error)}", None
-        if not all(callable(getattr(made, method, None)) for method in ("export", "close")):
-            return f"{backend} gives no exporter, which has export(events) and close()", None
-        return None, made
-
-    def _without_options(self, error: Exception) -> str:
-        """Give the error's message without the values of the options, any of which may be a secret."""
-        message = Redaction().scrub(str(error))
-        for text in sorted(set(_texts(self.options)), key=len, reverse=True):
-            message = message.replace(text, "…")
-        return message
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -317,19 +181,6 @@ def overhead_budget(
     if problems:
         raise ConfigError(*problems)
     return None if max_overhead is None else Budget(max_overhead, max_total_overhead, overhead_pause)
-
-
-def build_exporter(exporter: object = None, *, where: str = "EXPORTER") -> Exporter:
-    """Give the exporter that `exporter` describes, as `ExporterSetting.read` has it.
-
-    None is `SQLiteExporter` at its default path, which is then logged. Raises `ConfigError`, which begins
-    with `where`, for what is no exporter or cannot start.
-    """
-    if exporter is None:
-        default = SQLiteExporter()
-        _log.info("no exporter is named, so captured events go to SQLite: %s", default.path)
-        return default
-    return ExporterSetting.read(exporter, where=where).build(where=where)
 
 
 _TRUE: Final = ("1", "true", "yes", "on")
@@ -521,36 +372,6 @@ def _nearest(name: str) -> str | None:
 def _guess(name: str) -> str:
     nearest = _nearest(name)
     return f"did you mean {nearest!r}?" if nearest else f"there are {', '.join(_SCHEMA)}"
-
-
-def _backend(name: str, where: str) -> str:
-    if name in EXPORTERS:
-        return EXPORTERS[name]
-    if _DOTTED.fullmatch(name):
-        return name
-    nearest = next(iter(difflib.get_close_matches(name, EXPORTERS, n=1)), None)
-    guess = f"did you mean {nearest!r}?" if nearest else f"name one of {_quoted(EXPORTERS)}, or a dotted path"
-    raise ConfigError(f"{where} is {Redaction().scrub(name)!r}, which is no exporter; {guess}")
-
-
-def _texts(value: object) -> Iterator[str]:
-    """Give every text in the options that may have found its way into a message."""
-    if isinstance(value, str):
-        if len(value) > 2:
-            yield value
-            yield repr(value)[1:-1]
-    elif isinstance(value, bytes):
-        yield repr(value)
-    elif isinstance(value, Mapping):
-        for item in value.values():
-            yield from _texts(item)
-    elif isinstance(value, Sequence | set | frozenset):
-        for item in value:
-            yield from _texts(item)
-
-
-def _quoted(names: object) -> str:
-    return ", ".join(map(repr, cast("Sequence[str]", names)))
 
 
 def _kind(value: object) -> str:

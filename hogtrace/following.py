@@ -9,9 +9,9 @@ import time
 from pathlib import Path
 from typing import Protocol
 
-from hogtrace.config import EXPORTERS, ExporterSetting
 from hogtrace.errors import ConfigError
 from hogtrace.events import Follower
+from hogtrace.exporter_setting import EXPORTERS, ExporterSetting
 from hogtrace.exporters import ConsoleExporter, JSONLinesExporter, SQLiteExporter
 
 __all__ = ["follow", "watched_file"]

@@ -13,7 +13,8 @@ from importlib.machinery import ModuleSpec
 from itertools import groupby
 from typing import Literal, NamedTuple, cast
 
-from hogtrace.config import ExporterSetting, Settings
+from hogtrace.config import Settings
+from hogtrace.exporter_setting import ExporterSetting
 from hogtrace.exporters import MemoryExporter
 from hogtrace.tracer import Tracer
 from hogtrace.types import ProbeStatus, TrustEntry

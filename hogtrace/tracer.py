@@ -11,8 +11,9 @@ from typing import Final, Literal, Self
 
 from hogtrace import _state, imports, placing
 from hogtrace._engine import LinkedProbe, Program, Redaction, TrustList
-from hogtrace.config import ExporterSetting, Settings, build_exporter, copy_limits, overhead_budget
+from hogtrace.config import Settings, copy_limits, overhead_budget
 from hogtrace.errors import ConfigError
+from hogtrace.exporter_setting import ExporterSetting, build_exporter
 from hogtrace.governor import Governor, Trips
 from hogtrace.pipeline import Pipeline
 from hogtrace.placing import Placement

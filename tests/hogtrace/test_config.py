@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from hogtrace import CompileError, ConfigError, Settings, Tracer, TrustEntry
-from hogtrace.config import ExporterSetting, build_exporter
+from hogtrace.exporter_setting import ExporterSetting, build_exporter
 from hogtrace.exporters import ConsoleExporter, JSONLinesExporter, MemoryExporter, SQLiteExporter
 
 SECRET = "hunter2-and-more"  # noqa: S105

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from hogtrace import ConfigError
-from hogtrace.config import ExporterSetting
+from hogtrace.exporter_setting import ExporterSetting
 from hogtrace.exporters import JSONLinesExporter, MemoryExporter, SQLiteExporter
 from hogtrace.following import watched_file
 
