@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Literal, NamedTuple, Protocol, TypeAlias, runtime_checkable
+from dataclasses import dataclass, field, fields
+from typing import Any, Literal, NamedTuple, Protocol, Self, TypeAlias, runtime_checkable
 
 from hogtrace._engine import CaptureEvent
+from hogtrace.metrics import Metric, metrics_of
 from hogtrace.status_text import status_text
 
-__all__ = ["Budget", "Exporter", "Point", "ProbeState", "ProbeStatus", "Status", "TrustEntry"]
+__all__ = ["Budget", "Exporter", "Metric", "Point", "ProbeState", "ProbeStatus", "Report", "Status", "TrustEntry"]
 
 Point: TypeAlias = Literal["entry", "exit"]
 """The ends of a call at which a probe fires: when its body begins, or when it ends. A probe at a line has the point
@@ -44,6 +45,10 @@ class Exporter(Protocol):
     to fork, where it should close what cannot be shared with a child; `after_fork()`, called in the child
     after `os.fork`, where it should let go, without closing it, of what the parent still uses; and the
     attribute `fork_timeout`, the seconds that a fork waits for a batch in flight if 0.05 are too few.
+
+    And it may define `report(report)`, called likewise with a `Report`: soon after probes were installed, every
+    REPORT_INTERVAL seconds while events come and for a while after, when nothing comes any more, and before
+    `close()`. What it raises is logged once, and costs no event.
     """
 
     def export(self, events: Sequence[CaptureEvent]) -> object:
@@ -155,3 +160,90 @@ class Status:
 
     def __str__(self) -> str:
         return status_text(self)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Give it as what JSON can say, by the names of the fields."""
+        return {
+            **{field.name: getattr(self, field.name) for field in fields(self)},
+            "probes": [_plain(probe) for probe in self.probes],
+            "dropped": dict(self.dropped),
+            "trusted_calls": [list(entry) for entry in self.trusted_calls],
+        }
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> Self:
+        """Undo `to_dict`; names that it does not know are passed over.
+
+        Raises `KeyError`, `TypeError` or `ValueError` for what is no status.
+        """
+        given = _known(cls, values)
+        given["probes"] = tuple(_probe_status(probe) for probe in values["probes"])
+        given["trusted_calls"] = tuple(TrustEntry(*entry) for entry in values["trusted_calls"])
+        return cls(**given)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Report:
+    """What a tracer says of itself to an exporter that has the method `report`.
+
+    The tracer's accounts are those of one process: what was captured before a fork is its parent's.
+    """
+
+    status: Status
+    """What it does. The last report has the probes as they were before they were taken out, with their last counts."""
+    id: str
+    """Which tracer of which process it is of, 32 hexadecimal digits: the latest report with an id is the one that
+    counts."""
+    process: int
+    """The process's number."""
+    birth: str | None = None
+    """What tells the process from others that get its number, here or elsewhere; None where the system does not say.
+    See `hogtrace.processes`."""
+    host: str | None = None
+    """The name of its host."""
+    service: str | None = None
+    """The setting SERVICE, or what OpenTelemetry's variables say."""
+    release: str | None = None
+    """The setting RELEASE, or the same."""
+    environment: str | None = None
+    """The setting ENVIRONMENT, or the same."""
+    exporter: str = ""
+    """The name of the exporter's class."""
+    started: float
+    """Since when it counts: when the tracer was made, or its process forked. Unix time in seconds."""
+    time: float
+    """When the report was made. Unix time in seconds."""
+    ended: bool = False
+    """Whether it is the last one: the tracer was stopped, or the process came to its end."""
+
+    def metrics(self) -> list[Metric]:
+        """Give it as figures, named as OpenTelemetry's metrics are."""
+        return metrics_of(self)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Give it as what JSON can say, by the names of the fields."""
+        return {**{field.name: getattr(self, field.name) for field in fields(self)}, "status": self.status.to_dict()}
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> Self:
+        """Undo `to_dict`, as `Status.from_dict` does."""
+        return cls(**{**_known(cls, values), "status": Status.from_dict(values["status"])})
+
+
+def _plain(probe: ProbeStatus) -> dict[str, Any]:
+    values: dict[str, Any] = {field.name: getattr(probe, field.name) for field in fields(probe)}
+    return {
+        **values,
+        **{name: list(values[name]) for name in ("functions", "warnings")},
+        "dropped": dict(probe.dropped),
+    }
+
+
+def _probe_status(values: Mapping[str, Any]) -> ProbeStatus:
+    given = _known(ProbeStatus, values)
+    return ProbeStatus(**{**given, **{name: tuple(given[name]) for name in ("functions", "warnings")}})
+
+
+def _known(kind: Any, values: Mapping[str, Any]) -> dict[str, Any]:
+    names = {field.name for field in fields(kind)}
+    return {name: value for name, value in values.items() if name in names}

@@ -12,6 +12,7 @@ import hogtrace
 from hogtrace import CaptureEvent, ProbeStatus, Status, TrustEntry
 from hogtrace._engine import EventQueue, TrustList
 from hogtrace.events import Mark
+from hogtrace.types import Metric, Report
 
 
 def test_the_fields_of_an_event() -> None:
@@ -95,6 +96,15 @@ def test_the_counters() -> None:
         "access",
         "trusted_calls",
     ]
+
+
+def test_the_fields_of_a_report() -> None:
+    """What an exporter with the method `report` is told, and one of its metrics."""
+    assert [field.name for field in dataclasses.fields(Report)] == [
+        *("status", "id", "process", "birth", "host", "service", "release", "environment", "exporter"),
+        *("started", "time", "ended"),
+    ]
+    assert Metric._fields == ("name", "unit", "description", "value", "attributes", "kind")
 
 
 def test_the_accounts_of_a_queue_balance() -> None:
