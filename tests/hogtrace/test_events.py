@@ -17,7 +17,8 @@ from tests.hogtrace.evaluation import fire
 
 KEYS = [
     "schema", "id", "timestamp", "program", "probe", "target", "function", "point", "request_id", "request", "process",
-    "thread", "values", "errors",
+    "thread", "values", "errors", "kind", "service", "release", "environment", "host", "thread_name", "task",
+    "trace_id", "span_id",
 ]  # fmt: skip
 
 
@@ -37,6 +38,15 @@ def made(**changes: Any) -> CaptureEvent:
         "thread": 8,
         "values": {"a": 1},
         "errors": [{"field": "b", "kind": "type", "message": "no", "line": 1, "column": None}],
+        "kind": "capture",
+        "service": "shop",
+        "release": "1.2.3",
+        "environment": "production",
+        "host": "web-1",
+        "thread_name": "worker 1",
+        "task": "Task-4",
+        "trace_id": "0af7651916cd43dd8448eb211c80319c",
+        "span_id": "b7ad6b7169203331",
     }
     return CaptureEvent(**(fields | changes))
 
@@ -55,6 +65,10 @@ class TestFields:
         assert (event.process, event.thread) == (7, 8)
         assert event.values == {"a": 1}
         assert event.errors == [{"field": "b", "kind": "type", "message": "no", "line": 1, "column": None}]
+        assert event.kind == "capture"
+        assert (event.service, event.release, event.environment) == ("shop", "1.2.3", "production")
+        assert (event.host, event.thread_name, event.task) == ("web-1", "worker 1", "Task-4")
+        assert (event.trace_id, event.span_id) == ("0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331")
 
     def test_defaults(self) -> None:
         """What is not given is taken from the process and the thread, or empty."""
@@ -64,6 +78,35 @@ class TestFields:
         assert event.thread == threading.get_ident()
         assert (event.request_id, event.request, event.values, event.errors) == (None, {}, {}, [])
         assert len(event.id) == 32
+        assert event.kind == "capture"
+        assert {event.to_dict()[name] for name in KEYS[-8:]} == {None}
+
+    def test_the_record_of_a_request(self) -> None:
+        """Its kind and its point are `request`, and neither is without the other."""
+        event = made(point="request", kind="request")
+        assert (event.kind, event.point) == ("request", "request")
+        assert CaptureEvent.from_json(event.to_json()) == event
+        assert CaptureEvent(timestamp=1.5, program="p", probe="b", target="t", point="request").kind == "request"
+        for point, kind in [("entry", "request"), ("request", "capture"), ("entry", "other")]:
+            with pytest.raises(ValueError, match="kind"):
+                made(point=point, kind=kind)
+
+    @pytest.mark.parametrize("digits", ["", "0" * 32, "0" * 16, "f" * 31, "f" * 33, "+" + "f" * 31, "g" * 32, "é" * 16])
+    def test_ids_of_traces(self, digits: str) -> None:
+        """An id of a trace or span is so many hexadecimal digits, not all of them 0."""
+        with pytest.raises(ValueError, match="trace_id: 32"):
+            made(trace_id=digits)
+        with pytest.raises(ValueError, match="span_id: 16"):
+            made(span_id=digits)
+
+    def test_what_is_no_field(self) -> None:
+        """A name that no field has is refused, and so is an event without what it must have."""
+        with pytest.raises(TypeError, match="'colour'"):
+            made(colour="red")
+        with pytest.raises(TypeError, match="'colour'"):
+            made().replace(colour="red")
+        with pytest.raises(TypeError, match="timestamp"):
+            CaptureEvent(program="p", probe="b", target="t", point="exit")  # type: ignore[call-arg]  # what must fail
 
     def test_a_wrong_point(self) -> None:
         """There are entry, exit, and lines counted from the entry."""
@@ -112,7 +155,58 @@ class TestFields:
         assert len({made(), made()}) == 1
         assert made() != made(values={"a": 2})
         assert made() != made(id="id-2")
+        assert made() != made(point="request", kind="request")
+        for name in KEYS[-6:]:
+            assert made() != made(**{name: None}), name
         assert made() != "id-1"
+
+    def test_replaced_fields(self) -> None:
+        """An event with other fields is like the first in all others, which stays as it was."""
+        values = {"a": (1, {2}), "b": b"x"}
+        event = made(values=values)
+        changes: dict[str, Any] = {
+            "timestamp": 2.0,
+            "program": "q",
+            "probe": "app.g:exit",
+            "target": "app.g",
+            "function": "app.G.g",
+            "point": "exit",
+            "id": "id-2",
+            "request_id": "request-2",
+            "request": {"path": "/"},
+            "process": 1,
+            "thread": 2,
+            "values": {"b": {1, 2}},
+            "errors": [],
+            "service": None,
+            "release": "2",
+            "environment": "test",
+            "host": "web-2",
+            "thread_name": None,
+            "task": None,
+            "trace_id": None,
+            "span_id": "0000000000000001",
+        }
+        for name, value in changes.items():
+            changed = event.replace(**{name: value})
+            assert getattr(changed, name) == value, name
+            assert changed != event, name
+            assert changed.replace(**{name: getattr(event, name)}) == event, name
+        assert event.replace() == event
+        assert event.replace(**changes) == made(**changes)
+        assert event.values == values
+        with pytest.raises(ValueError, match="entry"):
+            event.replace(point="middle")
+
+    def test_replaced_with_nothing(self) -> None:
+        """None gives what an event has that is made without the field."""
+        event = made().replace(id=None, function=None, process=None, thread=None, values=None, errors=None)
+        assert len(event.id) == 32
+        assert (event.function, event.values, event.errors) == ("app.*", {}, [])
+        assert (event.process, event.thread) == (os.getpid(), threading.get_ident())
+        outside = made().replace(request_id=None, request=None)
+        assert outside == CaptureEvent.from_dict(outside.to_dict())
+        assert (outside.request_id, outside.request) == (None, {})
 
     def test_size(self) -> None:
         """The size grows with what is captured."""
@@ -261,9 +355,11 @@ class TestJSON:
     def test_optional_parts(self) -> None:
         """Request, values and errors may be missing."""
         data = made().to_dict()
-        for name in ["schema", "request", "request_id", "values", "errors"]:
+        for name in ["schema", "request", "request_id", "values", "errors", *KEYS[-9:]]:
             del data[name]
         event = CaptureEvent.from_dict(data)
+        assert event.kind == "capture"
+        assert {event.to_dict()[name] for name in KEYS[-8:]} == {None}
         assert (event.request_id, event.request, event.values, event.errors) == (None, {}, {}, [])
 
     @pytest.mark.parametrize(
@@ -280,6 +376,11 @@ class TestJSON:
             {"values": {"v": {"$dict": [1]}}},
             {"values": {"v": object()}},
             {"errors": [{"kind": "type"}]},
+            {"kind": "other"},
+            {"kind": "request"},
+            {"service": 5},
+            {"trace_id": "f"},
+            {"id": None},
         ],
         ids=repr,
     )

@@ -34,9 +34,26 @@ def test_the_fields_of_an_event() -> None:
         "thread": "int",
         "values": "dict",
         "errors": "list",
+        "kind": "str",
+        "service": "NoneType",
+        "release": "NoneType",
+        "environment": "NoneType",
+        "host": "NoneType",
+        "thread_name": "NoneType",
+        "task": "NoneType",
+        "trace_id": "NoneType",
+        "span_id": "NoneType",
     }
     assert list(kinds) == list(event.to_dict())
     assert event.to_dict()["schema"] == 1
+
+
+def test_the_kinds_of_events() -> None:
+    """There are captures, and the records that end requests."""
+    event = CaptureEvent(timestamp=1.5, program="p", probe="m.f:exit", target="m.f", point="exit")
+    assert event.kind == "capture"
+    ended = event.replace(point="request", kind="request")
+    assert (ended.kind, ended.point, ended.id) == ("request", "request", event.id)
 
 
 def test_the_fields_of_an_error() -> None:

@@ -10,7 +10,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyFrame, PyString, PyTuple};
 
 use crate::access::named;
-use crate::event::{Captured, Failure};
+use crate::event::{self, Captured, Failure};
 use crate::frames;
 use crate::governor::Stopwatch;
 use crate::host::{World, no_name};
@@ -292,13 +292,18 @@ impl<'py> World<'py> for CallWorld<'_, 'py> {
             current = store::current(py);
             current.as_ref()
         };
-        let captured = Captured::now(
-            &probe.captures[capture].source,
-            store.map(|store| store.get().request()),
-            values,
-            errors,
-        );
-        if !linked.queue.get().capture(py, captured) {
+        let queued = event::at_this_place(py, |runner, context| {
+            let captured = Captured::now(
+                &probe.captures[capture].source,
+                store.map(|store| store.get().request()),
+                runner,
+                context,
+                values,
+                errors,
+            );
+            linked.queue.get().capture(py, captured)
+        });
+        if !queued {
             linked.losses.add(Cow::Borrowed("queue_full"));
         }
     }

@@ -58,6 +58,7 @@ fn _engine(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<executor::ProbeExecutor>()?;
     module.add_class::<store::RequestLocalStore>()?;
     module.add_class::<event::CaptureEvent>()?;
+    module.add_class::<event::ResourceClass>()?;
     module.add_class::<queue::EventQueue>()?;
     module.add_class::<trust::TrustList>()?;
     module.add_class::<redact::Redaction>()?;

@@ -7,7 +7,7 @@ use hogtrace_core::vm;
 use pyo3::prelude::*;
 
 use crate::call_world::{End, scalar};
-use crate::event::{Origin, Source};
+use crate::event::{Moment, Origin, Source};
 use crate::linked::Linked;
 use crate::losses::Account;
 use crate::place::{Handed, Place};
@@ -101,7 +101,8 @@ impl SiteProbe {
             probe: plain.id.as_str().into(),
             target: plain.target.as_str().into(),
             function: function.into(),
-            point: plain.point,
+            moment: Moment::Point(plain.point),
+            resource: Arc::clone(probe.queue.get().resource()),
             account: Account(Some(Arc::clone(&probe.losses))),
         };
         let names = parameters.iter().map(String::as_str);

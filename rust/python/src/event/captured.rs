@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use super::{Event, Failure, Id, OVERHEAD, Origin, ids, thread_number};
+use super::{Context, Event, Failure, Id, OVERHEAD, Origin, Runner, ids};
 use crate::snapshot::{Names, Packed, size_of_names};
 use crate::store::RequestInfo;
 
@@ -33,19 +33,21 @@ pub(crate) struct Captured<'a> {
     pub(crate) source: &'a Arc<Source>,
     pub(crate) request: Option<&'a Arc<RequestInfo>>,
     pub(crate) time: SystemTime,
-    pub(crate) thread: u64,
-    pub(crate) process: u32,
+    pub(crate) runner: &'a Arc<Runner>,
+    pub(crate) context: Context,
     /// The values of the fields, packed.
     pub(crate) values: &'a [u8],
     pub(crate) errors: Vec<Failure>,
 }
 
 impl<'a> Captured<'a> {
-    /// A capture that happens now, in this process and thread.
+    /// A capture that happens now, there.
     #[inline]
     pub(crate) fn now(
         source: &'a Arc<Source>,
         request: Option<&'a Arc<RequestInfo>>,
+        runner: &'a Arc<Runner>,
+        context: Context,
         values: &'a [u8],
         errors: Vec<Failure>,
     ) -> Self {
@@ -53,8 +55,8 @@ impl<'a> Captured<'a> {
             source,
             request,
             time: SystemTime::now(),
-            thread: thread_number(),
-            process: ids::process_number(),
+            runner,
+            context,
             values,
             errors,
         }
@@ -63,7 +65,11 @@ impl<'a> Captured<'a> {
     /// About how many bytes of memory its event takes.
     #[inline]
     pub(crate) fn size(&self) -> usize {
-        self.source.size + self.values.len() + size_of_errors(&self.errors)
+        self.source.size
+            + self.values.len()
+            + size_of_errors(&self.errors)
+            + self.runner.size()
+            + self.context.size()
     }
 
     /// The event of it, which gets its id here: events have ids in the order in which they are taken.
@@ -74,8 +80,8 @@ impl<'a> Captured<'a> {
             timestamp,
             origin: Arc::clone(&self.source.origin),
             request: self.request.map(Arc::clone),
-            process: self.process,
-            thread: self.thread,
+            runner: Arc::clone(self.runner),
+            context: self.context,
             values: Packed::of_fields(Arc::clone(&self.source.names), self.values),
             errors: self.errors.into_boxed_slice(),
         }

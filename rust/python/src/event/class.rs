@@ -5,24 +5,23 @@ use std::collections::hash_map::DefaultHasher;
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
-use hogtrace_core::bytecode::Point;
 use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyFloat, PyList, PyMapping, PyString};
 
-use super::{Event, Failure, Id, Origin, SCHEMA, ids, thread_number};
-use crate::losses::Account;
-use crate::snapshot::{Clock, Form, Limits, Names, Packed, Room, Writer, pack_json, pack_scalars};
-use crate::store::RequestInfo;
+use super::draft::{Draft, to_dict};
+use super::{Event, Failure, SCHEMA};
+use crate::snapshot::Form;
 
-/// One capture of one probe.
+/// One capture of one probe, or the record that ends a request: `kind` says which.
 ///
 /// Exporters get these. `values` is what was captured, by name, with the types that it had (objects of the application
 /// become dicts with their type's name under `$type`); `errors` tells, per expression that had no value, `field`,
 /// `kind`, `message`, `line` and `column`. `timestamp` is Unix time in seconds.
 ///
 /// Made by hand it takes a bounded copy of `values`; `id`, `process` and `thread` default to new and current ones,
-/// `function` to `target`. Raises `ValueError` for a `point` that is not "entry", "exit" or "entry+N".
+/// `function` to `target`, `kind` to that of the point. Raises `ValueError` for a `point` that is not "entry", "exit" or "entry+N", or "request" for
+/// the kind "request", and for a `trace_id` or `span_id` that is not so many hexadecimal digits.
 #[pyclass(frozen, weakref, module = "hogtrace._engine")]
 pub(crate) struct CaptureEvent {
     event: Arc<Event>,
@@ -43,66 +42,18 @@ impl CaptureEvent {
 #[pymethods]
 impl CaptureEvent {
     #[new]
-    #[pyo3(signature = (
-        *, timestamp, program, probe, target, point, function=None, id=None, request_id=None, request=None,
-        process=None, thread=None, values=None, errors=None
-    ))]
-    #[allow(
-        clippy::too_many_arguments,
-        reason = "one for each field; they are keyword-only in Python"
+    #[pyo3(
+        signature = (**fields),
+        text_signature = "(*, timestamp, program, probe, target, point, function=None, id=None, request_id=None, \
+            request=None, process=None, thread=None, values=None, errors=None, kind=None, service=None, \
+            release=None, environment=None, host=None, thread_name=None, task=None, trace_id=None, span_id=None)"
     )]
-    fn make(
-        timestamp: f64,
-        program: String,
-        probe: String,
-        target: String,
-        point: &str,
-        function: Option<String>,
-        id: Option<String>,
-        request_id: Option<String>,
-        request: Option<&Bound<'_, PyMapping>>,
-        process: Option<u32>,
-        thread: Option<u64>,
-        values: Option<&Bound<'_, PyMapping>>,
-        errors: Option<&Bound<'_, PyAny>>,
-    ) -> PyResult<Self> {
-        let values = match values {
-            Some(values) => copy(values)?,
-            None => Packed::empty(),
-        };
-        let request = match (request_id, request) {
-            (None, None) => None,
-            (id, request) => {
-                let info = match request {
-                    Some(request) => pack_scalars(&to_dict(request)?)?,
-                    None => Packed::empty(),
-                };
-                Some(Arc::new(RequestInfo::new(id, info, None)))
-            }
-        };
-        let function = function.unwrap_or_else(|| target.clone());
-        let origin = Origin {
-            program: program.into(),
-            probe: probe.into(),
-            target: target.into(),
-            function: function.into(),
-            point: parse_point(point)?,
-            account: Account::default(),
-        };
-        let event = Event {
-            id: id.map_or_else(
-                || Id::Made(ids::new_id(timestamp)),
-                |id| Id::Given(id.into()),
-            ),
-            timestamp,
-            origin: Arc::new(origin),
-            request,
-            process: process.unwrap_or_else(ids::process_number),
-            thread: thread.unwrap_or_else(thread_number),
-            values,
-            errors: errors.map_or_else(|| Ok(Box::default()), failures)?,
-        };
-        Ok(Self::new(Arc::new(event)))
+    fn make(fields: Option<&Bound<'_, PyDict>>) -> PyResult<Self> {
+        let mut draft = Draft::default();
+        if let Some(fields) = fields {
+            draft.take(fields, "CaptureEvent")?;
+        }
+        Ok(Self::new(Arc::new(draft.finish()?)))
     }
 
     /// Unique among all events of all processes.
@@ -141,19 +92,16 @@ impl CaptureEvent {
         &self.event.origin.function
     }
 
-    /// "entry" or "exit".
+    /// "entry", "exit" or "entry+N"; "request" for the record that ends a request.
     #[getter]
     fn point(&self) -> Cow<'static, str> {
-        self.event.point()
+        self.event.origin.moment.point()
     }
 
     /// The id of the request in which it happened, or None.
     #[getter]
     fn request_id(&self) -> Option<&str> {
-        self.event
-            .request
-            .as_ref()
-            .and_then(|request| request.id.as_deref())
+        self.event.request_id()
     }
 
     /// What describes that request: a new dict of scalars, empty outside any request.
@@ -168,13 +116,13 @@ impl CaptureEvent {
     /// The number of the process in which it happened.
     #[getter]
     fn process(&self) -> u32 {
-        self.event.process
+        self.event.runner.process
     }
 
     /// The number of the thread in which it happened, as `threading.get_ident()` gives it.
     #[getter]
     fn thread(&self) -> u64 {
-        self.event.thread
+        self.event.runner.thread
     }
 
     /// What was captured: a new dict, with the types that the values had.
@@ -187,6 +135,60 @@ impl CaptureEvent {
     #[getter]
     fn errors<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
         error_dicts(py, &self.event.errors)
+    }
+
+    /// "capture", or "request" for the record that ends a request in which something was captured.
+    #[getter]
+    fn kind(&self) -> &'static str {
+        self.event.origin.moment.kind()
+    }
+
+    /// The name of the service, or None.
+    #[getter]
+    fn service(&self) -> Option<&str> {
+        self.event.origin.resource.service.as_deref()
+    }
+
+    /// The release of the service, or None.
+    #[getter]
+    fn release(&self) -> Option<&str> {
+        self.event.origin.resource.release.as_deref()
+    }
+
+    /// Where the service is deployed, or None.
+    #[getter]
+    fn environment(&self) -> Option<&str> {
+        self.event.origin.resource.environment.as_deref()
+    }
+
+    /// The name of the machine, or None.
+    #[getter]
+    fn host(&self) -> Option<&str> {
+        self.event.origin.resource.host.as_deref()
+    }
+
+    /// The name of the thread in which it happened, or None.
+    #[getter]
+    fn thread_name(&self) -> Option<&str> {
+        self.event.runner.thread_name.as_deref()
+    }
+
+    /// The name of the asyncio task in which it happened, or None.
+    #[getter]
+    fn task(&self) -> Option<&str> {
+        self.event.context.task.as_deref()
+    }
+
+    /// The trace of OpenTelemetry's span in which it happened, 32 hexadecimal digits, or None.
+    #[getter]
+    fn trace_id(&self) -> Option<String> {
+        self.event.context.trace_text()
+    }
+
+    /// That span, 16 hexadecimal digits, or None.
+    #[getter]
+    fn span_id(&self) -> Option<String> {
+        self.event.context.span_text()
     }
 
     /// About how many bytes of memory it takes.
@@ -220,12 +222,35 @@ impl CaptureEvent {
         dict.set_item("thread", self.thread())?;
         dict.set_item("values", self.event.values.to_form(py, Form::Json)?)?;
         dict.set_item("errors", self.errors(py)?)?;
+        dict.set_item("kind", self.kind())?;
+        for (name, text) in self.event.origin.resource.fields() {
+            dict.set_item(name, text)?;
+        }
+        dict.set_item("thread_name", self.thread_name())?;
+        dict.set_item("task", self.task())?;
+        dict.set_item("trace_id", self.trace_id())?;
+        dict.set_item("span_id", self.span_id())?;
         Ok(dict)
     }
 
     /// The event as one line of JSON, valid UTF-8. Written without the GIL.
     fn to_json(&self, py: Python<'_>) -> String {
-        py.detach(|| self.event.to_json())
+        py.detach(|| {
+            let mut out = String::with_capacity(self.event.json_size());
+            self.event.write_json(&mut out);
+            out
+        })
+    }
+
+    /// An event that differs from this one in the given fields, which are those that the constructor takes. What is given
+    /// as None is as it is for the constructor. Raises `TypeError` and `ValueError` as that does.
+    #[pyo3(signature = (**fields))]
+    fn replace(&self, fields: Option<&Bound<'_, PyDict>>) -> PyResult<Self> {
+        let mut draft = Draft::of(&self.event);
+        if let Some(fields) = fields {
+            draft.take(fields, "replace")?;
+        }
+        Ok(Self::new(Arc::new(draft.finish()?)))
     }
 
     /// The event that `to_dict` gave. Tuples come back as lists. Raises `TypeError` or `ValueError` for anything else.
@@ -240,42 +265,9 @@ impl CaptureEvent {
                 "an event of schema {schema}; this version reads {SCHEMA}"
             )));
         }
-        let request = match data.get_item("request")? {
-            Some(request) => pack_json(&request.cast_into()?)?,
-            None => Packed::empty(),
-        };
-        let request_id: Option<String> = data
-            .get_item("request_id")?
-            .map_or(Ok(None), |id| id.extract())?;
-        let request = if request_id.is_some() || request != Packed::empty() {
-            Some(Arc::new(RequestInfo::new(request_id, request, None)))
-        } else {
-            None
-        };
-        let values = match data.get_item("values")? {
-            Some(values) => pack_json(&values.cast_into()?)?,
-            None => Packed::empty(),
-        };
-        let errors = data.get_item("errors")?;
-        let origin = Origin {
-            program: text(&data, "program")?,
-            probe: text(&data, "probe")?,
-            target: text(&data, "target")?,
-            function: text(&data, "function")?,
-            point: parse_point(&text(&data, "point")?)?,
-            account: Account::default(),
-        };
-        let event = Event {
-            id: Id::Given(text(&data, "id")?),
-            timestamp: required(&data, "timestamp")?.extract()?,
-            origin: Arc::new(origin),
-            request,
-            process: required(&data, "process")?.extract()?,
-            thread: required(&data, "thread")?.extract()?,
-            values,
-            errors: errors.map_or_else(|| Ok(Box::default()), |errors| failures(&errors))?,
-        };
-        Ok(Self::new(Arc::new(event)))
+        let mut draft = Draft::default();
+        draft.read(&data)?;
+        Ok(Self::new(Arc::new(draft.finish()?)))
     }
 
     /// The event that `to_json` wrote. Raises as `from_dict` and `json.loads` do.
@@ -309,48 +301,6 @@ impl CaptureEvent {
     }
 }
 
-fn parse_point(point: &str) -> PyResult<Point> {
-    point.parse().map_err(|_| {
-        PyValueError::new_err(format!(
-            "point: \"entry\", \"exit\" or \"entry+N\", not {point:?}"
-        ))
-    })
-}
-
-fn to_dict<'py>(mapping: &Bound<'py, PyMapping>) -> PyResult<Bound<'py, PyDict>> {
-    let dict = PyDict::new(mapping.py());
-    dict.update(mapping)?;
-    Ok(dict)
-}
-
-/// A bounded copy of live values.
-fn copy(values: &Bound<'_, PyMapping>) -> PyResult<Packed> {
-    let values = to_dict(values)?;
-    let names: Arc<Names> = values
-        .iter()
-        .map(|(name, _)| Ok(name.extract::<String>()?.into_boxed_str()))
-        .collect::<PyResult<_>>()?;
-    let (mut room, limits) = (Room::new(), Limits::default());
-    let mut writer = Writer::new(&mut room, &names, &limits, None, Clock::ENDLESS);
-    for value in values.values() {
-        writer.field(false);
-        writer.object(&value);
-    }
-    writer
-        .finish()
-        .map(|finished| Packed::of_fields(Arc::clone(&names), finished.values))
-        .map_err(|fault| PyValueError::new_err(fault.to_string()))
-}
-
-fn required<'py>(data: &Bound<'py, PyDict>, name: &str) -> PyResult<Bound<'py, PyAny>> {
-    data.get_item(name)?
-        .ok_or_else(|| PyValueError::new_err(format!("an event without {name:?}")))
-}
-
-fn text(data: &Bound<'_, PyDict>, name: &str) -> PyResult<Box<str>> {
-    Ok(required(data, name)?.extract::<String>()?.into_boxed_str())
-}
-
 /// Each failure as a dict.
 pub(crate) fn error_dicts<'py>(
     py: Python<'py>,
@@ -367,29 +317,4 @@ pub(crate) fn error_dicts<'py>(
         list.append(dict)?;
     }
     Ok(list)
-}
-
-/// Reads the dicts that `errors` gives.
-fn failures(errors: &Bound<'_, PyAny>) -> PyResult<Box<[Failure]>> {
-    let mut failures = Vec::new();
-    for error in errors.try_iter()? {
-        let error = to_dict(error?.cast()?)?;
-        let optional = |name: &str| {
-            error
-                .get_item(name)
-                .map(|found| found.filter(|value| !value.is_none()))
-        };
-        failures.push(Failure {
-            field: optional("field")?
-                .map(|field| field.extract::<String>().map(String::into_boxed_str))
-                .transpose()?,
-            kind: text(&error, "kind")?.into_string().into(),
-            message: text(&error, "message")?.into_string().into(),
-            line: optional("line")?.map(|line| line.extract()).transpose()?,
-            column: optional("column")?
-                .map(|column| column.extract())
-                .transpose()?,
-        });
-    }
-    Ok(failures.into_boxed_slice())
 }

@@ -1,46 +1,35 @@
 //! What is sent: one capture of one probe, and its Python face.
 
+mod ambient;
 mod captured;
 mod class;
+mod context;
+mod draft;
 mod ids;
+mod json;
+mod origin;
 
 use std::borrow::Cow;
-use std::fmt::Write;
 use std::sync::Arc;
 
-use hogtrace_core::bytecode::Point;
 use hogtrace_core::vm::Fault;
 use pyo3::ffi;
 
+pub(crate) use ambient::at_this_place;
 pub(crate) use captured::{Captured, Source};
 pub(crate) use class::{CaptureEvent, error_dicts};
+pub(crate) use context::{Context, Runner};
 pub(crate) use ids::{generation, now, register_fork_hook};
+pub(crate) use origin::{Moment, Origin, Resource, ResourceClass};
 
-use crate::losses::{Account, Losses};
-use crate::snapshot::{Packed, write_json_float, write_json_string};
+use crate::losses::Losses;
+use crate::snapshot::Packed;
 use crate::store::RequestInfo;
 
 /// The version of the JSON form of events.
 const SCHEMA: u32 = 1;
 /// What an event takes in memory besides its values: itself, its place in the queue, the allocator's share.
 const OVERHEAD: usize = 256;
-
-/// Where events come from: the same for all events of one probe in one function.
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) struct Origin {
-    /// The program's name.
-    pub(crate) program: Box<str>,
-    /// The probe's id.
-    pub(crate) probe: Box<str>,
-    /// The target as the probe names it.
-    pub(crate) target: Box<str>,
-    /// The function that was instrumented: `module.qualname`.
-    pub(crate) function: Box<str>,
-    /// Where in the call.
-    pub(crate) point: Point,
-    /// What is given up of them is counted here.
-    pub(crate) account: Account,
-}
 
 /// An expression that had no value.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -86,8 +75,8 @@ pub(crate) struct Event {
     timestamp: f64,
     origin: Arc<Origin>,
     request: Option<Arc<RequestInfo>>,
-    process: u32,
-    thread: u64,
+    runner: Arc<Runner>,
+    context: Context,
     values: Packed,
     errors: Box<[Failure]>,
 }
@@ -95,7 +84,11 @@ pub(crate) struct Event {
 impl Event {
     /// About how many bytes of memory it takes.
     pub(crate) fn size(&self) -> usize {
-        OVERHEAD + self.values.size() + captured::size_of_errors(&self.errors)
+        OVERHEAD
+            + self.values.size()
+            + captured::size_of_errors(&self.errors)
+            + self.runner.size()
+            + self.context.size()
     }
 
     /// The account of what is given up of its probe's events.
@@ -110,98 +103,29 @@ impl Event {
         }
     }
 
-    fn point(&self) -> Cow<'static, str> {
-        match self.origin.point {
-            Point::Entry => Cow::Borrowed("entry"),
-            Point::Exit => Cow::Borrowed("exit"),
-            point @ Point::Line(_) => Cow::Owned(point.to_string()),
-        }
-    }
-
-    /// The event as one line of JSON. Needs no Python.
-    fn to_json(&self) -> String {
-        let mut out = String::with_capacity(512 + 2 * self.values.size());
-        let _ = write!(out, "{{\"schema\":{SCHEMA},\"id\":");
-        write_json_string(&mut out, &self.id());
-        out.push_str(",\"timestamp\":");
-        write_json_float(&mut out, self.timestamp);
-        for (name, text) in [
-            (",\"program\":", &*self.origin.program),
-            (",\"probe\":", &*self.origin.probe),
-            (",\"target\":", &*self.origin.target),
-            (",\"function\":", &*self.origin.function),
-            (",\"point\":", &*self.point()),
-        ] {
-            out.push_str(name);
-            write_json_string(&mut out, text);
-        }
-        out.push_str(",\"request_id\":");
-        write_optional(
-            &mut out,
-            self.request
-                .as_ref()
-                .and_then(|request| request.id.as_deref()),
-        );
-        out.push_str(",\"request\":");
-        match &self.request {
-            Some(request) => request.shown().write_json(&mut out),
-            None => out.push_str("{}"),
-        }
-        let _ = write!(
-            out,
-            ",\"process\":{},\"thread\":{},\"values\":",
-            self.process, self.thread
-        );
-        self.values.write_json(&mut out);
-        out.push_str(",\"errors\":[");
-        for (index, error) in self.errors.iter().enumerate() {
-            out.push_str(if index == 0 {
-                "{\"field\":"
-            } else {
-                ",{\"field\":"
-            });
-            write_optional(&mut out, error.field.as_deref());
-            out.push_str(",\"kind\":");
-            write_json_string(&mut out, &error.kind);
-            out.push_str(",\"message\":");
-            write_json_string(&mut out, &error.message);
-            for (name, number) in [(",\"line\":", error.line), (",\"column\":", error.column)] {
-                out.push_str(name);
-                match number {
-                    Some(number) => _ = write!(out, "{number}"),
-                    None => out.push_str("null"),
-                }
-            }
-            out.push('}');
-        }
-        out.push_str("]}");
-        out
+    fn request_id(&self) -> Option<&str> {
+        self.request
+            .as_ref()
+            .and_then(|request| request.id.as_deref())
     }
 }
 
 impl PartialEq for Event {
     fn eq(&self, other: &Self) -> bool {
+        let nothing = Packed::empty();
         let request = |event: &Self| {
-            event
-                .request
-                .as_ref()
-                .map(|request| (request.id.clone(), request.shown().clone()))
+            let request = event.request.as_ref();
+            request.map_or_else(|| nothing.clone(), |request| request.shown().clone())
         };
         self.id() == other.id()
             && self.timestamp.to_bits() == other.timestamp.to_bits()
             && self.origin == other.origin
-            && self.process == other.process
-            && self.thread == other.thread
+            && self.runner == other.runner
+            && self.context == other.context
             && self.values == other.values
             && self.errors == other.errors
+            && self.request_id() == other.request_id()
             && request(self) == request(other)
-    }
-}
-
-fn write_optional(out: &mut String, text: Option<&str>) {
-    match text {
-        Some(text) => write_json_string(out, text),
-        None => out.push_str("null"),
     }
 }
 

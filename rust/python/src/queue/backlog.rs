@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use crate::event::{Captured, Event, Failure, Source};
+use crate::event::{Captured, Context, Event, Failure, Runner, Source};
 use crate::store::RequestInfo;
 
 /// Events of one chunk.
@@ -16,6 +16,8 @@ const BYTES: usize = 16_384;
 const LATEST: usize = 8;
 /// Where an event says that it has no request.
 const NO_REQUEST: u16 = u16::MAX;
+/// Where an event says that nothing is known of its context.
+const NO_CONTEXT: u16 = u16::MAX;
 /// What the source of an event says that somebody made.
 const MADE: u16 = u16::MAX;
 
@@ -26,8 +28,8 @@ struct Waiting {
     values: u32,
     source: u16,
     request: u16,
-    /// The thread, and the process.
-    place: u16,
+    runner: u16,
+    context: u16,
     has_errors: bool,
 }
 
@@ -37,7 +39,8 @@ pub(super) struct Chunk {
     values: Vec<u8>,
     sources: Vec<Arc<Source>>,
     requests: Vec<Arc<RequestInfo>>,
-    places: Vec<(u64, u32)>,
+    runners: Vec<Arc<Runner>>,
+    contexts: Vec<Context>,
     /// The errors of those events that have some, in order.
     errors: VecDeque<Vec<Failure>>,
     /// The events that somebody made, in order.
@@ -58,7 +61,8 @@ impl Chunk {
             values,
             sources: Vec::new(),
             requests: Vec::new(),
-            places: Vec::new(),
+            runners: Vec::new(),
+            contexts: Vec::new(),
             errors: VecDeque::new(),
             made: VecDeque::new(),
             next: 0,
@@ -77,7 +81,8 @@ impl Chunk {
         self.values.clear();
         self.sources.clear();
         self.requests.clear();
-        self.places.clear();
+        self.runners.clear();
+        self.contexts.clear();
         self.errors.clear();
         self.made.clear();
         (self.next, self.next_values) = (0, 0);
@@ -91,8 +96,12 @@ impl Chunk {
             None => NO_REQUEST,
             Some(request) => place_of(&mut self.requests, request, Arc::ptr_eq)?,
         };
-        let place = (captured.thread, captured.process);
-        let place = place_of(&mut self.places, &place, PartialEq::eq)?;
+        let runner = place_of(&mut self.runners, captured.runner, Arc::ptr_eq)?;
+        let context = if captured.context.is_empty() {
+            NO_CONTEXT
+        } else {
+            place_of(&mut self.contexts, &captured.context, PartialEq::eq)?
+        };
         let values = u32::try_from(captured.values.len()).ok()?;
         let has_errors = !captured.errors.is_empty();
         if has_errors {
@@ -105,7 +114,8 @@ impl Chunk {
             values,
             source,
             request,
-            place,
+            runner,
+            context,
             has_errors,
         });
         Some(())
@@ -120,7 +130,8 @@ impl Chunk {
             values: 0,
             source: MADE,
             request: NO_REQUEST,
-            place: 0,
+            runner: 0,
+            context: NO_CONTEXT,
             has_errors: false,
         });
         Some(())
@@ -137,14 +148,14 @@ impl Chunk {
         };
         let begin = self.next_values;
         self.next_values += waiting.values as usize;
-        let (thread, process) = self.places[usize::from(waiting.place)];
+        let context = self.contexts.get(usize::from(waiting.context));
         let errors = waiting.has_errors.then(|| self.errors.pop_front());
         let captured = Captured {
             source,
             request: self.requests.get(usize::from(waiting.request)),
             time: waiting.time,
-            thread,
-            process,
+            runner: &self.runners[usize::from(waiting.runner)],
+            context: context.cloned().unwrap_or_default(),
             values: &self.values[begin..self.next_values],
             errors: errors.flatten().unwrap_or_default(),
         };

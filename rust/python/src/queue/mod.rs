@@ -13,7 +13,7 @@ use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList};
 
-use crate::event::{CaptureEvent, Captured, Event};
+use crate::event::{CaptureEvent, Captured, Event, Resource, ResourceClass};
 use crate::running::{Running, keep_interruption, mute};
 
 use backlog::{Backlog, Chunk};
@@ -36,13 +36,15 @@ pub(crate) fn mute_thread(muted: bool) {
 ///
 /// `on_first` is called, without arguments, when an event arrives while the queue is armed, which it is at first and
 /// after `rearm()`; it has to be quick, and starts whoever exports. If it raises, the queue is armed again and the event
-/// stays. `wake_at` is how many waiting events end a `wait()`. Raises `ValueError` for bounds below 1.
+/// stays. `wake_at` is how many waiting events end a `wait()`. `resource` is whose events it takes: those of probes that
+/// are linked to it say so. Raises `ValueError` for bounds below 1.
 #[pyclass(frozen, weakref, module = "hogtrace._engine")]
 pub(crate) struct EventQueue {
     max_events: usize,
     max_bytes: usize,
     wake_at: usize,
     on_first: Py<PyAny>,
+    resource: Arc<Resource>,
     /// Set when the waiting thread shall look again.
     signal: Arc<AtomicBool>,
     state: Mutex<State>,
@@ -83,6 +85,11 @@ impl State {
 impl EventQueue {
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whose events it takes.
+    pub(crate) const fn resource(&self) -> &Arc<Resource> {
+        &self.resource
     }
 
     /// Queues a capture; gives false when it was dropped because the queue is full.
@@ -167,12 +174,13 @@ impl EventQueue {
 #[pymethods]
 impl EventQueue {
     #[new]
-    #[pyo3(signature = (max_events=10_000, max_bytes=16_777_216, *, wake_at=512, on_first))]
+    #[pyo3(signature = (max_events=10_000, max_bytes=16_777_216, *, wake_at=512, on_first, resource=None))]
     fn new(
         max_events: usize,
         max_bytes: usize,
         wake_at: usize,
         on_first: Py<PyAny>,
+        resource: Option<&Bound<'_, ResourceClass>>,
     ) -> PyResult<Self> {
         for (name, value) in [
             ("max_events", max_events),
@@ -191,6 +199,7 @@ impl EventQueue {
             max_bytes,
             wake_at,
             on_first,
+            resource: resource.map_or_else(Arc::default, |given| Arc::clone(&given.get().resource)),
             signal,
             state: Mutex::default(),
             taking: Mutex::default(),
