@@ -10,6 +10,7 @@ __all__ = [
     "CURRENT_STORE",
     "ENGINE_VERSION",
     "ERROR_CODES",
+    "ROW_COLUMNS",
     "Call",
     "CaptureEvent",
     "CopyLimits",
@@ -29,6 +30,8 @@ __all__ = [
     "TrustList",
     "compile",
     "count_lost",
+    "encode_lines",
+    "encode_rows",
     "execute_probe",
     "explain",
     "format",
@@ -41,10 +44,13 @@ __all__ = [
 ENGINE_VERSION: Final[str]
 BYTECODE_VERSION: Final[int]
 ERROR_CODES: Final[Sequence[tuple[str, str]]]
+ROW_COLUMNS: Final[tuple[str, ...]]
 CURRENT_STORE: Final[ContextVar[RequestLocalStore | None]]
 
 def compile(source: str, *, name: str = "<string>") -> Program: ...
 def count_lost(events: Sequence[CaptureEvent], cause: str) -> None: ...
+def encode_lines(events: Sequence[CaptureEvent]) -> bytes: ...
+def encode_rows(events: Sequence[CaptureEvent]) -> list[tuple[str | float | None, ...]]: ...
 def execute_probe(
     program: Program,
     probe: Probe,

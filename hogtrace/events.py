@@ -10,7 +10,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import BinaryIO, Final
 
-from hogtrace._engine import CaptureEvent, Mark
+from hogtrace._engine import ROW_COLUMNS, CaptureEvent, Mark
 from hogtrace.exporters.sqlite import APPLICATION_ID, SCHEMA_VERSION
 
 __all__ = ["CaptureEvent", "Follower", "Mark", "read_jsonl", "read_sqlite"]
@@ -21,11 +21,12 @@ _SQLITE: Final = b"SQLite format 3\0"
 
 _TAIL: Final = 1 << 20  # bytes
 
-_SELECT: Final = """
-SELECT rowid, id, timestamp, program, probe, target, function, point, request_id, request, process, thread,
-       fields, errors
-FROM events
-"""
+# What of a row is the event's field of that name as it stands; what is derived of others is left out.
+_STORED: Final = tuple(
+    name for name in ROW_COLUMNS if name not in ("method", "path", "route", "status", "fields", "errors", "request")
+)
+
+_SELECT: Final = f"SELECT rowid, {', '.join(_STORED)}, request, fields, errors FROM events"  # noqa: S608 - all ours
 
 
 def read_jsonl(path: str | os.PathLike[str], *, skip_broken: bool = False) -> Iterator[CaptureEvent]:
@@ -184,16 +185,13 @@ def _open(path: str | os.PathLike[str]) -> sqlite3.Connection:
 
 
 def _event(row: tuple[object, ...]) -> CaptureEvent:
-    names = ("id", "timestamp", "program", "probe", "target", "function", "point", "request_id")
-    _rowid, *columns, request, process, thread, fields, errors = row
+    _rowid, *columns, request, values, errors = row
     return CaptureEvent.from_dict(
         {
             "schema": 1,
-            **dict(zip(names, columns, strict=True)),
+            **dict(zip(_STORED, columns, strict=True)),
             "request": json.loads(str(request)),
-            "process": process,
-            "thread": thread,
-            "values": json.loads(str(fields)),
+            "values": json.loads(str(values)),
             "errors": json.loads(str(errors)),
         }
     )

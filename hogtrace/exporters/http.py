@@ -14,7 +14,7 @@ from urllib.error import HTTPError, URLError
 from urllib.parse import urlsplit
 from urllib.request import HTTPRedirectHandler, OpenerDirector, Request, build_opener
 
-from hogtrace._engine import ENGINE_VERSION, CaptureEvent
+from hogtrace._engine import ENGINE_VERSION, CaptureEvent, encode_lines
 from hogtrace.errors import ConfigError, ExportError, RetryError, UnknownOutcomeError
 
 __all__ = ["HTTPExporter"]
@@ -73,7 +73,7 @@ class HTTPExporter:
 
     def export(self, events: Sequence[CaptureEvent]) -> None:
         """Post `events`. Raises `RetryError`, `UnknownOutcomeError`, or `ExportError` if they are not wanted."""
-        body = b"".join(event.to_json().encode() + b"\n" for event in events)
+        body = encode_lines(events)
         if self._compress:
             body = gzip.compress(body, compresslevel=6, mtime=0)
         headers = dict(self._headers)

@@ -6,7 +6,7 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from hogtrace._engine import CaptureEvent
+from hogtrace._engine import CaptureEvent, encode_lines
 from hogtrace.errors import ConfigError
 
 __all__ = ["JSONLinesExporter"]
@@ -41,7 +41,7 @@ class JSONLinesExporter:
 
     def export(self, events: Sequence[CaptureEvent]) -> None:
         """Append `events`. Raises `OSError` when they cannot be written, or not all of them."""
-        data = b"".join(event.to_json().encode() + b"\n" for event in events)
+        data = encode_lines(events)
         file = self._current()
         if self._torn:
             # A line cut short by a full disk must not spoil the next one.

@@ -12,12 +12,12 @@ from pathlib import Path
 from time import monotonic, sleep
 from typing import Final
 
-from hogtrace._engine import CaptureEvent
+from hogtrace._engine import ROW_COLUMNS, CaptureEvent, encode_rows
 from hogtrace.errors import ConfigError
 
 __all__ = ["APPLICATION_ID", "SCHEMA_VERSION", "SQLiteExporter"]
 
-SCHEMA_VERSION: Final = 1
+SCHEMA_VERSION: Final = 2
 """The version of the tables, kept in the file as SQLite's `user_version`."""
 
 APPLICATION_ID: Final = 0x486F6754
@@ -28,6 +28,7 @@ CREATE TABLE IF NOT EXISTS events (
     id          TEXT PRIMARY KEY,
     timestamp   REAL NOT NULL,  -- Unix time in seconds
     time        TEXT AS (strftime('%Y-%m-%d %H:%M:%f', timestamp, 'unixepoch')) VIRTUAL,  -- UTC
+    kind        TEXT NOT NULL,  -- capture, or request: the record that ends one
     program     TEXT NOT NULL,
     probe       TEXT NOT NULL,
     target      TEXT NOT NULL,
@@ -36,8 +37,18 @@ CREATE TABLE IF NOT EXISTS events (
     request_id  TEXT,
     method      TEXT,
     path        TEXT,
+    route       TEXT,
+    status      INTEGER,        -- of a request that has ended
     process     INTEGER NOT NULL,
     thread      INTEGER NOT NULL,
+    thread_name TEXT,
+    task        TEXT,
+    trace_id    TEXT,
+    span_id     TEXT,
+    service     TEXT,
+    release     TEXT,
+    environment TEXT,
+    host        TEXT,
     fields      TEXT NOT NULL,  -- JSON object: what was captured
     errors      TEXT NOT NULL,  -- JSON array: what could not be
     request     TEXT NOT NULL   -- JSON object: what is known of the request
@@ -47,21 +58,25 @@ CREATE INDEX IF NOT EXISTS events_by_request ON events (request_id, timestamp);
 CREATE INDEX IF NOT EXISTS events_by_probe ON events (probe, timestamp);
 CREATE VIEW IF NOT EXISTS captures AS
     SELECT events.time, events.probe, events.function, events.point, events.request_id,
-           events.method, events.path, field.key AS field, field.value AS value,
+           events.method, events.path, events.route, field.key AS field, field.value AS value,
            events.timestamp, events.id AS event_id
-    FROM events, json_each(events.fields) AS field;
+    FROM events, json_each(events.fields) AS field WHERE events.kind = 'capture';
 CREATE VIEW IF NOT EXISTS requests AS
-    SELECT request_id, max(method) AS method, max(path) AS path, min(time) AS started,
-           round((max(timestamp) - min(timestamp)) * 1000, 3) AS milliseconds,
-           count(*) AS events, sum(errors <> '[]') AS events_with_errors, min(timestamp) AS timestamp
-    FROM events WHERE request_id IS NOT NULL GROUP BY request_id
+    SELECT request_id, max(method) AS method, max(path) AS path, max(route) AS route, max(status) AS status,
+           strftime('%Y-%m-%d %H:%M:%f', min(begun), 'unixepoch') AS started,
+           round(coalesce(max(duration), max(timestamp) - min(timestamp)) * 1000, 3) AS milliseconds,
+           sum(kind = 'capture') AS events, sum(kind = 'capture' AND errors <> '[]') AS events_with_errors,
+           min(begun) AS timestamp
+    FROM (SELECT *, timestamp - coalesce(duration, 0) AS begun FROM
+             (SELECT *, CASE kind WHEN 'request' THEN json_extract(fields, '$.duration') END AS duration FROM events))
+    WHERE request_id IS NOT NULL GROUP BY request_id
 """
 
-_COLUMNS: Final = "id, timestamp, program, probe, target, function, point, request_id, method, path, process, thread"
-_PARAMETERS: Final = f"({', '.join('?' * (_COLUMNS.count(',') + 2))})"
+_COLUMNS: Final = ", ".join(ROW_COLUMNS)
+_PARAMETERS: Final = f"({', '.join('?' * len(ROW_COLUMNS))})"
 
-# Rows of one statement: what older versions of SQLite take.
-_ROWS: Final = 64
+# Rows of one statement: older versions of SQLite take 999 values in one.
+_ROWS: Final = 999 // len(ROW_COLUMNS)
 
 # Connections that a forked child has from its parent in the middle of a batch. Closing one, or letting it be
 # collected, would wait for a thread that the child does not have.
@@ -110,7 +125,7 @@ class SQLiteExporter:
             raise RuntimeError(
                 f"the process was forked while its parent wrote to {self.path}, so it cannot write there"
             )
-        rows = [_row(event) for event in events]
+        rows = encode_rows(events)
         if self._connection is not None and self._file != self._look():
             # Moved away or deleted; what is written to the old connection would be lost.
             self.close()
@@ -141,7 +156,7 @@ class SQLiteExporter:
             _inherited.append(connection)
             self._forked_in_batch = True
 
-    def _insert(self, connection: sqlite3.Connection, rows: list[tuple[object, ...]]) -> None:
+    def _insert(self, connection: sqlite3.Connection, rows: Sequence[tuple[object, ...]]) -> None:
         connection.execute("BEGIN IMMEDIATE")
         try:
             for start in range(0, len(rows), _ROWS):
@@ -186,7 +201,7 @@ class SQLiteExporter:
         if version != SCHEMA_VERSION:
             raise ConfigError(
                 f"SQLiteExporter: {self.path} has tables of version {version}, made by another version of "
-                f"HogTrace; this one writes version {SCHEMA_VERSION}: name another path"
+                f"HogTrace; this one writes version {SCHEMA_VERSION}: move the file away, or name another path"
             )
         self._use_log(connection)
         connection.execute("PRAGMA synchronous = NORMAL")
@@ -237,36 +252,11 @@ def _insertion(rows: int) -> str:
     """Give the statement that stores so many events.
 
     Each statement gives up the interpreter's lock and waits for it again, behind busy threads of the
-    application; so there is one for many rows, and SQLite, which runs without the lock, takes events apart.
+    application; so there is one for many rows.
     """
-    return (
-        f"WITH batch ({_COLUMNS}, event) AS (VALUES {', '.join([_PARAMETERS] * rows)}) "  # noqa: S608 - all ours
-        f"INSERT OR IGNORE INTO events ({_COLUMNS}, fields, errors, request) "
-        f"SELECT {_COLUMNS}, json_extract(event, '$.values'), json_extract(event, '$.errors'), "
-        "json_extract(event, '$.request') FROM batch"
-    )
+    return f"INSERT OR IGNORE INTO events ({_COLUMNS}) VALUES {', '.join([_PARAMETERS] * rows)}"  # noqa: S608 - all ours
 
 
 def _pragma(connection: sqlite3.Connection, name: str) -> int:
     value: int = connection.execute(f"PRAGMA {name}").fetchone()[0]
     return value
-
-
-def _row(event: CaptureEvent) -> tuple[object, ...]:
-    request = event.request
-    return (
-        event.id,
-        event.timestamp,
-        *map(_text, (event.program, event.probe, event.target, event.function, event.point)),
-        _text(event.request_id),
-        _text(request.get("method")),
-        _text(request.get("path")),
-        event.process,
-        event.thread,
-        event.to_json(),
-    )
-
-
-def _text(value: object) -> str | None:
-    """Give text that SQLite can store: a lone surrogate, as in the path of an odd request, is no UTF-8."""
-    return None if value is None else str(value).encode(errors="backslashreplace").decode()

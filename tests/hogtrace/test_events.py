@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from hogtrace._engine import CaptureEvent
+from hogtrace._engine import ROW_COLUMNS, CaptureEvent, encode_lines, encode_rows
 from tests.hogtrace.evaluation import fire
 
 KEYS = [
@@ -408,3 +408,54 @@ class TestJSON:
         floats = [10.0**n * 1.2345678901234567 for n in range(-300, 300, 7)]
         event = made(values={str(n): f for n, f in enumerate(floats[:60])})
         assert list(json.loads(event.to_json())["values"].values()) == floats[:60]
+
+
+class TestManyAtATime:
+    """The forms in which exporters write many events at a time."""
+
+    def test_lines(self) -> None:
+        """Each event is a line, just as `to_json` has it."""
+        events = [made(values={"v": value}) for value, _ in VALUES.values()]
+        text = "".join(event.to_json() + "\n" for event in events)
+        assert encode_lines(events) == text.encode()
+        assert encode_lines(tuple(events)) == text.encode()
+        assert encode_lines([]) == b""
+
+    def test_rows(self) -> None:
+        """Each event is a row of these columns."""
+        event = made(values={"v": 2**64}, request={"method": "GET", "path": "/\udcff", "route": "/{id}", "status": 5})
+        (row,) = encode_rows([event])
+        told = dict(zip(ROW_COLUMNS, row, strict=True))
+        form = event.to_dict()
+        assert json.loads(str(told.pop("fields"))) == form.pop("values")
+        for name in ["errors", "request"]:
+            assert json.loads(str(told.pop(name))) == form.pop(name)
+        assert [told.pop(name) for name in ["method", "path", "route", "status"]] == ["GET", "/\\udcff", "/{id}", None]
+        assert form.pop("schema") == 1
+        assert told == form
+
+    def test_rows_of_what_is_not_there(self) -> None:
+        """What an event does not have is None, and what is no text is shown as Python shows it."""
+        events = [
+            CaptureEvent(timestamp=1.5, program="p", probe="b", target="t", point="exit"),
+            made(request={"method": True, "path": 5, "route": None}),
+            made(point="request", kind="request", values={"status": 404}),
+            made(point="request", kind="request", values={"status": "odd"}),
+        ]
+        rows = [dict(zip(ROW_COLUMNS, row, strict=True)) for row in encode_rows(events)]
+        told = [tuple(row[name] for name in ["method", "path", "route", "status"]) for row in rows]
+        assert told == [
+            (None, None, None, None),
+            ("True", "5", None, None),
+            ("GET", None, None, 404),
+            ("GET", *[None] * 3),
+        ]
+        assert rows[0]["trace_id"] is rows[0]["service"] is rows[0]["task"] is None
+
+    def test_what_is_no_event(self) -> None:
+        """Anything but a sequence of events is refused."""
+        for encode in (encode_lines, encode_rows):
+            with pytest.raises(TypeError):
+                encode([made(), "event"])  # type: ignore[list-item]  # what must fail
+            with pytest.raises(TypeError):
+                encode("events")  # type: ignore[arg-type]  # what must fail

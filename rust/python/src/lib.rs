@@ -50,6 +50,7 @@ fn _engine(module: &Bound<'_, PyModule>) -> PyResult<()> {
         .map(|(code, title)| (code.as_str(), *title));
     module.add("ERROR_CODES", PyTuple::new(py, codes.collect::<Vec<_>>())?)?;
     module.add("CURRENT_STORE", store::variable(py)?)?;
+    module.add("ROW_COLUMNS", PyTuple::new(py, event::COLUMNS)?)?;
     module.add("Mark", snapshot::mark_class(py)?)?;
     event::register_fork_hook(py)?;
     module.add_class::<program::Program>()?;
@@ -76,6 +77,8 @@ fn _engine(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(function::swap_code, module)?)?;
     module.add_function(wrap_pyfunction!(site::inert_site, module)?)?;
     module.add_function(wrap_pyfunction!(line_hook::inert_line_hook, module)?)?;
+    module.add_function(wrap_pyfunction!(event::encode_lines, module)?)?;
+    module.add_function(wrap_pyfunction!(event::encode_rows, module)?)?;
     module.add_function(wrap_pyfunction!(queue::mute_thread, module)?)?;
     module.add_function(wrap_pyfunction!(losses::count_lost, module)?)?;
     Ok(())

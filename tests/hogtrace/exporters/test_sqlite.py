@@ -88,6 +88,54 @@ def test_the_tables_answer_plain_questions(tmp_path: Path) -> None:
     ) == [("r1", "POST", "/orders/", "2023-11-14 22:13:20.250", 40.0, 2, 1)]
 
 
+def test_a_request_is_told_by_its_record(tmp_path: Path) -> None:
+    """Where the record of a request is there, it says how the request ended and how long it took."""
+    path = tmp_path / "events.sqlite"
+    ended = make_event(
+        100,
+        point="request",
+        program="hogtrace",
+        probe="request",
+        target="request",
+        request_id="r1",
+        request=REQUEST | {"route": "/orders/"},
+        values={"status": 201, "duration": 0.125, "captured": 1, "errors": 0},
+    )
+    store(path, [make_event(40, request_id="r1", request=REQUEST), ended, make_event(50, request_id="r2")])
+    question = "SELECT method, route, status, started, milliseconds, events, timestamp FROM requests ORDER BY 1 DESC"
+    assert query(path, question) == [
+        ("POST", "/orders/", 201, "2023-11-14 22:13:20.225", 125.0, 1, START + 0.1 - 0.125),
+        (None, None, None, "2023-11-14 22:13:20.300", 0.0, 1, START + 0.05),
+    ]
+    assert query(path, "SELECT kind, route, status FROM events ORDER BY timestamp") == [
+        ("capture", None, None),
+        ("capture", None, None),
+        ("request", "/orders/", 201),
+    ]
+    assert query(path, "SELECT DISTINCT field FROM captures") == [("number",)]
+    assert read_sqlite(path)[-1] == ended
+
+
+def test_what_runs_there_has_columns(tmp_path: Path) -> None:
+    """Service, host, thread's name, task and trace are in reach of a query, and come back."""
+    path = tmp_path / "events.sqlite"
+    told = {
+        "service": "shop",
+        "release": "1.2",
+        "environment": "test",
+        "host": "web-1",
+        "thread_name": "worker",
+        "task": "Task-1",
+        "trace_id": "0af7651916cd43dd8448eb211c80319c",
+        "span_id": "b7ad6b7169203331",
+    }
+    store(path, [make_event(1, **told), make_event(2)])
+    columns = ", ".join(told)
+    rows = query(path, f"SELECT {columns} FROM events ORDER BY timestamp")  # noqa: S608 - our own names
+    assert rows == [tuple(told.values()), (None,) * len(told)]
+    assert [event.trace_id for event in read_sqlite(path)] == [told["trace_id"], None]
+
+
 @pytest.mark.parametrize(
     ("condition", "index"),
     [
@@ -157,9 +205,10 @@ def test_the_file_is_made_at_start_and_not_held_open(tmp_path: Path) -> None:
             "a file of another kind",
         ),
         (lambda path: _foreign(path), "is the database of something else"),
-        (lambda path: _newer(path), "has tables of version 99"),
+        (lambda path: _marked(path, 99), "has tables of version 99"),
+        (lambda path: _marked(path, 1), "version 1, .* writes version 2: move the file away, or name another path"),
     ],
-    ids=["no directory", "a directory", "text", "foreign", "newer"],
+    ids=["no directory", "a directory", "text", "foreign", "newer", "older"],
 )
 def test_a_path_that_cannot_be_used_is_an_error_at_start(tmp_path: Path, make: Any, expected: str) -> None:
     """The message names the file, the reason and the way out, and nothing of the file is touched."""
@@ -178,11 +227,11 @@ def _foreign(path: Path) -> None:
         connection.execute("CREATE TABLE auth_user (id INTEGER)")
 
 
-def _newer(path: Path) -> None:
+def _marked(path: Path, version: int) -> None:
     path.parent.mkdir()
     store(path)
     with closing(sqlite3.connect(path)) as connection:
-        connection.execute("PRAGMA user_version = 99")
+        connection.execute(f"PRAGMA user_version = {version}")
         connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
 
@@ -198,7 +247,7 @@ def test_reading_what_is_not_ours_is_an_error_that_says_so(tmp_path: Path) -> No
     text.write_text("dear all " * 200)
     with pytest.raises(ValueError, match="cannot be read as SQLite"):
         read_sqlite(text)
-    _newer(tmp_path / "e" / "x.sqlite")
+    _marked(tmp_path / "e" / "x.sqlite", 99)
     with pytest.raises(ValueError, match="version 99"):
         read_sqlite(tmp_path / "e" / "x.sqlite")
 

@@ -5,6 +5,7 @@ mod captured;
 mod class;
 mod context;
 mod draft;
+mod encode;
 mod ids;
 mod json;
 mod origin;
@@ -19,6 +20,7 @@ pub(crate) use ambient::at_this_place;
 pub(crate) use captured::{Captured, Source};
 pub(crate) use class::{CaptureEvent, error_dicts};
 pub(crate) use context::{Context, Runner};
+pub(crate) use encode::{COLUMNS, encode_lines, encode_rows};
 pub(crate) use ids::{generation, now, register_fork_hook};
 pub(crate) use origin::{Moment, Origin, Resource, ResourceClass};
 

@@ -9,6 +9,7 @@ mod containers;
 mod exceptions;
 mod json;
 mod limits;
+mod lookup;
 mod mark;
 mod names;
 mod natives;

@@ -235,7 +235,7 @@ impl<'a> Reader<'a> {
     }
 
     /// The bytes of the next value, with all that is in it.
-    fn extent(&mut self) -> &'a [u8] {
+    pub(super) fn extent(&mut self) -> &'a [u8] {
         let before = self.bytes;
         let mut left = 1_usize;
         while left > 0 {
