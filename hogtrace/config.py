@@ -58,6 +58,9 @@ class Settings:
     """BATCH_SIZE: how many events are exported at a time, at most."""
     batch_delay: float = 1.0
     """BATCH_DELAY: how long an event waits for its batch to fill, in seconds."""
+    report_interval: float | None = 10.0
+    """REPORT_INTERVAL: seconds from one report of what the probes do to the next, for exporters that keep such; None is
+    never."""
     copy_depth: int = 3
     """COPY_DEPTH: how deep containers and objects in a captured value are copied."""
     copy_items: int = 100
@@ -271,11 +274,14 @@ def _share(value: object, where: str) -> float | None:
     return float(value)
 
 
-def _seconds(least: float = 0.001, most: float = 3600) -> _Read:
-    def read(value: object, where: str) -> float:
+def _seconds(least: float = 0.001, most: float = 3600, *, or_none: bool = False) -> _Read:
+    def read(value: object, where: str) -> float | None:
+        if value is None and or_none:
+            return None
         if not isinstance(value, int | float) or isinstance(value, bool) or not least <= value <= most:
             shown = value if isinstance(value, int | float) and not isinstance(value, bool) else _kind(value)
-            raise ConfigError(f"{where} is {shown}; it must be a number of seconds from {least:g} to {most:g}")
+            end = ", or None for never" if or_none else ""
+            raise ConfigError(f"{where} is {shown}; it must be a number of seconds from {least:g} to {most:g}{end}")
         return float(value)
 
     return read
@@ -349,6 +355,7 @@ _SCHEMA: Final[Mapping[str, tuple[_Read, _Parse]]] = {
     "QUEUE_BYTES": (_count(65_536), _parse_number),
     "BATCH_SIZE": (_count(1), _parse_number),
     "BATCH_DELAY": (_seconds(), _parse_number),
+    "REPORT_INTERVAL": (_seconds(0.1, 86_400, or_none=True), _parse_number),
     **{f"COPY_{name.upper()}": (_copy_bound(name), _parse_number) for name in _COPY_RANGES},
 }
 

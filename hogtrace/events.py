@@ -64,7 +64,7 @@ def read_sqlite(
     """
     conditions, values = _conditions(request, probe)
     query = f"{_SELECT} WHERE {conditions} ORDER BY timestamp DESC, rowid DESC LIMIT ?"
-    with closing(_open(path)) as connection:
+    with closing(open_store(path)) as connection:
         rows = connection.execute(query, (*values, -1 if limit is None else limit)).fetchall()
     return [_event(row) for row in reversed(rows)]
 
@@ -145,7 +145,7 @@ class Follower:
     def _poll_rows(self) -> list[CaptureEvent]:
         conditions, values = _conditions(self._request, self._probe)
         query = f"{_SELECT} WHERE {conditions} AND rowid > ? ORDER BY rowid DESC LIMIT ?"
-        with closing(_open(self.path)) as connection:
+        with closing(open_store(self.path)) as connection:
             (last,) = connection.execute("SELECT coalesce(max(rowid), 0) FROM events").fetchone()
             window = (0, self._newest) if self._read_to is None else (self._read_to, -1)
             rows = connection.execute(query, (*values, *window)).fetchall()
@@ -165,7 +165,11 @@ def _conditions(request: str | None, probe: str | None) -> tuple[str, list[str]]
     return " AND ".join(conditions), values
 
 
-def _open(path: str | os.PathLike[str]) -> sqlite3.Connection:
+def open_store(path: str | os.PathLike[str]) -> sqlite3.Connection:
+    """Open a file that a `SQLiteExporter` has written, to read it only.
+
+    Raises `OSError` for a file that is not there, and `ValueError` for one that is not HogTrace's.
+    """
     if not Path(path).is_file():
         raise FileNotFoundError(f"there is no file {os.fspath(path)}")
     connection = sqlite3.connect(path, timeout=5.0, isolation_level=None)

@@ -42,8 +42,8 @@ class Metric(NamedTuple):
     value: int | float
     """How much it was. A counter's is the sum since `Report.started`."""
     attributes: Mapping[str, str]
-    """What it is of: `hogtrace.program`, `hogtrace.probe`, `hogtrace.cause`, and `hogtrace.installation`, a number from 2
-    on, where a program is installed more than once. Name and attributes together are unique."""
+    """What it is of: `hogtrace.program`, `hogtrace.probe`, `hogtrace.cause`; and `hogtrace.installation`, a number from
+    2 on, where a program is installed more than once. Name and attributes together are unique."""
     kind: Literal["counter", "gauge"]
     """`counter` for what only grows while the tracer lives, unless a program is taken out; `gauge` for what goes up and
     down."""

@@ -31,6 +31,7 @@ class Options(TypedDict, total=False):
     queue_bytes: int
     batch_size: int
     batch_delay: float
+    report_interval: float | None
     copy_depth: int
     copy_items: int
     copy_characters: int

@@ -21,6 +21,7 @@ from hogtrace import _state
 from hogtrace._engine import EventQueue, Redaction, mute_thread
 from hogtrace.batches import Batch
 from hogtrace.errors import RetryError, UnknownOutcomeError
+from hogtrace.reporting import Reporter
 from hogtrace.threads import Lock, await_departure, bounded, native, new_lock
 from hogtrace.types import Exporter
 
@@ -41,7 +42,7 @@ class Pipeline:
     what waits in the queue; beyond them new events are dropped, cause `queue_full`. A batch is handed over
     when `batch_size` events wait or `batch_delay` seconds have gone by, and holds `batch_size` events at
     most. One for which the exporter raises `RetryError` is offered again until `export_timeout` seconds have gone
-    by since the first time.
+    by since the first time. `reporter` is what the exporter is told of the tracer.
     """
 
     queue: EventQueue
@@ -56,8 +57,10 @@ class Pipeline:
         batch_size: int = 512,
         batch_delay: float = 1.0,
         export_timeout: float = 30.0,
+        reporter: Reporter | None = None,
     ) -> None:
         self._exporter = exporter
+        self._reporter = reporter or Reporter()
         self._batch_size = batch_size
         self._batch_delay = batch_delay
         self._export_timeout = export_timeout
@@ -164,6 +167,11 @@ class Pipeline:
         _state.forget(self)
         return in_time
 
+    def report_soon(self) -> None:
+        """Have the worker report soon what is new of the tracer, if the exporter takes reports."""
+        if not self._closing and self._reporter.ask():
+            self._have_reported()
+
     def pause(self) -> None:
         """Ask the worker to hand over what waits and to end, because the process is about to fork."""
         self._paused = True
@@ -183,6 +191,8 @@ class Pipeline:
         self._paused = False
         if self._held is not None:
             self._call_worker()
+        elif self._reporter.is_asked:
+            self._have_reported()
 
     def start_anew(self) -> None:
         """Begin again with nothing: the process has forked, and this is the child.
@@ -195,6 +205,16 @@ class Pipeline:
             getattr(self._exporter, "after_fork", _nothing)()
         except Exception as error:
             _warn("%s failed after a fork: %s", type(self._exporter).__name__, self._describe(error))
+        if not self._closing and self._reporter.start_anew():
+            self._have_reported()
+
+    def _have_reported(self) -> None:
+        """See to it that there is a worker, unless the system gives no thread: no other reports."""
+        if self._alive.locked():
+            self.queue.wake()
+            return
+        with contextlib.suppress(RuntimeError):
+            self._start()
 
     # What follows runs in the worker, or, where no thread can be started any more, in the thread that waits
     # for it.
@@ -236,7 +256,10 @@ class Pipeline:
                     self._native_id = _thread.get_native_id()
                 self._work(process, lingers=lingers)
                 if self._born_in == process and not self._exporter_closed:
-                    getattr(self._exporter, "rest", _nothing)()
+                    if lingers and not self._paused:
+                        self._report()
+                    if self._born_in == process:
+                        getattr(self._exporter, "rest", _nothing)()
                 sound = True
             except BaseException as error:
                 # Nothing is expected here; if it comes, the next event starts a new worker.
@@ -255,6 +278,8 @@ class Pipeline:
         if self._held is not None:
             # Neither a fork waits for the next attempt, nor a thread of the application.
             return lingers and not self._paused
+        if self._reporter.is_asked and lingers and not (self._paused or self._closing):
+            return True
         return bool(self.queue.waiting or self._waiters or (self._closing and not self._exporter_closed))
 
     def _work(self, process: int, *, lingers: bool) -> None:
@@ -286,6 +311,10 @@ class Pipeline:
                 return
             if (self._paused or not lingers) and not self._is_wanted(lingers=lingers):
                 return
+            if lingers and not self._paused and self._reporter.is_due:
+                self._report()
+                if self._born_in != process:
+                    return
 
     def _await_work(self) -> None:
         held = self._held
@@ -294,7 +323,7 @@ class Pipeline:
             if not (self._paused or late):
                 self._nudge.acquire(timeout=bounded(held.next_attempt - monotonic()))
         elif not (self._waiters or self._closing or self._paused):
-            self.queue.wait(self._batch_delay)
+            self.queue.wait(min(self._batch_delay, self._reporter.patience))
 
     def _retry(self, *, closing: bool, lingers: bool) -> bool:
         """Offer what is held again, if it is time; give whether nothing is held any more."""
@@ -353,12 +382,27 @@ class Pipeline:
             return
         self._closed = True
         self._drop_waiting()
+        process = self._born_in
+        self._report(ended=True)
+        if self._born_in != process:
+            return
         self._exporter_closed = True
         try:
             self._exporter.close()
         except BaseException as error:
             _warn("%s failed to close: %s", type(self._exporter).__name__, self._describe(error))
         self._ended.release()
+
+    def _report(self, *, ended: bool = False) -> None:
+        process = self._born_in
+        try:
+            self._reporter.report(ended=ended)
+        except BaseException as error:
+            if process == self._born_in and not self._reporter.failing:
+                self._reporter.failing = True
+                _warn("%s cannot take a report: %s", type(self._exporter).__name__, self._describe(error))
+        else:
+            self._reporter.failing = False
 
     def _drop_waiting(self) -> None:
         # What waits now: somebody may capture faster than this goes.

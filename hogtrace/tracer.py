@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from time import monotonic
 from types import TracebackType
-from typing import Final, Literal, Self
+from typing import Any, Final, Literal, Self
 
 from hogtrace import _state, imports, placing
 from hogtrace._engine import LinkedProbe, Program, Redaction, TrustList
@@ -17,6 +17,7 @@ from hogtrace.exporter_setting import ExporterSetting, build_exporter
 from hogtrace.governor import Governor, Trips
 from hogtrace.pipeline import Pipeline
 from hogtrace.placing import Placement
+from hogtrace.reporting import Reporter
 from hogtrace.sources import compile_file
 from hogtrace.targets import Target
 from hogtrace.trust import check_names, read_entries
@@ -26,6 +27,12 @@ __all__ = ["Installation", "Tracer"]
 
 _PLACED: Final = frozenset(("pending", "installed", "refused"))
 """The states of a probe that is to sit wherever its target leads."""
+
+_FINAL_PATIENCE: Final = 0.5  # seconds
+"""How long the last report waits for whoever is at work on the probes."""
+
+_STANDING: Final = ("state", "reason", "sites", "functions", "warnings", "back_in")
+"""What a status says of where a probe sits; it is no more once the probe is taken out."""
 
 
 @dataclass(eq=False, slots=True)
@@ -60,7 +67,8 @@ class Tracer:
     entries to what may be read in mode ``safe``. ``redact`` and ``redact_except`` add names to the list of secrets
     and take names off it. ``wildcard_limit`` bounds how many functions one wildcard may select; None switches that
     off. ``queue_events`` and ``queue_bytes`` bound what waits for the exporter; ``batch_size`` (events) and
-    ``batch_delay`` (seconds) say when a batch is due.
+    ``batch_delay`` (seconds) say when a batch is due. An exporter that takes reports of what the tracer does gets one
+    every ``report_interval`` seconds while there is something to export; None is never.
 
     ``copy_depth``, ``copy_items``, ``copy_characters`` and ``copy_fields`` bound the copy of each captured value,
     ``copy_values`` and ``copy_bytes`` that of a whole event, and ``copy_time`` (seconds) is how long the copies of one
@@ -91,6 +99,7 @@ class Tracer:
         queue_bytes: int = 16 * 1024 * 1024,
         batch_size: int = 512,
         batch_delay: float = 1.0,
+        report_interval: float | None = 10.0,
         copy_depth: int = 3,
         copy_items: int = 100,
         copy_characters: int = 1024,
@@ -119,15 +128,19 @@ class Tracer:
         check_names(own, "trust")
         self._vouch((), own)
         self._redaction = Redaction(add=list(redact), remove=list(redact_except))
+        built = build_exporter(exporter)
         self._pipeline = Pipeline(
-            build_exporter(exporter),
+            built,
             max_events=queue_events,
             max_bytes=queue_bytes,
             batch_size=batch_size,
             batch_delay=batch_delay,
+            reporter=Reporter(built, self._look, interval=report_interval),
         )
         self._governor = None if budget is None else Governor(budget, self._tend)
         self._installations: list[Installation] = []
+        self._reported: tuple[ProbeStatus, ...] = ()
+        self._last: list[tuple[Program, _Installed, ProbeStatus]] = []
         self._watching: Callable[[imports.Callback], None] | None = None
         self._stopped = False
 
@@ -166,6 +179,7 @@ class Tracer:
             queue_bytes=settings.queue_bytes,
             batch_size=settings.batch_size,
             batch_delay=settings.batch_delay,
+            report_interval=settings.report_interval,
             copy_depth=settings.copy_depth,
             copy_items=settings.copy_items,
             copy_characters=settings.copy_characters,
@@ -215,7 +229,8 @@ class Tracer:
             self._installations.append(installation)
             self._bind(installation._probes)
             self._watch()
-            return installation
+        self._pipeline.report_soon()
+        return installation
 
     def load(self, path: str | Path) -> Installation:
         """Compile the probe file at ``path`` and install it.
@@ -239,6 +254,8 @@ class Tracer:
                     gone += installation._probes
             self._remove(gone)
             self._watch()
+        if gone:
+            self._pipeline.report_soon()
 
     def rebind(self) -> None:
         """Look again for what the targets select, and probe what is new: a function that was put under a name since.
@@ -260,11 +277,27 @@ class Tracer:
             installed = [probe for installation in self._installations for probe in installation._probes]
             self._bind(probe for probe in installed if not probe.placement.target.is_wildcard)
             self._watch()
-            probes = tuple(
-                self._probe_status(installation.program, probe)
-                for installation in self._installations
-                for probe in installation._probes
-            )
+            probes = tuple(status for _program, _probe, status in self._probe_statuses())
+        return self._status(probes)
+
+    def _look(self, *, final: bool) -> Status | None:
+        """Give the status for a report, as it was found the last time; the `final` one as it was before the end."""
+        # The thread that exports does not wait for one that weaves, or imports.
+        if _state.lock.acquire(timeout=_FINAL_PATIENCE) if final else _state.lock.acquire(blocking=False):
+            try:
+                last = [
+                    replace(before, **_counts(self._probe_status(program, probe)))
+                    for program, probe, before in self._last
+                ]
+                now = [status for _program, _probe, status in self._probe_statuses()]
+                self._reported = (*last, *now)
+            finally:
+                _state.lock.release()
+        elif not final:
+            return None
+        return self._status(self._reported)
+
+    def _status(self, probes: tuple[ProbeStatus, ...]) -> Status:
         queue = self._pipeline.queue
         return Status(
             probes=probes,
@@ -283,6 +316,7 @@ class Tracer:
     def stop(self, timeout: float = 5.0) -> None:
         """Take everything out, export what waits for at most ``timeout`` seconds, and close the exporter."""
         with _state.lock:
+            self._last += self._probe_statuses()
             self.uninstall()
             self._stopped = True
         if self._governor is not None:
@@ -323,9 +357,13 @@ class Tracer:
         """
         placed = [probe for probe in probes if probe.state in _PLACED]
         placing.place([probe.placement for probe in placed], self._wildcard_limit, module=module)
+        changed = False
         for probe in placed:
+            changed |= probe.state != probe.placement.state
             probe.state = probe.placement.state
             probe.reason = probe.placement.reason
+        if changed:
+            self._pipeline.report_soon()
 
     def _remove(self, probes: Sequence[_Installed]) -> None:
         placing.remove([probe.placement for probe in probes])
@@ -363,6 +401,7 @@ class Tracer:
         now = monotonic()
         probe.trips.trip(budget, taken, now, effort=now - began)
         probe.state = "tripped"
+        self._pipeline.report_soon()
 
     def _put_back(self, probe: _Installed) -> None:
         placing.put_back(probe.placement)
@@ -372,6 +411,7 @@ class Tracer:
         # Only now: it is to be judged by what it costs in the application.
         probe.trips.put_back(monotonic())
         probe.linked.restore()
+        self._pipeline.report_soon()
 
     def _watch(self) -> None:
         """Follow imports while something waits for one; otherwise reloads alone, while there is anything to bind."""
@@ -389,6 +429,13 @@ class Tracer:
             probes = [probe for installation in self._installations for probe in installation._probes]
             self._bind([probe for probe in probes if probe.placement.target.concerns(module)], module=module)
             self._watch()
+
+    def _probe_statuses(self) -> list[tuple[Program, _Installed, ProbeStatus]]:
+        return [
+            (installation.program, probe, self._probe_status(installation.program, probe))
+            for installation in self._installations
+            for probe in installation._probes
+        ]
 
     def _probe_status(self, program: Program, probe: _Installed) -> ProbeStatus:
         linked = probe.linked
@@ -426,3 +473,7 @@ class Tracer:
             trips=probe.trips.count,
             back_in=None if probe.trips.until is None else max(0.0, probe.trips.until - now),
         )
+
+
+def _counts(status: ProbeStatus) -> dict[str, Any]:
+    return {one.name: getattr(status, one.name) for one in fields(status) if one.name not in _STANDING}

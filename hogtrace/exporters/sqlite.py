@@ -5,8 +5,8 @@ from __future__ import annotations
 import contextlib
 import os
 import sqlite3
-from collections.abc import Sequence
-from functools import cache
+from collections.abc import Callable, Iterator, Sequence
+from functools import cache, partial
 from itertools import chain
 from pathlib import Path
 from time import monotonic, sleep
@@ -14,6 +14,8 @@ from typing import Final
 
 from hogtrace._engine import ROW_COLUMNS, CaptureEvent, encode_rows
 from hogtrace.errors import ConfigError
+from hogtrace.exporters.sqlite_processes import PROCESSES, store_report
+from hogtrace.types import Report
 
 __all__ = ["APPLICATION_ID", "SCHEMA_VERSION", "SQLiteExporter"]
 
@@ -87,7 +89,8 @@ class SQLiteExporter:
     """Writes events into the SQLite file at `path`, which is made if it is not there.
 
     The table `events` has a row for each event, the view `captures` one for each captured value, the view
-    `requests` one for each request. Several processes may write one file: it is in WAL mode, and each waits
+    `requests` one for each request, and the table `processes` one for each process that writes there, with what its
+    probes do. Several processes may write one file: it is in WAL mode, and each waits
     up to `timeout` seconds for the others. An event is stored once, however often it comes.
     `hogtrace.events.read_sqlite` reads it back.
 
@@ -121,11 +124,18 @@ class SQLiteExporter:
 
     def export(self, events: Sequence[CaptureEvent]) -> None:
         """Store `events` in one transaction. Raises `sqlite3.Error` when that fails; then none is stored."""
+        self._write(partial(self._insert, rows=encode_rows(events)))
+
+    def report(self, report: Report) -> None:
+        """Store what a tracer says of itself, for `hogtrace status`. Raises `sqlite3.Error` when that fails."""
+        self._write(partial(self._store, report=report))
+
+    def _write(self, write: Callable[[sqlite3.Connection], None]) -> None:
+        """Have `write` write into the file that is at the path now."""
         if self._forked_in_batch:
             raise RuntimeError(
                 f"the process was forked while its parent wrote to {self.path}, so it cannot write there"
             )
-        rows = encode_rows(events)
         if self._connection is not None and self._file != self._look():
             # Moved away or deleted; what is written to the old connection would be lost.
             self.close()
@@ -133,7 +143,7 @@ class SQLiteExporter:
             self._connection = self._open()
             self._file = self._look()
         try:
-            self._insert(self._connection, rows)
+            write(self._connection)
         except sqlite3.Error:
             # The file may have been moved, replaced or repaired: begin with a fresh connection next time.
             self.close()
@@ -157,16 +167,14 @@ class SQLiteExporter:
             self._forked_in_batch = True
 
     def _insert(self, connection: sqlite3.Connection, rows: Sequence[tuple[object, ...]]) -> None:
-        connection.execute("BEGIN IMMEDIATE")
-        try:
+        with _transaction(connection):
             for start in range(0, len(rows), _ROWS):
                 some = rows[start : start + _ROWS]
                 connection.execute(_insertion(len(some)), tuple(chain.from_iterable(some)))
-            connection.execute("COMMIT")
-        except BaseException:
-            with contextlib.suppress(sqlite3.Error):
-                connection.execute("ROLLBACK")
-            raise
+
+    def _store(self, connection: sqlite3.Connection, report: Report) -> None:
+        with _transaction(connection):
+            store_report(connection, report)
 
     def _look(self) -> tuple[int, int] | None:
         """Say which file is at the path: its device and inode."""
@@ -189,14 +197,8 @@ class SQLiteExporter:
     def _prepare(self, connection: sqlite3.Connection) -> None:
         """Make the tables, or see that they are ours and of our version."""
         if _pragma(connection, "application_id") != APPLICATION_ID:
-            connection.execute("BEGIN IMMEDIATE")
-            try:
+            with _transaction(connection):
                 self._create(connection)
-                connection.execute("COMMIT")
-            except BaseException:
-                with contextlib.suppress(sqlite3.Error):
-                    connection.execute("ROLLBACK")
-                raise
         version = _pragma(connection, "user_version")
         if version != SCHEMA_VERSION:
             raise ConfigError(
@@ -215,7 +217,7 @@ class SQLiteExporter:
                 f"SQLiteExporter: {self.path} is the database of something else; "
                 "name a path of its own for HogTrace's events"
             )
-        for statement in _SCHEMA.split(";\n"):
+        for statement in [*_SCHEMA.split(";\n"), PROCESSES]:
             connection.execute(statement)
         connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
         connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
@@ -245,6 +247,19 @@ class SQLiteExporter:
         if "not a database" in str(error):
             return "it is a file of another kind: name another path"
         return "name a path that this user may write to"
+
+
+@contextlib.contextmanager
+def _transaction(connection: sqlite3.Connection) -> Iterator[None]:
+    """Have all of what is done in it stored, or nothing."""
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+        connection.execute("COMMIT")
+    except BaseException:
+        with contextlib.suppress(sqlite3.Error):
+            connection.execute("ROLLBACK")
+        raise
 
 
 @cache
