@@ -13,6 +13,7 @@ from typing import Any, Final, Literal, Self
 from hogtrace._engine import CopyLimits, Program
 from hogtrace.errors import ConfigError
 from hogtrace.exporter_setting import ExporterSetting, build_exporter
+from hogtrace.resource import read_name
 from hogtrace.sources import DISCOVERED, load_programs
 from hogtrace.trust import read_entries
 from hogtrace.types import Budget, Exporter, TrustEntry
@@ -32,6 +33,12 @@ class Settings:
     """AUTODISCOVER: also load the file `probes.hogtrace` of each application, if it has one; see `discovered`."""
     exporter: ExporterSetting | None = None
     """EXPORTER: where events go; None is SQLite at its default path."""
+    service: str | None = None
+    """SERVICE: the name of the service, which events tell; None is what OpenTelemetry's variables say, if anything."""
+    release: str | None = None
+    """RELEASE: its release; None likewise."""
+    environment: str | None = None
+    """ENVIRONMENT: where it is deployed; None likewise."""
     access: Literal["safe", "python"] = "safe"
     """ACCESS: `safe` runs no code of the application; `python` reads as Python does."""
     trust: tuple[TrustEntry, ...] = ()
@@ -342,6 +349,9 @@ _SCHEMA: Final[Mapping[str, tuple[_Read, _Parse]]] = {
     "PROBES": (_probes, _parse_probes),
     "AUTODISCOVER": (_switch, _parse_switch),
     "EXPORTER": (_exporter, _parse_exporter),
+    "SERVICE": (read_name, _parse_text),
+    "RELEASE": (read_name, _parse_text),
+    "ENVIRONMENT": (read_name, _parse_text),
     "ACCESS": (_choice("safe", "python"), _parse_text),
     "TRUST": (_trust, _parse_list),
     "REDACT": (_names, _parse_list),

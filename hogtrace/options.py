@@ -18,6 +18,9 @@ class Options(TypedDict, total=False):
     probes: Sequence[str | Path] | str | Path
     autodiscover: bool
     exporter: Exporter | Mapping[str, object] | str | None
+    service: str | None
+    release: str | None
+    environment: str | None
     access: Literal["safe", "python"]
     trust: Sequence[TrustEntry | Sequence[str] | str]
     redact: Sequence[str]

@@ -18,7 +18,7 @@ from time import monotonic, sleep
 from typing import Final
 
 from hogtrace import _state
-from hogtrace._engine import EventQueue, Redaction, mute_thread
+from hogtrace._engine import EventQueue, Redaction, Resource, mute_thread
 from hogtrace.batches import Batch
 from hogtrace.errors import RetryError, UnknownOutcomeError
 from hogtrace.reporting import Reporter
@@ -38,11 +38,11 @@ _log = logging.getLogger("hogtrace")
 class Pipeline:
     """A queue of captured events and the thread that exports them.
 
-    `exporter` takes the events and belongs to the pipeline from then on. `max_events` and `max_bytes` bound
-    what waits in the queue; beyond them new events are dropped, cause `queue_full`. A batch is handed over
-    when `batch_size` events wait or `batch_delay` seconds have gone by, and holds `batch_size` events at
-    most. One for which the exporter raises `RetryError` is offered again until `export_timeout` seconds have gone
-    by since the first time. `reporter` is what the exporter is told of the tracer.
+    `exporter` takes the events and belongs to the pipeline from then on; `resource` says whose events they are.
+    `max_events` and `max_bytes` bound what waits in the queue; beyond them new events are dropped, cause
+    `queue_full`. A batch is handed over when `batch_size` events wait or `batch_delay` seconds have gone by, and
+    holds `batch_size` events at most. One for which the exporter raises `RetryError` is offered again until
+    `export_timeout` seconds have gone by since the first time. `reporter` is what the exporter is told of the tracer.
     """
 
     queue: EventQueue
@@ -52,6 +52,7 @@ class Pipeline:
         self,
         exporter: Exporter,
         *,
+        resource: Resource | None = None,
         max_events: int = 10_000,
         max_bytes: int = 16 * 1024 * 1024,
         batch_size: int = 512,
@@ -67,7 +68,7 @@ class Pipeline:
         self._scrub = Redaction().scrub
         # Called by the thread of the application that captures the first event: C code alone.
         self._start = partial(native("start_new_thread"), self._run, ())
-        self.queue = EventQueue(max_events, max_bytes, wake_at=batch_size, on_first=self._start)
+        self.queue = EventQueue(max_events, max_bytes, wake_at=batch_size, on_first=self._start, resource=resource)
         self._closing = False  # somebody asked for the end
         self._deadline = 0.0  # until when it may take
         self._closed = False  # nothing is exported any more

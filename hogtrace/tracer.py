@@ -18,6 +18,7 @@ from hogtrace.governor import Governor, Trips
 from hogtrace.pipeline import Pipeline
 from hogtrace.placing import Placement
 from hogtrace.reporting import Reporter
+from hogtrace.resource import resource
 from hogtrace.sources import compile_file
 from hogtrace.targets import Target
 from hogtrace.trust import check_names, read_entries
@@ -63,10 +64,11 @@ class Tracer:
 
     ``exporter`` is an object with ``export(events)`` and ``close()``, a mapping
     ``{"BACKEND": "dotted.path", "OPTIONS": {…}}``, a short name (``"console"``, ``"jsonl"``, ``"sqlite"``,
-    ``"memory"``), or None for SQLite at its default path. ``access`` is ``"safe"`` or ``"python"``. ``trust`` adds
-    entries to what may be read in mode ``safe``. ``redact`` and ``redact_except`` add names to the list of secrets
-    and take names off it. ``wildcard_limit`` bounds how many functions one wildcard may select; None switches that
-    off. ``queue_events`` and ``queue_bytes`` bound what waits for the exporter; ``batch_size`` (events) and
+    ``"memory"``), or None for SQLite at its default path. ``service``, ``release`` and ``environment`` say whose
+    events they are; None is what OpenTelemetry's variables say. ``access`` is ``"safe"`` or ``"python"``. ``trust``
+    adds entries to what may be read in mode ``safe``. ``redact`` and ``redact_except`` add names to the list of
+    secrets and take names off it. ``wildcard_limit`` bounds how many functions one wildcard may select; None switches
+    that off. ``queue_events`` and ``queue_bytes`` bound what waits for the exporter; ``batch_size`` (events) and
     ``batch_delay`` (seconds) say when a batch is due. An exporter that takes reports of what the tracer does gets one
     every ``report_interval`` seconds while there is something to export; None is never.
 
@@ -87,6 +89,9 @@ class Tracer:
         self,
         *,
         exporter: Exporter | ExporterSetting | Mapping[str, object] | str | None = None,
+        service: str | None = None,
+        release: str | None = None,
+        environment: str | None = None,
         access: str = "safe",
         max_overhead: float | None = 0.01,
         max_total_overhead: float | None = 0.03,
@@ -128,14 +133,17 @@ class Tracer:
         check_names(own, "trust")
         self._vouch((), own)
         self._redaction = Redaction(add=list(redact), remove=list(redact_except))
+        whose = resource(service=service, release=release, environment=environment)
+        origin = {name: getattr(whose, name) for name in ("service", "release", "environment")}
         built = build_exporter(exporter)
         self._pipeline = Pipeline(
             built,
+            resource=whose,
             max_events=queue_events,
             max_bytes=queue_bytes,
             batch_size=batch_size,
             batch_delay=batch_delay,
-            reporter=Reporter(built, self._look, interval=report_interval),
+            reporter=Reporter(built, self._look, interval=report_interval, origin=origin),
         )
         self._governor = None if budget is None else Governor(budget, self._tend)
         self._installations: list[Installation] = []
@@ -168,6 +176,9 @@ class Tracer:
         programs = settings.programs()
         tracer = cls(
             exporter=settings.exporter,
+            service=settings.service,
+            release=settings.release,
+            environment=settings.environment,
             access=settings.access,
             max_overhead=settings.max_overhead,
             max_total_overhead=settings.max_total_overhead,

@@ -10,7 +10,8 @@ use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyFrame, PyString, PyTuple};
 
 use crate::access::named;
-use crate::event::{self, Captured, Failure};
+use crate::ambient;
+use crate::event::{Captured, Failure};
 use crate::frames;
 use crate::governor::Stopwatch;
 use crate::host::{World, no_name};
@@ -292,7 +293,7 @@ impl<'py> World<'py> for CallWorld<'_, 'py> {
             current = store::current(py);
             current.as_ref()
         };
-        let queued = event::at_this_place(py, |runner, context| {
+        let queued = ambient::here(py, |runner, context| {
             let captured = Captured::now(
                 &probe.captures[capture].source,
                 store.map(|store| store.get().request()),

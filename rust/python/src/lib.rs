@@ -1,6 +1,7 @@
 //! `hogtrace._engine`: the HogTrace core as a Python module. Registration only.
 
 mod access;
+mod ambient;
 mod call_world;
 mod errors;
 mod event;

@@ -92,6 +92,14 @@ pub(super) fn attribute<'py>(
     }
 }
 
+/// `object.name`, if it can be read without running code of the application, and is there.
+pub(crate) fn plain_attribute<'py>(
+    object: &Bound<'py, PyAny>,
+    name: &Bound<'py, PyString>,
+) -> Option<Bound<'py, PyAny>> {
+    attribute(object, name).ok()
+}
+
 fn own(raw: *mut ffi::PyTypeObject) -> usize {
     Kind::of_static(raw).slot(Slot::Getattro)
 }

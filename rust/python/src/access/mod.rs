@@ -33,6 +33,7 @@ use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 use pyo3::types::{PyBool, PySlice, PyString, PyTuple};
 
+pub(crate) use attribute::plain_attribute;
 pub(crate) use buffer::{Element, Elements, array_type, elements};
 pub(crate) use calls::{base_length, generic_get, iterate};
 pub(crate) use headers::Headers;
@@ -46,7 +47,7 @@ pub(crate) use refusal::NO_KEY;
 pub(crate) use scalar::{Scalar, numpy_scalar};
 pub(crate) use search::{add_all, named};
 pub(crate) use shape::{Family, Shape, shape_of};
-pub(crate) use slots::{Kind, kind_of};
+pub(crate) use slots::{Kind, Slot, kind_of, object_kind};
 pub(crate) use storage::{
     entries, exception_arguments, instance_dict, member, stored_item, stored_length,
 };

@@ -26,16 +26,23 @@ impl Runner {
 pub(crate) struct Context {
     /// The name of asyncio's task.
     pub(crate) task: Option<Arc<str>>,
-    /// The trace that OpenTelemetry's current span belongs to.
+    /// OpenTelemetry's current span.
+    pub(crate) span: Option<Span>,
+}
+
+/// A span of a trace: what is known of the ids of both.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Span {
+    /// The trace's.
     pub(crate) trace_id: Option<NonZeroU128>,
-    /// That span.
+    /// Its own.
     pub(crate) span_id: Option<NonZeroU64>,
 }
 
 impl Context {
     /// Whether nothing is going on.
     pub(crate) const fn is_empty(&self) -> bool {
-        self.task.is_none() && self.trace_id.is_none() && self.span_id.is_none()
+        self.task.is_none() && self.span.is_none()
     }
 
     /// About how many bytes it takes.
@@ -48,11 +55,11 @@ impl Context {
 
     /// The trace's id as text: 32 hexadecimal digits.
     pub(super) fn trace_text(&self) -> Option<String> {
-        self.trace_id.map(|id| format!("{id:032x}"))
+        self.span?.trace_id.map(|id| format!("{id:032x}"))
     }
 
     /// The span's id as text: 16 hexadecimal digits.
     pub(super) fn span_text(&self) -> Option<String> {
-        self.span_id.map(|id| format!("{id:016x}"))
+        self.span?.span_id.map(|id| format!("{id:016x}"))
     }
 }

@@ -7,7 +7,7 @@ use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyMapping};
 
-use super::context::{Context, Runner};
+use super::context::{Context, Runner, Span};
 use super::origin::{Moment, Origin, REQUEST, Resource};
 use super::{Event, Failure, Id, ids, thread_number};
 use crate::losses::Account;
@@ -71,8 +71,8 @@ impl Draft {
             thread: Some(runner.thread),
             thread_name: owned(&runner.thread_name),
             task: context.task.as_deref().map(str::to_owned),
-            trace_id: context.trace_id,
-            span_id: context.span_id,
+            trace_id: context.span.and_then(|span| span.trace_id),
+            span_id: context.span.and_then(|span| span.span_id),
             service: owned(&resource.service),
             release: owned(&resource.release),
             environment: owned(&resource.environment),
@@ -213,8 +213,10 @@ impl Draft {
             }),
             context: Context {
                 task: self.task.map(Arc::from),
-                trace_id: self.trace_id,
-                span_id: self.span_id,
+                span: (self.trace_id.is_some() || self.span_id.is_some()).then_some(Span {
+                    trace_id: self.trace_id,
+                    span_id: self.span_id,
+                }),
             },
             values: self.values.unwrap_or_else(Packed::empty),
             errors: self.errors,

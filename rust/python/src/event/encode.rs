@@ -44,7 +44,7 @@ pub(crate) fn encode_lines<'py>(
     py: Python<'py>,
     events: Vec<PyRef<'py, CaptureEvent>>,
 ) -> Bound<'py, PyBytes> {
-    let events = taken(&events);
+    let events = taken(events);
     let lines = py.detach(|| {
         let size = events.iter().map(|event| event.json_size()).sum();
         let mut out = String::with_capacity(size);
@@ -63,14 +63,14 @@ pub(crate) fn encode_rows<'py>(
     py: Python<'py>,
     events: Vec<PyRef<'py, CaptureEvent>>,
 ) -> PyResult<Vec<Bound<'py, PyTuple>>> {
-    let events = taken(&events);
+    let events = taken(events);
     let rows: Vec<Row> = py.detach(|| events.iter().map(|event| Row::of(event)).collect());
     let pairs = events.iter().zip(&rows);
     pairs.map(|(event, row)| row.tuple(py, event)).collect()
 }
 
-fn taken(events: &[PyRef<'_, CaptureEvent>]) -> Vec<Arc<Event>> {
-    events.iter().map(|event| event.event()).collect()
+fn taken(events: Vec<PyRef<'_, CaptureEvent>>) -> Vec<Arc<Event>> {
+    events.into_iter().map(|event| event.event()).collect()
 }
 
 /// What has to be made of an event for its row.

@@ -42,7 +42,7 @@ pub(crate) fn now() -> f64 {
 }
 
 /// This process's number.
-pub(super) fn process_number() -> u32 {
+pub(crate) fn process_number() -> u32 {
     PROCESS_NUMBER.load(Relaxed)
 }
 

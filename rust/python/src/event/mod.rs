@@ -1,6 +1,5 @@
 //! What is sent: one capture of one probe, and its Python face.
 
-mod ambient;
 mod captured;
 mod class;
 mod context;
@@ -16,12 +15,11 @@ use std::sync::Arc;
 use hogtrace_core::vm::Fault;
 use pyo3::ffi;
 
-pub(crate) use ambient::at_this_place;
 pub(crate) use captured::{Captured, Source};
 pub(crate) use class::{CaptureEvent, error_dicts};
-pub(crate) use context::{Context, Runner};
+pub(crate) use context::{Context, Runner, Span};
 pub(crate) use encode::{COLUMNS, encode_lines, encode_rows};
-pub(crate) use ids::{generation, now, register_fork_hook};
+pub(crate) use ids::{generation, now, process_number, register_fork_hook};
 pub(crate) use origin::{Moment, Origin, Resource, ResourceClass};
 
 use crate::losses::Losses;
@@ -133,7 +131,7 @@ impl PartialEq for Event {
 
 /// The number that `threading.get_ident()` gives.
 #[allow(clippy::useless_conversion, reason = "it has 32 bits on some systems")]
-fn thread_number() -> u64 {
+pub(crate) fn thread_number() -> u64 {
     // SAFETY: takes nothing and only asks the system.
     u64::from(unsafe { ffi::PyThread_get_thread_ident() })
 }

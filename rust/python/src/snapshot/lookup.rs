@@ -1,5 +1,7 @@
 //! One field of a copy, without Python.
 
+use std::fmt::Write;
+
 use super::packed::{Packed, Token};
 
 impl Packed {
@@ -47,7 +49,7 @@ fn escaped(bytes: &[u8]) -> String {
     {
         out.push_str(&String::from_utf8_lossy(&rest[..at]));
         let unit = 0xd000 | u16::from(rest[at + 1] & 0x3f) << 6 | u16::from(rest[at + 2] & 0x3f);
-        out.push_str(&format!("\\u{unit:04x}"));
+        let _ = write!(out, "\\u{unit:04x}");
         rest = &rest[at + 3..];
     }
     out.push_str(&String::from_utf8_lossy(rest));

@@ -1,0 +1,128 @@
+//! asyncio's current task, as its C module has it: that of its own loop and of every other that keeps to it.
+
+use pyo3::ffi;
+use pyo3::intern;
+use pyo3::prelude::*;
+use pyo3::sync::PyOnceLock;
+use pyo3::types::{PyDict, PyString, PyType};
+
+use super::modules;
+use crate::access::{Kind, Slot, kind_of, named, object_kind};
+
+static ASYNCIO: PyOnceLock<Asyncio> = PyOnceLock::new();
+
+/// What is asked of the module `_asyncio`.
+struct Asyncio {
+    running_loop: Py<PyAny>,
+    current: Current,
+    task: Py<PyType>,
+    get_name: Py<PyAny>,
+}
+
+/// What knows the task that a loop runs.
+enum Current {
+    /// `current_task(loop)`, from 3.12 on.
+    Function(Py<PyAny>),
+    /// The tasks by their loops.
+    Table(Py<PyDict>),
+}
+
+/// Finds the module, if it is in the process.
+pub(super) fn find(py: Python<'_>) {
+    if ASYNCIO.get(py).is_none()
+        && let Some(found) = Asyncio::find(py)
+    {
+        let _ = ASYNCIO.set(py, found);
+    }
+}
+
+/// The name of the task that runs on this thread, if one does.
+#[inline]
+pub(super) fn task_name(py: Python<'_>) -> Option<Bound<'_, PyString>> {
+    ASYNCIO.get(py)?.task_name(py)
+}
+
+impl Asyncio {
+    fn find(py: Python<'_>) -> Option<Self> {
+        let names = modules::names(intern!(py, "_asyncio"))?;
+        let running_loop = function(&names, intern!(py, "_get_running_loop"))?;
+        let current = if let Some(function) = function(&names, intern!(py, "current_task")) {
+            Current::Function(function)
+        } else {
+            let table = named(&names, intern!(py, "_current_tasks"))?;
+            Current::Table(table.cast_into_exact().ok()?.unbind())
+        };
+        let task = named(&names, intern!(py, "Task"))?
+            .cast_into_exact::<PyType>()
+            .ok()?;
+        let get_name = Kind::from_type(&task)
+            .lookup(intern!(py, "get_name"))
+            .ok()??;
+        if kind_of(&get_name) != Kind::of_static(&raw mut ffi::PyMethodDescr_Type) {
+            return None;
+        }
+        Some(Self {
+            running_loop,
+            current,
+            task: task.unbind(),
+            get_name: get_name.unbind(),
+        })
+    }
+
+    fn task_name<'py>(&self, py: Python<'py>) -> Option<Bound<'py, PyString>> {
+        // SAFETY: a function that lives and takes nothing.
+        let running = unsafe { result(py, ffi::PyObject_CallNoArgs(self.running_loop.as_ptr()))? };
+        if running.is_none() {
+            return None;
+        }
+        // The loop is looked up, which must not run a method of its own.
+        if kind_of(&running).slot(Slot::Hash) != object_kind().slot(Slot::Hash) {
+            return None;
+        }
+        // SAFETY: a function that takes a loop, or a dict and a key; what the dict gives is borrowed and taken at once.
+        let task = unsafe {
+            match &self.current {
+                Current::Function(function) => result(
+                    py,
+                    ffi::PyObject_CallOneArg(function.as_ptr(), running.as_ptr()),
+                )?,
+                Current::Table(table) => {
+                    let found = ffi::PyDict_GetItemWithError(table.as_ptr(), running.as_ptr());
+                    result(py, ffi::Py_XNewRef(found))?
+                }
+            }
+        };
+        if !kind_of(&task).derives_from(Kind::from_type(self.task.bind(py))) {
+            return None;
+        }
+        // SAFETY: a method of C's, and an object of its type.
+        let name = unsafe {
+            result(
+                py,
+                ffi::PyObject_CallOneArg(self.get_name.as_ptr(), task.as_ptr()),
+            )?
+        };
+        name.cast_into().ok()
+    }
+}
+
+/// The function of that name, if it is one of C's.
+fn function(names: &Bound<'_, PyDict>, name: &Bound<'_, PyString>) -> Option<Py<PyAny>> {
+    let found = named(names, name)?;
+    let is_native = kind_of(&found) == Kind::of_static(&raw mut ffi::PyCFunction_Type);
+    is_native.then(|| found.unbind())
+}
+
+/// What a call gave, if it did not fail.
+///
+/// # Safety
+/// `made` is null or a new reference.
+unsafe fn result(py: Python<'_>, made: *mut ffi::PyObject) -> Option<Bound<'_, PyAny>> {
+    // SAFETY: see above; without a result there may be an error, which nobody waits for.
+    unsafe {
+        if made.is_null() {
+            ffi::PyErr_Clear();
+        }
+        Bound::from_owned_ptr_or_opt(py, made)
+    }
+}

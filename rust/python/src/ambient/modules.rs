@@ -1,0 +1,56 @@
+//! Modules that are in the process, found without importing any.
+
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+
+use pyo3::ffi;
+use pyo3::prelude::*;
+use pyo3::types::{PyDict, PyString};
+
+use super::{asyncio, spans};
+use crate::access::named;
+
+/// How many modules there were at the last look.
+static SEEN: AtomicUsize = AtomicUsize::new(0);
+
+/// Finds out which of the libraries are there, if modules have come since the last time.
+#[inline]
+pub(super) fn look(py: Python<'_>) {
+    let Some(modules) = modules(py) else {
+        return;
+    };
+    let count = modules.len();
+    if SEEN.load(Relaxed) != count {
+        look_again(py, count);
+    }
+}
+
+#[cold]
+fn look_again(py: Python<'_>, count: usize) {
+    SEEN.store(count, Relaxed);
+    asyncio::find(py);
+    spans::find(py);
+}
+
+/// `sys.modules`.
+#[inline]
+fn modules(py: Python<'_>) -> Option<Bound<'_, PyDict>> {
+    // SAFETY: gives a borrowed reference to what the interpreter keeps.
+    let modules = unsafe { Bound::from_borrowed_ptr_or_opt(py, ffi::PyImport_GetModuleDict()) };
+    modules?.cast_into_exact().ok()
+}
+
+/// The names of a module and their values.
+pub(super) fn names<'py>(name: &Bound<'py, PyString>) -> Option<Bound<'py, PyDict>> {
+    let py = name.py();
+    let module = named(&modules(py)?, name)?;
+    // SAFETY: what lives; a borrowed reference if it is a module, else null with an error, which is cleared.
+    unsafe {
+        let names = ffi::PyModule_GetDict(module.as_ptr());
+        if names.is_null() {
+            ffi::PyErr_Clear();
+        }
+        Bound::from_borrowed_ptr_or_opt(py, names)?
+            .cast_into_exact()
+            .ok()
+    }
+}
