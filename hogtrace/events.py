@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import os
 import sqlite3
-from collections.abc import Iterator, Sequence
-from contextlib import closing
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, closing
 from pathlib import Path
-from typing import BinaryIO, Final
+from typing import BinaryIO, Final, cast
 
 from hogtrace._engine import ROW_COLUMNS, CaptureEvent, Mark
+from hogtrace.exporters.rotation import COMPRESSED, name_of, rotated_files
 from hogtrace.exporters.sqlite import APPLICATION_ID, SCHEMA_VERSION
 
 __all__ = ["CaptureEvent", "Follower", "Mark", "read_jsonl", "read_sqlite"]
@@ -18,6 +20,12 @@ __all__ = ["CaptureEvent", "Follower", "Mark", "read_jsonl", "read_sqlite"]
 
 _SQLITE: Final = b"SQLite format 3\0"
 """What a SQLite file begins with."""
+
+_GZIP: Final = b"\x1f\x8b"
+"""What a file compressed with gzip begins with."""
+
+_HEAD: Final = 80
+"""Bytes of a file of lines that tell it from others: the id of its first event is among them."""
 
 _TAIL: Final = 1 << 20  # bytes
 
@@ -29,23 +37,36 @@ _STORED: Final = tuple(
 _SELECT: Final = f"SELECT rowid, {', '.join(_STORED)}, request, fields, errors FROM events"  # noqa: S608 - all ours
 
 
-def read_jsonl(path: str | os.PathLike[str], *, skip_broken: bool = False) -> Iterator[CaptureEvent]:
-    """Give the events that a `JSONLinesExporter` has written to `path`, in the order of the file.
+def read_jsonl(
+    path: str | os.PathLike[str], *, skip_broken: bool = False, rotated: bool = True
+) -> Iterator[CaptureEvent]:
+    """Give the events that a `JSONLinesExporter` has written to `path`, in the order in which it wrote them.
 
-    A last line that is still being written is left out. Raises `OSError` for a file that cannot be read, and
-    `ValueError` naming the line for one that is not an event; with `skip_broken` such lines are passed over.
+    Those in files that it has rotated come first, compressed or not, unless `rotated` is False; `path` may be one of
+    these files, too. A last line that is still being written is left out. Raises `OSError` for a file that cannot be
+    read, and `ValueError` naming the line for one that is not an event; with `skip_broken` such lines are passed over.
     """
-    with Path(path).open("rb") as lines:
-        for number, line in enumerate(lines, 1):
-            if not line.strip() or not line.endswith(b"\n"):
-                continue
-            try:
-                event = CaptureEvent.from_json(line.decode())
-            except (ValueError, KeyError, TypeError) as error:
-                if skip_broken:
-                    continue
-                raise ValueError(f"{os.fspath(path)}:{number}: not an event: {error}") from error
-            yield event
+    path = Path(path)
+    done: int | None = None
+    while True:
+        with ExitStack() as stack:
+            # Opened before one looks for rotated files: should it become one of them, it is seen there or here.
+            current = _open_lines(path)
+            if current is not None:
+                stack.enter_context(current)
+            later = [number for number in rotated_files(path) if done is None or number > done] if rotated else []
+            if not later:
+                if current is not None:
+                    yield from _read_events(path, current, skip_broken)
+                elif done is None:
+                    raise FileNotFoundError(f"there is no file {path}")
+                return
+        for number in later:
+            done = number
+            file = _open_rotated(path, number)
+            if file is not None:
+                with file:
+                    yield from _read_events(Path(file.name), file, skip_broken)
 
 
 def read_sqlite(
@@ -74,8 +95,7 @@ class Follower:
 
     `newest` is how many of those that are there already the first `poll` gives, of a file of lines from its last
     MiB; `request` takes those of requests whose id begins with it; `probe` those with that text in the probe's id,
-    its target, or the function's name. The file may come later, and may be moved away and made anew, as log rotation
-    does.
+    its target, or the function's name. The file may come later, be rotated, and be moved away and made anew.
     """
 
     def __init__(
@@ -86,6 +106,8 @@ class Follower:
         self._probe = probe
         self._newest = newest
         self._file: tuple[int, int] | None = None
+        self._head = b""
+        self._rotated = 0  # the number of the latest file that had been rotated at the last look
         self._read_to: int | None = None  # a byte, or a row; None before the first look
         self._looked = False
 
@@ -96,24 +118,61 @@ class Follower:
         not there has none yet.
         """
         looked, self._looked = self._looked, True
-        try:
-            with self.path.open("rb") as file:
-                status = os.fstat(file.fileno())
-                if self._file != (status.st_dev, status.st_ino):
-                    self._file = (status.st_dev, status.st_ino)
-                    # What another file took the place of has been read; all of the new one has not.
-                    self._read_to = 0 if looked else None
-                if file.read(len(_SQLITE)) != _SQLITE:
-                    return self._poll_lines(file, status.st_size)
-        except FileNotFoundError:
-            return []
+        file, rotated = self._look()
+        with ExitStack() as stack:
+            head, status = b"", None
+            if file is not None:
+                stack.enter_context(file)
+                head, status = file.read(_HEAD), os.fstat(file.fileno())
+            events = self._poll_rotated(rotated) if looked else []
+            self._rotated = max(rotated, default=0)
+            if file is None or status is None:
+                return events
+            is_store = head.startswith(_SQLITE)
+            if self._file != (status.st_dev, status.st_ino) or not (is_store or head.startswith(self._head)):
+                self._file = (status.st_dev, status.st_ino)
+                # What another file took the place of has been read; all of the new one has not.
+                self._read_to = 0 if looked else None
+            if not is_store:
+                self._head = head
+                return events + self._poll_lines(file, status.st_size)
         return self._poll_rows()
+
+    def _look(self) -> tuple[BinaryIO | None, Mapping[int, Path]]:
+        """Give what is at the path, and what had been rotated while it was there."""
+        while True:
+            try:
+                file = self.path.open("rb")
+            except FileNotFoundError:
+                return None, rotated_files(self.path)
+            rotated = rotated_files(self.path)
+            try:
+                if os.path.samestat(os.fstat(file.fileno()), self.path.stat()):
+                    return file, rotated
+            except FileNotFoundError:
+                pass
+            file.close()
+
+    def _poll_rotated(self, rotated: Mapping[int, Path]) -> list[CaptureEvent]:
+        """Give the rest of what was read last, if it has been rotated since, and all that was rotated after it."""
+        events = []
+        for number in rotated:
+            file = _open_rotated(self.path, number) if number > self._rotated else None
+            if file is not None:
+                with file:
+                    if self._read_to and self._head and file.read(len(self._head)) == self._head:
+                        file.seek(self._read_to)
+                    else:
+                        file.seek(0)
+                    events += [event for event in self._read(file.read().split(b"\n")) if self._fits(event)]
+                self._file, self._head, self._read_to = None, b"", 0
+        return events
 
     def _poll_lines(self, file: BinaryIO, size: int) -> list[CaptureEvent]:
         first = self._read_to is None
         begin = max(0, size - _TAIL) if self._read_to is None else self._read_to
-        if begin > size:  # it was cut short
-            begin = 0
+        if begin > size:  # a batch that did not fit on the disk was taken back
+            begin = size
         file.seek(begin)
         # A last line that is still being written waits for the next time.
         data, end, _rest = file.read().rpartition(b"\n")
@@ -152,6 +211,42 @@ class Follower:
         # A row that came between the two questions is the newest of those that were given.
         self._read_to = max([last, *(row[0] for row in rows[:1])])
         return [_event(row) for row in reversed(rows)]
+
+
+def _open_lines(path: Path) -> BinaryIO | None:
+    """Open a file of lines, compressed or not; None if it is not there."""
+    try:
+        file = path.open("rb")
+    except FileNotFoundError:
+        return None
+    if file.peek(len(_GZIP))[: len(_GZIP)] != _GZIP:
+        return file
+    file.close()
+    return cast("BinaryIO", gzip.open(path))
+
+
+def _open_rotated(path: Path, number: int) -> BinaryIO | None:
+    """Open a rotated file, which may be compressed at any time; None if it is deleted."""
+    plain = name_of(path, number)
+    file = _open_lines(plain)
+    return _open_lines(plain.with_name(plain.name + COMPRESSED)) if file is None else file
+
+
+def _read_events(path: Path, lines: BinaryIO, skip_broken: bool) -> Iterator[CaptureEvent]:
+    number = 0
+    try:
+        for number, line in enumerate(lines, 1):
+            if not line.strip() or not line.endswith(b"\n"):
+                continue
+            try:
+                event = CaptureEvent.from_json(line.decode())
+            except (ValueError, KeyError, TypeError) as error:
+                if skip_broken:
+                    continue
+                raise ValueError(f"{path}:{number}: not an event: {error}") from error
+            yield event
+    except EOFError:
+        raise ValueError(f"{path}:{number}: the compressed file is cut short") from None
 
 
 def _conditions(request: str | None, probe: str | None) -> tuple[str, list[str]]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -10,8 +12,9 @@ from pathlib import Path
 import pytest
 
 from hogtrace import ConfigError
+from hogtrace.errors import RetryError
 from hogtrace.events import read_jsonl
-from hogtrace.exporters import JSONLinesExporter
+from hogtrace.exporters import JSONLinesExporter, jsonl
 from tests.hogtrace.exporters.samples import ODD_VALUES, make_event, make_events, numbers
 
 
@@ -108,13 +111,59 @@ exporter.export([make_event(3)])
 """
 
 
-def test_a_full_disk_spoils_one_line_at_most(tmp_path: Path) -> None:
-    """What is written once there is space again stands on a line of its own."""
+def test_what_does_not_fit_is_taken_back(tmp_path: Path) -> None:
+    """A batch that could not be written whole leaves nothing behind; the next one follows the one before."""
     path = tmp_path / "events.jsonl"
     subprocess.run([sys.executable, "-c", FULL_DISK, path], check=True, timeout=60)
-    assert numbers(list(read_jsonl(path, skip_broken=True))) == [1, 3]
+    assert numbers(list(read_jsonl(path))) == [1, 3]
+
+
+def test_a_line_that_a_killed_process_left_spoils_no_other(tmp_path: Path) -> None:
+    """What comes after it stands on a line of its own, and the broken one is named, or passed over if asked for."""
+    path = tmp_path / "events.jsonl"
+    exporter, other = JSONLinesExporter(path), JSONLinesExporter(path)
+    exporter.export([make_event(1)])
+    with path.open("ab") as file:
+        file.write(b'{"schema": 1')
+    other.export([make_event(2)])
+    exporter.export([make_event(3)])
+    exporter.close()
+    other.close()
+    assert path.read_bytes().count(b"\n") == 4
+    assert numbers(list(read_jsonl(path, skip_broken=True))) == [1, 2, 3]
     with pytest.raises(ValueError, match=r"events\.jsonl:2: not an event"):
         list(read_jsonl(path))
+
+
+def test_pipes_and_devices_are_written_to(tmp_path: Path) -> None:
+    """They have no end to look at and cannot be locked."""
+    reading, writing = os.pipe()
+    exporter = JSONLinesExporter(f"/proc/self/fd/{writing}", fsync="batch")
+    exporter.export(make_events(2))
+    exporter.close()
+    os.close(writing)
+    with os.fdopen(reading, "rb") as pipe:
+        assert [json.loads(line)["values"]["number"] for line in pipe] == [0, 1]
+    full = JSONLinesExporter("/dev/full")
+    with pytest.raises(RetryError, match="no space for /dev/full"):
+        full.export(make_events(1))
+    full.close()
+
+
+def test_a_file_that_another_process_keeps_locked_is_offered_the_batch_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A writer that was stopped half-way stops no other for good, and costs no event."""
+    monkeypatch.setattr(jsonl, "_LOCK_TIMEOUT", 0.05)
+    path = tmp_path / "events.jsonl"
+    exporter = JSONLinesExporter(path)
+    with path.open("ab") as other:
+        fcntl.flock(other, fcntl.LOCK_EX)
+        with pytest.raises(RetryError, match=r"has held .*events\.jsonl for 0\.05 seconds"):
+            exporter.export([make_event(1)])
+    exporter.export([make_event(1)])
+    exporter.close()
+    assert numbers(list(read_jsonl(path))) == [1]
 
 
 def test_a_line_that_is_still_being_written_is_left_out(tmp_path: Path) -> None:
