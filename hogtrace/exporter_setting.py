@@ -159,7 +159,7 @@ def build_exporter(exporter: object = None, *, where: str = "EXPORTER") -> Expor
     """
     if exporter is None:
         default = SQLiteExporter()
-        _log.info("no exporter is named, so captured events go to SQLite: %s", default.path)
+        _log.info("no exporter is named, so captured events go to SQLite: %s (%s)", default.path, default.retention)
         return default
     return ExporterSetting.read(exporter, where=where).build(where=where)
 

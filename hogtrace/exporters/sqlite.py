@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 import sqlite3
 from collections.abc import Callable, Iterator, Sequence
@@ -10,10 +11,11 @@ from functools import cache, partial
 from itertools import chain
 from pathlib import Path
 from time import monotonic, sleep
-from typing import Final
+from typing import Final, TypeGuard
 
 from hogtrace._engine import ROW_COLUMNS, CaptureEvent, encode_rows
-from hogtrace.errors import ConfigError
+from hogtrace.errors import ConfigError, RetryError
+from hogtrace.exporters.retention import LEAST_BYTES, Retention
 from hogtrace.exporters.sqlite_processes import PROCESSES, store_report
 from hogtrace.types import Report
 
@@ -80,6 +82,16 @@ _PARAMETERS: Final = f"({', '.join('?' * len(ROW_COLUMNS))})"
 # Rows of one statement: older versions of SQLite take 999 values in one.
 _ROWS: Final = 999 // len(ROW_COLUMNS)
 
+_DAY: Final = 86_400  # seconds
+
+# What the log may grow to before it is cut again, once what it holds is in the file.
+_LOG_BYTES: Final = 16 << 20
+
+# What passes on its own: somebody else writes, or somebody makes room.
+_PASSING: Final = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_FULL)
+
+_log = logging.getLogger("hogtrace")
+
 # Connections that a forked child has from its parent in the middle of a batch. Closing one, or letting it be
 # collected, would wait for a thread that the child does not have.
 _inherited: list[sqlite3.Connection] = []
@@ -94,21 +106,37 @@ class SQLiteExporter:
     up to `timeout` seconds for the others. An event is stored once, however often it comes.
     `hogtrace.events.read_sqlite` reads it back.
 
-    Raises `ConfigError` for a path that cannot be opened and written to, a file that is something else, and
-    one that a newer HogTrace has made.
+    While it writes it deletes events that are more than `max_age` seconds older than the newest, and the oldest ones
+    where the file would become larger than `max_bytes`, to within a batch; None is no bound. The file's log
+    (`-wal`) is small, but for as long as somebody reads: then it may become as large as `max_bytes`.
+
+    Raises `ConfigError` for a path that cannot be opened and written to, a file that is something else, one that
+    another version of HogTrace has made, and wrong options.
     """
 
     path: Path
     """The file, as an absolute path."""
+    retention: Retention
+    """How long events stay; `str()` says it in words."""
 
     # SQLite keeps in memory which locks the process holds, and a child inherits that belief without the
     # locks: it would write over others. So nothing is open when the process forks, and a batch in flight is
     # waited for.
     fork_timeout = 1.0
 
-    def __init__(self, path: str | os.PathLike[str] = "hogtrace.sqlite", *, timeout: float = 5.0) -> None:
+    def __init__(
+        self,
+        path: str | os.PathLike[str] = "hogtrace.sqlite",
+        *,
+        timeout: float = 5.0,
+        max_age: float | None = 14 * _DAY,
+        max_bytes: int | None = 512 << 20,
+    ) -> None:
         self.path = Path(path).absolute()
+        _check(timeout=timeout, max_age=max_age, max_bytes=max_bytes)
         self._timeout = timeout
+        self.retention = Retention(max_age, max_bytes)
+        self._untidy = False
         self._connection: sqlite3.Connection | None = None
         self._file: tuple[int, int] | None = None
         self._forked_in_batch = False
@@ -123,11 +151,17 @@ class SQLiteExporter:
         return f"<hogtrace.SQLiteExporter to {str(self.path)!r}>"
 
     def export(self, events: Sequence[CaptureEvent]) -> None:
-        """Store `events` in one transaction. Raises `sqlite3.Error` when that fails; then none is stored."""
+        """Store `events` in one transaction.
+
+        Raises `RetryError` where the file is locked for longer than `timeout`, the disk is full, or the log cannot be
+        written back because somebody reads; `sqlite3.Error` or `OSError` for whatever else they cannot be stored.
+        Then none is stored.
+        """
         self._write(partial(self._insert, rows=encode_rows(events)))
+        self._tidy()
 
     def report(self, report: Report) -> None:
-        """Store what a tracer says of itself, for `hogtrace status`. Raises `sqlite3.Error` when that fails."""
+        """Store what a tracer says of itself, for `hogtrace status`. Raises what `export` raises."""
         self._write(partial(self._store, report=report))
 
     def _write(self, write: Callable[[sqlite3.Connection], None]) -> None:
@@ -139,14 +173,17 @@ class SQLiteExporter:
         if self._connection is not None and self._file != self._look():
             # Moved away or deleted; what is written to the old connection would be lost.
             self.close()
-        if self._connection is None:
-            self._connection = self._open()
-            self._file = self._look()
         try:
+            if self._connection is None:
+                self._connection = self._open()
+                self._file = self._look()
+            self._bound_log(self._connection)
             write(self._connection)
-        except sqlite3.Error:
+        except sqlite3.Error as error:
             # The file may have been moved, replaced or repaired: begin with a fresh connection next time.
             self.close()
+            if getattr(error, "sqlite_errorcode", 0) & 0xFF in _PASSING:
+                raise RetryError(f"{self.path}: {error}") from None
             raise
 
     def close(self) -> None:
@@ -171,6 +208,36 @@ class SQLiteExporter:
             for start in range(0, len(rows), _ROWS):
                 some = rows[start : start + _ROWS]
                 connection.execute(_insertion(len(some)), tuple(chain.from_iterable(some)))
+
+    def _bound_log(self, connection: sqlite3.Connection) -> None:
+        """See that the log, which cannot be written back while somebody reads old pages, does not grow for ever."""
+        if self.retention.max_bytes is None:
+            return
+        most = max(self.retention.max_bytes, _LOG_BYTES)
+        log = self.path.with_name(f"{self.path.name}-wal")
+        deadline = monotonic() + self._timeout
+        while _bytes(log) > most:
+            (busy, _written, _copied) = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+            if not busy:
+                break
+            # It waits for readers, but not for another process that does the same.
+            if monotonic() > deadline:
+                raise RetryError(f"{log} cannot be written back, because a process has been reading for long")
+            sleep(0.01)
+
+    def _tidy(self) -> None:
+        """Delete old events; what goes wrong here must not cost the new ones."""
+        if self._connection is None:
+            return
+        try:
+            self.retention.apply(self._connection)
+        except sqlite3.Error as error:
+            self.close()
+            if not self._untidy:
+                self._untidy = True
+                _log.warning("SQLiteExporter cannot delete old events of %s: %s", self.path, error)
+        else:
+            self._untidy = False
 
     def _store(self, connection: sqlite3.Connection, report: Report) -> None:
         with _transaction(connection):
@@ -197,6 +264,8 @@ class SQLiteExporter:
     def _prepare(self, connection: sqlite3.Connection) -> None:
         """Make the tables, or see that they are ours and of our version."""
         if _pragma(connection, "application_id") != APPLICATION_ID:
+            # So that a file can become smaller again; in one that has tables it changes nothing.
+            connection.execute("PRAGMA auto_vacuum = INCREMENTAL")
             with _transaction(connection):
                 self._create(connection)
         version = _pragma(connection, "user_version")
@@ -207,6 +276,7 @@ class SQLiteExporter:
             )
         self._use_log(connection)
         connection.execute("PRAGMA synchronous = NORMAL")
+        connection.execute(f"PRAGMA journal_size_limit = {_LOG_BYTES}").fetchall()
 
     def _create(self, connection: sqlite3.Connection) -> None:
         if _pragma(connection, "application_id") == APPLICATION_ID:
@@ -247,6 +317,31 @@ class SQLiteExporter:
         if "not a database" in str(error):
             return "it is a file of another kind: name another path"
         return "name a path that this user may write to"
+
+
+def _check(*, timeout: object, max_age: object, max_bytes: object) -> None:
+    problems = []
+    if not _is_number(timeout) or timeout < 0:
+        problems.append(f"timeout is {timeout!r}; it must be a number of seconds of 0 or more")
+    if max_age is not None and (not _is_number(max_age) or max_age <= 0):
+        problems.append(f"max_age is {max_age!r}; it must be a number of seconds above 0, or None for no bound")
+    if max_bytes is not None and (not _is_number(max_bytes) or isinstance(max_bytes, float) or max_bytes < LEAST_BYTES):
+        problems.append(
+            f"max_bytes is {max_bytes!r}; it must be a whole number of {LEAST_BYTES} or more, or None for no bound"
+        )
+    if problems:
+        raise ConfigError(*(f"SQLiteExporter: {problem}" for problem in problems))
+
+
+def _is_number(value: object) -> TypeGuard[int | float]:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _bytes(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except FileNotFoundError:
+        return 0
 
 
 @contextlib.contextmanager

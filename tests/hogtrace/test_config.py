@@ -360,6 +360,7 @@ def test_without_an_exporter_events_go_to_sqlite_and_a_log_line_says_where(
     assert exporter.path == tmp_path / "hogtrace.sqlite"
     assert [record.getMessage() for record in caplog.records] == [
         f"no exporter is named, so captured events go to SQLite: {tmp_path / 'hogtrace.sqlite'}"
+        " (kept for 14 days up to 512 MiB)"
     ]
 
 
