@@ -89,7 +89,7 @@ def _report(row: dict[str, Any]) -> Report:
             "probes": json.loads(row["probes"]),
         }
         return Report.from_dict({**row, "time": row["updated"], "ended": bool(row["ended"]), "status": status})
-    except (KeyError, TypeError) as error:
+    except (KeyError, TypeError, ValueError) as error:
         raise ValueError(f"the table processes holds what is no status: {error}") from error
 
 

@@ -77,6 +77,7 @@ def test_every_setting_can_be_given() -> None:
             "QUEUE_BYTES": 100_000,
             "BATCH_SIZE": 2,
             "BATCH_DELAY": 0.5,
+            "REPORT_INTERVAL": 60,
         }
     )
     assert settings == Settings(
@@ -96,6 +97,7 @@ def test_every_setting_can_be_given() -> None:
         queue_bytes=100_000,
         batch_size=2,
         batch_delay=0.5,
+        report_interval=60.0,
     )
 
 
@@ -172,6 +174,12 @@ def test_equal_settings_are_one_key() -> None:
             float("nan"),
             "BATCH_DELAY in settings.HOGTRACE is nan; it must be a number of seconds",
         ),
+        (
+            "REPORT_INTERVAL",
+            0,
+            "REPORT_INTERVAL in settings.HOGTRACE is 0; it must be a number of seconds from 0.1 to 86400, or None for "
+            "never",
+        ),
         ("REDACT", "pin", "REDACT in settings.HOGTRACE is a str; it must be a list of names"),
         ("REDACT", [1], "REDACT in settings.HOGTRACE holds an int; it must be a list of names"),
         (
@@ -234,6 +242,7 @@ def test_the_environment_fills_in_what_the_mapping_leaves_out() -> None:
         HOGTRACE_EXPORTER="console",
         HOGTRACE_BATCH_DELAY="0.25",
         HOGTRACE_WILDCARD_LIMIT="none",
+        HOGTRACE_REPORT_INTERVAL="none",
         HOGTRACE_MAX_OVERHEAD="0.05",
         HOGTRACE_MAX_TOTAL_OVERHEAD="none",
         HOGTRACE_TRUST="app.User.name",
@@ -247,6 +256,7 @@ def test_the_environment_fills_in_what_the_mapping_leaves_out() -> None:
         probes=("a.hogtrace", "b/"),
         exporter=ExporterSetting.read("console"),
         batch_delay=0.25,
+        report_interval=None,
         wildcard_limit=None,
         max_overhead=0.05,
         max_total_overhead=None,

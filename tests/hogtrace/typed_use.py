@@ -31,7 +31,7 @@ from hogtrace import (
 )
 from hogtrace.events import Mark
 from hogtrace.testing import CapturedEvents, capture_events
-from hogtrace.types import ProbeState
+from hogtrace.types import Metric, ProbeState, Report
 from hogtrace_django.conf import get_tracer
 from hogtrace_django.middleware import HogTraceMiddleware
 
@@ -127,6 +127,9 @@ def tracing(program: Program, path: str) -> None:
         for probe in status.probes:
             assert_type(probe, ProbeStatus)
             assert_type((probe.program, probe.probe, probe.target, probe.point), tuple[str, str, str, str])
+            report = Report.from_dict(Report(status=status, id="", process=1, started=0.0, time=0.0).to_dict())
+            assert_type((report.status, report.birth, report.ended), tuple[Status, str | None, bool])
+            assert_type(report.metrics(), list[Metric])
             assert_type((probe.state, probe.reason, probe.last_error), tuple[ProbeState, str | None, str | None])
             assert_type((probe.hits, probe.fired, probe.not_passed, probe.failed), tuple[int, int, int, int])
             assert_type((probe.skipped, probe.captured, probe.errors), tuple[int, int, int])
