@@ -7,14 +7,14 @@ import inspect
 import sys
 import time
 from pathlib import Path
-from typing import Protocol
+from typing import Final, Protocol, TypeAlias
 
 from hogtrace.errors import ConfigError
 from hogtrace.events import Follower
 from hogtrace.exporter_setting import EXPORTERS, ExporterSetting
 from hogtrace.exporters import ConsoleExporter, JSONLinesExporter, SQLiteExporter
 
-__all__ = ["follow", "watched_file"]
+__all__ = ["follow", "status_file", "watched_file"]
 
 
 class _Stream(Protocol):
@@ -49,24 +49,36 @@ def watched_file(exporter: ExporterSetting | None) -> Path:
 
     Neither the exporter nor the file is made. Raises `ConfigError` for an exporter that writes no such file.
     """
+    return _file(exporter, (SQLiteExporter, JSONLinesExporter), _NO_EVENTS)
+
+
+def status_file(exporter: ExporterSetting | None) -> Path:
+    """Give the file in which an exporter keeps what processes say of themselves, as `watched_file` does."""
+    return _file(exporter, (SQLiteExporter,), _NO_STATUS)
+
+
+_File: TypeAlias = type[SQLiteExporter] | type[JSONLinesExporter]
+
+
+def _file(exporter: ExporterSetting | None, kinds: tuple[_File, ...], refusal: str) -> Path:
     if exporter is None:
         return _path(SQLiteExporter, ExporterSetting(backend=EXPORTERS["sqlite"]))
     if exporter.instance is not None:
-        if isinstance(exporter.instance, SQLiteExporter | JSONLinesExporter):
+        if isinstance(exporter.instance, kinds):
             return exporter.instance.path
-        raise ConfigError(_no_file(type(exporter.instance).__name__))
+        raise ConfigError(refusal.format(type(exporter.instance).__name__))
     backend = exporter.backend or ""
     module, _, name = backend.rpartition(".")
     try:
         kind = getattr(importlib.import_module(module), name)
     except Exception as error:
         raise ConfigError(f"EXPORTER: cannot import {backend}: {type(error).__name__}: {error}") from None
-    if not (isinstance(kind, type) and issubclass(kind, SQLiteExporter | JSONLinesExporter)):
-        raise ConfigError(_no_file(name))
+    if not (isinstance(kind, type) and issubclass(kind, kinds)):
+        raise ConfigError(refusal.format(name))
     return _path(kind, exporter)
 
 
-def _path(kind: type[SQLiteExporter | JSONLinesExporter], exporter: ExporterSetting) -> Path:
+def _path(kind: _File, exporter: ExporterSetting) -> Path:
     try:
         given = inspect.signature(kind).bind(**exporter.options)
     except TypeError:
@@ -79,8 +91,11 @@ def _path(kind: type[SQLiteExporter | JSONLinesExporter], exporter: ExporterSett
     return Path(path).absolute()
 
 
-def _no_file(name: str) -> str:
-    return (
-        f"events go to {name}, which writes no file that can be followed; "
-        "that can be done where EXPORTER is 'sqlite' or 'jsonl'"
-    )
+_NO_EVENTS: Final = (
+    "events go to {}, which writes no file that can be followed; that can be done where EXPORTER is 'sqlite' or 'jsonl'"
+)
+
+_NO_STATUS: Final = (
+    "events go to {}, which keeps no status of the processes; that is done where EXPORTER is 'sqlite'; every process "
+    "has its own: tracer.status()"
+)

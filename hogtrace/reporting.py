@@ -47,6 +47,7 @@ class Reporter:
         self._interval = interval or 0.0
         self._origin = dict(origin or {})
         self._exporter = type(exporter).__name__
+        self._is_of_use = False  # whether there ever was anything to report
         self.failing = False
         """Whether it was said that reports fail."""
         self._begin()
@@ -58,7 +59,6 @@ class Reporter:
         self._asked = _NEVER  # when to report what is new, by the monotonic clock
         self._next = _NEVER  # when to report again anyway, by the same
         self._has_said = False
-        self._has_to_say = False
 
     def ask(self) -> bool:
         """Have what is new reported soon; give whether it will be, which takes a thread that exports.
@@ -67,19 +67,14 @@ class Reporter:
         """
         if self._tell is None:
             return False
-        self._has_to_say = True
+        self._is_of_use = True
         self._asked = min(self._asked, monotonic() + _SOON)
         return True
 
     def start_anew(self) -> bool:
         """Begin again: the process has forked, and this is the child. Give what `ask` gives."""
-        wanted = self._has_said or self._has_to_say
         self._begin()
-        if not wanted or not self.ask():
-            return False
-        # A child that ends before that, and has captured nothing, has nothing to say.
-        self._has_to_say = False
-        return True
+        return self._is_of_use and self.ask()
 
     @property
     def is_asked(self) -> bool:
@@ -107,7 +102,8 @@ class Reporter:
         if status is None:
             self._asked = monotonic() + _SOON
             return
-        if ended and not (self._has_said or self._has_to_say or status.captured):
+        if ended and not (self._has_said or status.captured):
+            # A command, or a child, that ends before it was of any use.
             return
         if self._id is None:
             self._id = os.urandom(16).hex()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from contextlib import closing
-from pathlib import Path
 
 from hogtrace.events import open_store
 from hogtrace.exporters.sqlite_processes import read_processes
@@ -18,5 +17,9 @@ def read_reports(path: str | os.PathLike[str]) -> list[Report]:
 
     Raises `OSError` for a file that is not there, and `ValueError` for one that is not a `SQLiteExporter`'s.
     """
-    with closing(open_store(Path(path))) as connection:
+    try:
+        connection = open_store(path)
+    except ValueError as error:
+        raise ValueError(f"{error}; what processes do is kept in SQLite files, where EXPORTER is 'sqlite'") from error
+    with closing(connection):
         return read_processes(connection)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from hogtrace.types import ProbeStatus, Status
 
-__all__ = ["status_text"]
+__all__ = ["events_text", "notes_text", "probe_table", "status_text"]
 
 _SHOWN: Final = 5
 """How many functions of one probe are named."""
@@ -38,14 +38,10 @@ _CAUSES: Final = {
 
 def status_text(status: Status) -> str:
     """Give `status` as lines of text."""
-    lines = _table(status.probes) if status.probes else ["no probes"]
+    lines = probe_table(status.probes, [probe.state for probe in status.probes]) if status.probes else ["no probes"]
     for probe in status.probes:
-        lines += [f"{probe.probe}: {label}: {_one_line(text)}" for label, text in _notes(probe)]
-    lines.append(
-        f"events: {status.captured} captured, {status.exported} exported, {status.queued} queued, "
-        f"{sum(status.dropped.values())} dropped{_in_brackets(_counts(status.dropped))}"
-    )
-    lines += [f"dropped {cause}: {_CAUSES[cause]}" for cause in _CAUSES if status.dropped.get(cause)]
+        lines += notes_text(probe)
+    lines += events_text(status)
     if status.access == "python":
         lines.append('access="python": probes may run code of the application')
     elif status.trusted_calls:
@@ -54,12 +50,27 @@ def status_text(status: Status) -> str:
     return "\n".join(lines)
 
 
-def _table(probes: Sequence[ProbeStatus]) -> list[str]:
+def events_text(status: Status) -> list[str]:
+    """Give the lines about the events of a tracer: its accounts, and what there is to know of each loss."""
+    accounts = (
+        f"events: {status.captured} captured, {status.exported} exported, {status.queued} queued, "
+        f"{sum(status.dropped.values())} dropped{_in_brackets(_counts(status.dropped))}"
+    )
+    return [accounts, *(f"dropped {cause}: {_CAUSES[cause]}" for cause in _CAUSES if status.dropped.get(cause))]
+
+
+def notes_text(probe: ProbeStatus, *, everywhere: bool = False) -> list[str]:
+    """Give the lines of what there is to know of a probe, and to do; `everywhere` if it sums up several processes."""
+    return [f"{probe.probe}: {label}: {_one_line(text)}" for label, text in _notes(probe, everywhere=everywhere)]
+
+
+def probe_table(probes: Sequence[ProbeStatus], states: Sequence[str]) -> list[str]:
+    """Give the lines of a table with a row for each probe, which begins with its text in `states`."""
     columns = [name for name in _COLUMNS if name not in _OFTEN_EMPTY or any(getattr(probe, name) for probe in probes)]
     rows: list[tuple[str, ...]] = [("state", *(name.replace("_", " ") for name in columns), "probe")]
-    for probe in probes:
+    for probe, state in zip(probes, states, strict=True):
         cells = (_cell(getattr(probe, name)) for name in columns)
-        rows.append((probe.state, *cells, f"{probe.target}:{probe.point}  {probe.program}"))
+        rows.append((state, *cells, f"{probe.target}:{probe.point}  {probe.program}"))
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     return [
         "  ".join(
@@ -78,10 +89,12 @@ def _cell(value: object) -> str:
     return "-" if value is None else str(value)
 
 
-def _notes(probe: ProbeStatus) -> Iterator[tuple[str, str]]:
+def _notes(probe: ProbeStatus, *, everywhere: bool) -> Iterator[tuple[str, str]]:
     """Give what is to be said of a probe, each with what kind of thing it is."""
     shown = ", ".join(probe.functions[:_SHOWN])
-    more = f" and {len(probe.functions) - _SHOWN} more" if len(probe.functions) > _SHOWN else ""
+    # A report may name fewer functions than there are.
+    count = max(probe.sites, len(probe.functions))
+    more = f" and {count - _SHOWN} more" if count > _SHOWN else ""
     # Where the one function is the target itself, the table has said it.
     if probe.functions and probe.functions != (probe.target,):
         yield "in", shown + more
@@ -101,11 +114,11 @@ def _notes(probe: ProbeStatus) -> Iterator[tuple[str, str]]:
         yield "first error", probe.first_error
     if probe.last_error and probe.last_error != probe.first_error:
         yield "last error", probe.last_error
-    for advice in _advice(probe):
+    for advice in _advice(probe, everywhere=everywhere):
         yield "next", advice
 
 
-def _advice(probe: ProbeStatus) -> Iterator[str]:
+def _advice(probe: ProbeStatus, *, everywhere: bool) -> Iterator[str]:
     """Say what to do about a probe that gives nothing, or less than it might."""
     match probe.state:
         case "pending":
@@ -124,9 +137,10 @@ def _advice(probe: ProbeStatus) -> Iterator[str]:
             yield "this is a defect of HogTrace: report it with the note; the other probes go on"
         case "installed" if not probe.hits:
             when = "has ended" if probe.point == "exit" else "has come"
+            who = "" if everywhere else ", in this process (every process has a status of its own)"
             yield (
-                f"no call {when} since it is in; call the function, in this process (every process has a status of "
-                "its own), and see that the target is what is really called"
+                f"no call {when} since it is in; call the function{who}{'' if everywhere else ','} and see that the "
+                "target is what is really called"
             )
     if probe.hits and not probe.fired:
         yield from _why_none_fired(probe)

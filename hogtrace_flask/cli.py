@@ -1,4 +1,4 @@
-"""`flask hogtrace check | list | tail`.
+"""`flask hogtrace check | list | status | tail`.
 
 Flask finds the group by its entry point, so that it can say what is wrong where the application cannot be loaded
 because of it; the extension adds it to `app.cli` as well, for `app.test_cli_runner()` and for command lines of the
@@ -8,14 +8,17 @@ application's own.
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Iterator
 from typing import Final
 
 import click
 from flask.cli import NoAppException, ScriptInfo
 
 from hogtrace import CompileError, HogTraceError, Program, Settings
+from hogtrace.cli.options import status_options, tail_options
 from hogtrace.events import Follower
-from hogtrace.following import follow, watched_file
+from hogtrace.following import follow, status_file, watched_file
+from hogtrace.standing import status_of
 from hogtrace.survey import report, survey
 from hogtrace_flask.trust import TRUST
 
@@ -34,7 +37,7 @@ _DISABLED: Final = "HogTrace is disabled by its settings: no probe would be inst
 
 @click.group("hogtrace")
 def commands() -> None:
-    """Check the probes of the application, list them, or watch what they capture."""
+    """Check the probes of the application, list them, ask what they do, or watch what they capture."""
 
 
 @commands.command()
@@ -83,28 +86,38 @@ def list_probes(context: click.Context) -> None:
 
 
 @commands.command()
-@click.option("--request", metavar="ID", help="Only requests whose id begins with this.")
-@click.option("--probe", metavar="TEXT", help="Only events with this in their probe, target or function.")
-@click.option(
-    "--newest",
-    metavar="N",
-    type=click.IntRange(min=0),
-    default=10,
-    show_default=True,
-    help="Begin with the newest N of those that are there.",
-)
+@status_options
+@click.pass_context
+def status(context: click.Context, verbose: bool, everything: bool, as_json: bool) -> None:
+    """Show what the probes of all processes do that write to HOGTRACE_EXPORTER, as each of them said last."""
+    settings = _settings(context)
+    with _plain_errors():
+        path = status_file(settings.exporter)
+        click.echo(status_of(path, detailed=verbose, everything=everything, as_json=as_json))
+
+
+@commands.command()
+@tail_options
 @click.pass_context
 def tail(context: click.Context, request: str | None, probe: str | None, newest: int) -> None:
     """Show events as they come into the file that HOGTRACE_EXPORTER writes, until it is interrupted."""
     settings = _settings(context)
-    try:
+    with _plain_errors():
         path = watched_file(settings.exporter)
         with contextlib.suppress(KeyboardInterrupt):
             follow(Follower(path, request=request, probe=probe, newest=newest))
+
+
+@contextlib.contextmanager
+def _plain_errors() -> Iterator[None]:
+    """Turn what is wrong with the file that is read into a message and exit code 1."""
+    try:
+        yield
     except (HogTraceError, ValueError) as error:
         raise click.ClickException(str(error)) from error
     except OSError as error:
-        raise click.ClickException(f"{error.filename}: {error.strerror}") from error
+        told = f"{error.filename}: {error.strerror}" if error.strerror else str(error)
+        raise click.ClickException(told) from error
 
 
 def _settings(context: click.Context) -> Settings:

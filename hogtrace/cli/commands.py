@@ -15,10 +15,12 @@ import click
 from hogtrace import _engine, display
 from hogtrace._engine import BYTECODE_VERSION, ENGINE_VERSION
 from hogtrace.cli.formatting import difference, formatted, replace_text
+from hogtrace.cli.options import status_options, tail_options
 from hogtrace.errors import CODES, CompileError, ConfigError, explain
 from hogtrace.events import Follower, read_sqlite
 from hogtrace.following import follow
 from hogtrace.sources import compile_file, read_file
+from hogtrace.standing import status_of
 
 __all__ = ["hogtrace"]
 
@@ -162,21 +164,24 @@ def show(file: Path, request: str | None, probe: str | None, limit: int) -> None
 
 @hogtrace.command()
 @click.argument("file", type=click.Path(dir_okay=False, path_type=Path), metavar="PATH")
-@click.option("--request", metavar="ID", help="Only requests whose id begins with this.")
-@click.option("--probe", metavar="TEXT", help="Only events with this in their probe, target or function.")
-@click.option(
-    "--newest",
-    metavar="N",
-    type=click.IntRange(min=0),
-    default=10,
-    show_default=True,
-    help="Begin with the newest N of those that are there.",
-)
+@tail_options
 @click.option("--interval", metavar="SECONDS", type=click.FloatRange(min=0.01), default=0.5, hidden=True)
 def tail(file: Path, request: str | None, probe: str | None, newest: int, interval: float) -> None:
     """Show events as they come into a SQLite file or a file of JSON lines, until it is interrupted."""
     with _plain_errors(file), contextlib.suppress(KeyboardInterrupt):
         follow(Follower(file, request=request, probe=probe, newest=newest), interval=interval)
+
+
+@hogtrace.command()
+@click.argument("file", type=click.Path(dir_okay=False, path_type=Path), metavar="PATH.sqlite")
+@status_options
+def status(file: Path, verbose: bool, everything: bool, as_json: bool) -> None:
+    """Show what the probes of all processes do that write to a SQLite file, as each of them said last.
+
+    First all of them together, then what there is to know of single processes.
+    """
+    with _plain_errors(file):
+        click.echo(status_of(file, detailed=verbose, everything=everything, as_json=as_json))
 
 
 @hogtrace.command()

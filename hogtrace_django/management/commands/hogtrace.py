@@ -1,10 +1,10 @@
-"""`manage.py hogtrace check | list | tail`."""
+"""`manage.py hogtrace check | list | status | tail`."""
 
 from __future__ import annotations
 
 import contextlib
 from argparse import ArgumentTypeError
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from importlib import import_module
 from typing import Any
 
@@ -16,7 +16,8 @@ from django.utils.module_loading import import_string
 
 from hogtrace import CompileError, ConfigError, HogTraceError, Settings
 from hogtrace.events import Follower
-from hogtrace.following import follow, watched_file
+from hogtrace.following import follow, status_file, watched_file
+from hogtrace.standing import status_of
 from hogtrace.survey import report, survey
 from hogtrace_django.checks import TAG
 from hogtrace_django.conf import load_settings
@@ -27,19 +28,24 @@ __all__ = ["Command"]
 _VERBS = {
     "check": "compile the probe files, look for what their targets name, and say what would become of each probe",
     "list": "show the probe files and their probes",
+    "status": "show what the probes of all processes do that write to EXPORTER, as each of them said last",
     "tail": "show events as they come into the file that EXPORTER writes, until it is interrupted",
 }
-_OF_TAIL = ("request", "probe", "newest")
+# Options that belong to one verb, and what they are where they are not given.
+_OF_VERBS: dict[str, dict[str, object]] = {
+    "tail": {"request": None, "probe": None, "newest": None},
+    "status": {"all": False, "json": False},
+}
 
 
 class Command(BaseCommand):
-    """Check the probes of `settings.HOGTRACE`, list them, and watch what they capture.
+    """Check the probes of `settings.HOGTRACE`, list them, ask what they do, and watch what they capture.
 
     `check` imports what a server does when it starts, the URLconf and the middleware, installs the probes into a
     tracer of its own for a moment, and fails with `CommandError` if a probe could never fire.
     """
 
-    help = "Check the probes of settings.HOGTRACE, list them, or watch what they capture."
+    help = "Check the probes of settings.HOGTRACE, list them, ask what they do, or watch what they capture."
 
     # Wrong settings are what `check` is to report, in its own way.
     requires_system_checks = []  # noqa: RUF012 - an instance variable to type checkers
@@ -55,6 +61,9 @@ class Command(BaseCommand):
             default="ERROR",
             help="What makes it fail: a probe that could never fire (the default), or a warning as well.",
         )
+        status = parser.add_argument_group("options of status, besides -v 2, which shows each process")
+        status.add_argument("--all", action="store_true", help="Count processes that have ended, too.")
+        status.add_argument("--json", action="store_true", help="Give it as JSON, with all that each process said.")
         tail = parser.add_argument_group("options of tail")
         tail.add_argument("--request", metavar="ID", help="Only requests whose id begins with this.")
         tail.add_argument("--probe", metavar="TEXT", help="Only events with this in their probe, target or function.")
@@ -65,15 +74,23 @@ class Command(BaseCommand):
     def handle(self, *_arguments: Any, **options: Any) -> None:
         """Do what the verb says. Raises `CommandError` for what the user can put right."""
         verb: str = options["verb"]
-        if misplaced := [name for name in _OF_TAIL if verb != "tail" and options[name] is not None]:
-            raise CommandError(f"--{misplaced[0]} belongs to manage.py hogtrace tail")
+        for owner, defaults in _OF_VERBS.items():
+            if misplaced := [name for name in defaults if verb != owner and options[name] != defaults[name]]:
+                raise CommandError(f"--{misplaced[0]} belongs to manage.py hogtrace {owner}")
         hogtrace = self._settings()
-        if hogtrace.disabled and verb != "tail":
+        if hogtrace.disabled and verb in ("check", "list"):
             self.stdout.write(self.style.WARNING("HogTrace is disabled by its settings: no probe would be installed"))
         elif verb == "check":
             self._check(hogtrace, options["fail_level"], options["verbosity"])
         elif verb == "list":
             self._list(hogtrace)
+        elif verb == "status":
+            with _plain_errors():
+                path = status_file(hogtrace.exporter)
+                detailed = options["verbosity"] > 1
+                self.stdout.write(
+                    status_of(path, detailed=detailed, everything=options["all"], as_json=options["json"])
+                )
         else:
             self._tail(hogtrace, options)
 
@@ -136,17 +153,24 @@ class Command(BaseCommand):
     def _tail(self, hogtrace: Settings, options: dict[str, Any]) -> None:
         newest = 10 if options["newest"] is None else options["newest"]
         colour = False if options["no_color"] else True if options["force_color"] else None
-        try:
+        with _plain_errors():
             path = watched_file(hogtrace.exporter)
             if options["verbosity"] > 1:
                 self.stderr.write(f"watching {path}")
             follower = Follower(path, request=options["request"], probe=options["probe"], newest=newest)
             with contextlib.suppress(KeyboardInterrupt):
                 follow(follower, out=self.stdout, err=self.stderr, colour=colour)
-        except (ConfigError, ValueError) as error:
-            raise CommandError(str(error)) from error
-        except OSError as error:
-            raise CommandError(f"{error.filename}: {error.strerror}") from error
+
+
+@contextlib.contextmanager
+def _plain_errors() -> Iterator[None]:
+    """Turn what is wrong with the file that is read into a `CommandError`."""
+    try:
+        yield
+    except (ConfigError, ValueError) as error:
+        raise CommandError(str(error)) from error
+    except OSError as error:
+        raise CommandError(f"{error.filename}: {error.strerror}" if error.strerror else str(error)) from error
 
 
 def _import_what_serves() -> None:
