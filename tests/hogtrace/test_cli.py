@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -14,6 +16,7 @@ from hogtrace import errors
 from hogtrace.cli import main
 from hogtrace.cli.commands import hogtrace as command
 from hogtrace.exporters import SQLiteExporter
+from hogtrace.types import ProbeStatus, Report, Status
 from tests.hogtrace.exporters.samples import make_event
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -222,6 +225,45 @@ def test_show_says_what_is_wrong_with_the_file(tmp_path: Path) -> None:
     result = call("show", tmp_path / "none.sqlite")
     assert result.exit_code == 1
     assert result.stderr == f"{tmp_path / 'none.sqlite'}: there is no such file\n"
+
+
+def test_status_tells_what_processes_said_last(tmp_path: Path) -> None:
+    """Of another process, in words and as JSON; each alone if asked for; those that have ended, too."""
+    path = tmp_path / "events.sqlite"
+    exporter = SQLiteExporter(path)
+    assert call("status", path).output.startswith("no process has said anything yet")
+    probe = ProbeStatus(program="p", probe="q", target="m.f", point="exit", state="refused", reason="it is a class")
+    for number in (1, 2):
+        exporter.report(
+            Report(
+                status=Status(probes=(probe,), captured=number, exported=number),
+                id=str(number),
+                process=number,
+                host="elsewhere",
+                started=1.0,
+                time=time.time(),
+                ended=number == 2,
+            )
+        )
+    exporter.close()
+    output = call("status", path).output
+    assert "refused in 1 of 1" in output
+    assert "q: note: it is a class" in output
+    assert "1 more has ended (--all)" in output
+    assert "\nprocess 1 on elsewhere: not to be seen from here, said 0 s ago\n" in call("status", "-v", path).output
+    assert "3 captured" in call("status", "--all", path).output
+    values = json.loads(call("status", path, "--json").output)
+    assert [one["process"] for one in values["processes"]] == [1]
+
+
+def test_status_says_what_is_wrong_with_the_file(tmp_path: Path) -> None:
+    """Code 1, and one line."""
+    result = call("status", tmp_path / "absent")
+    assert (result.exit_code, result.output) == (1, f"{tmp_path / 'absent'}: there is no such file\n")
+    (tmp_path / "events.jsonl").write_text("{}\n")
+    result = call("status", tmp_path / "events.jsonl")
+    assert result.exit_code == 1
+    assert "what processes do is kept in SQLite files, where EXPORTER is 'sqlite'" in result.output
 
 
 def test_version_names_the_parts() -> None:

@@ -9,7 +9,7 @@ import pytest
 from hogtrace import ConfigError
 from hogtrace.exporter_setting import ExporterSetting
 from hogtrace.exporters import JSONLinesExporter, MemoryExporter, SQLiteExporter
-from hogtrace.following import watched_file
+from hogtrace.following import status_file, watched_file
 
 
 class Own(SQLiteExporter):
@@ -46,5 +46,15 @@ def test_the_file_of_an_exporter(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 )
 def test_others_have_no_such_file(setting: object) -> None:
     """The message says what it is about."""
-    with pytest.raises(ConfigError, match="EXPORTER"):
-        watched_file(ExporterSetting.read(setting))
+    for wanted in (watched_file, status_file):
+        with pytest.raises(ConfigError, match="EXPORTER"):
+            wanted(ExporterSetting.read(setting))
+
+
+def test_the_file_with_the_status_of_processes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """SQLite keeps it; a file of JSON lines can be followed, and does not."""
+    monkeypatch.chdir(tmp_path)
+    assert status_file(None) == tmp_path / "hogtrace.sqlite"
+    assert status_file(ExporterSetting.read(f"{__name__}.Own")) == tmp_path / "own.sqlite"
+    with pytest.raises(ConfigError, match="JSONLinesExporter, which keeps no status of the processes"):
+        status_file(ExporterSetting.read({"BACKEND": "jsonl", "OPTIONS": {"path": "events"}}))

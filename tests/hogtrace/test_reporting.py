@@ -58,7 +58,7 @@ class Keeper(MemoryExporter):
 def test_a_process_whose_probes_never_fire_reports_soon_by_a_thread_of_its_own() -> None:
     """Nothing is captured, and yet the exporter hears of it; the thread that installs does not do it."""
     keeper = Keeper()
-    with Tracer(exporter=keeper) as tracer:
+    with Tracer(exporter=keeper, service="shop", release="1.2", environment="live") as tracer:
         tracer.install(PLACE)
         tracer.install(ABSENT)
         assert not keeper.reports
@@ -68,6 +68,7 @@ def test_a_process_whose_probes_never_fire_reports_soon_by_a_thread_of_its_own()
         assert report.status.captured == 0
         assert keeper.threads != [threading.get_ident()]
         assert (report.process, report.host, report.birth) == (os.getpid(), host_name(), birth_of(os.getpid()))
+        assert (report.service, report.release, report.environment) == ("shop", "1.2", "live")
         assert (report.exporter, report.ended, len(report.id)) == ("Keeper", False, 32)
         assert report.started <= report.time <= time.time()
 

@@ -1,11 +1,13 @@
-"""`manage.py hogtrace check | list | tail`."""
+"""`manage.py hogtrace check | list | status | tail`."""
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
 import sys
+import time
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -15,6 +17,7 @@ from django.core.management import CommandError, call_command
 from django.test import override_settings
 
 from hogtrace.exporters import JSONLinesExporter, SQLiteExporter
+from hogtrace.types import ProbeStatus, Report, Status
 from tests.hogtrace.exporters.samples import make_event
 from tests.hogtrace_django import views
 from tests.servers import ROOT
@@ -197,9 +200,42 @@ def test_tail_needs_a_file(exporter: Any, said: str) -> None:
         assert said in failing("tail")[1]
 
 
+def test_status_tells_what_processes_said_last(tmp_path: Path) -> None:
+    """Of all together, of each with `-v 2`, and as JSON; also where HogTrace is switched off for this process."""
+    path = tmp_path / "events.sqlite"
+    exporter = SQLiteExporter(path)
+    probe = ProbeStatus(program="p", probe="q", target="m.f", point="exit", state="installed", hits=7)
+    status = Status(probes=(probe,))
+    now = time.time()
+    exporter.report(Report(status=status, id="1", process=1, host="web-1", started=now, time=now))
+    exporter.close()
+    given = {"EXPORTER": {"BACKEND": "sqlite", "OPTIONS": {"path": str(path)}}}
+    for disabled in (False, True):
+        with override_settings(HOGTRACE={**given, "DISABLED": disabled}):
+            assert "installed in 1 of 1" in call("status")
+            assert str(status) not in call("status")
+            assert str(status) in call("status", verbosity=2)
+            assert json.loads(call("status", "--json", "--all"))["probes"][0]["hits"] == 7
+
+
+@pytest.mark.parametrize(
+    ("exporter", "said"),
+    [
+        ("console", "events go to ConsoleExporter, which keeps no status of the processes"),
+        ({"BACKEND": "sqlite", "OPTIONS": {"path": "/no/such.sqlite"}}, "/no/such.sqlite"),
+    ],
+)
+def test_status_needs_a_file_that_keeps_one(exporter: Any, said: str) -> None:
+    """What is missing is said."""
+    with override_settings(HOGTRACE={"EXPORTER": exporter}):
+        assert said in failing("status")[1]
+
+
 def test_options_of_one_verb_are_refused_by_others() -> None:
     """Instead of being without effect."""
     assert failing("list", "--newest", "3")[1] == "--newest belongs to manage.py hogtrace tail"
+    assert failing("tail", "--json")[1] == "--json belongs to manage.py hogtrace status"
+    assert failing("check", "--all")[1] == "--all belongs to manage.py hogtrace status"
     assert "not a number" in failing("tail", "--newest", "x")[1]
 
 

@@ -1,7 +1,8 @@
-"""`flask hogtrace check | list | tail`, by Flask's own command line and by the test runner of an application."""
+"""`flask hogtrace check | list | status | tail`, by Flask's own command line and by an application's test runner."""
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -38,6 +39,10 @@ def create_app():
 
     return app
 """
+NOBODY = (
+    "no process has said anything yet; each does within a second or two of having probes installed, unless "
+    "REPORT_INTERVAL is None\n"
+)
 GOOD = "fn:shop.charge:entry { capture(amount); }\n"
 
 
@@ -175,6 +180,31 @@ def test_an_application_without_the_extension(shop: Path) -> None:
     code, printed = flask(shop, "check")
     assert code == 1
     assert "the Flask application 'shop' has no HogTrace" in printed
+
+
+def test_status_needs_a_file_that_keeps_one(app: Flask) -> None:
+    """Others are named, and what to do instead."""
+    HogTrace(app, exporter=MemoryExporter())
+    result = app.test_cli_runner().invoke(args=["hogtrace", "status"])
+    assert result.exit_code == 1
+    assert "MemoryExporter, which keeps no status of the processes" in result.output
+
+
+@by_entry_point
+def test_status_tells_of_other_processes(shop: Path) -> None:
+    """What one that served said at its end; the command, which loads the application, does not count itself."""
+    (shop / "shop.py").write_text(
+        SHOP.replace('"BACKEND": "jsonl", "OPTIONS": {"path": "events.jsonl"}', '"BACKEND": "sqlite"')
+    )
+    assert flask(shop, "status") == (0, NOBODY)
+    serve = "import shop; app = shop.create_app(); app.test_client().get('/charge/7').close()"
+    subprocess.run([sys.executable, "-c", serve], cwd=shop, env=environment(), check=True, timeout=60)
+    code, printed = flask(shop, "status", "-v")
+    assert code == 0
+    assert printed.startswith("1 process: 1 ended; said ")
+    assert printed.count("shop.charge:entry  shop.hogtrace") == 2
+    values = json.loads(flask(shop, "status", "--json")[1])
+    assert [probe["hits"] for probe in values["probes"]] == [1]
 
 
 def test_tail_needs_a_file(app: Flask) -> None:

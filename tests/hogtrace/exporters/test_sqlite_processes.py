@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 
+from hogtrace.errors import RetryError
 from hogtrace.events import read_sqlite
 from hogtrace.exporters import SQLiteExporter
 from hogtrace.processes import birth_of, host_name
@@ -182,7 +183,7 @@ def test_a_report_that_cannot_be_stored_spoils_nothing(tmp_path: Path) -> None:
     exporter = SQLiteExporter(tmp_path / "events.sqlite", timeout=0.05)
     with closing(sqlite3.connect(exporter.path, isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")
-        with pytest.raises(sqlite3.OperationalError):
+        with pytest.raises(RetryError):
             exporter.report(make_report())
         other.execute("ROLLBACK")
     exporter.export([make_event()])
