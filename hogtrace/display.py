@@ -15,7 +15,17 @@ from typing import Any, Final
 
 from hogtrace._engine import CaptureEvent, Mark
 
-__all__ = ["account", "event_text", "is_terminal", "line_text", "plain", "request_text", "short_id", "value_text"]
+__all__ = [
+    "account",
+    "event_text",
+    "is_terminal",
+    "line_text",
+    "plain",
+    "record_text",
+    "request_text",
+    "short_id",
+    "value_text",
+]
 
 _BOLD: Final = "1"
 _DIM: Final = "2"
@@ -74,28 +84,36 @@ def short_id(request_id: str) -> str:
 def event_text(event: CaptureEvent, *, colour: bool = False, width: int | None = None) -> str:
     """Give one event as lines of text: when, where and in which request, then its values, aligned.
 
-    `width` is where to fold long values, in characters; None does not fold.
+    The record of a request is one line. `width` is where to fold long values, in characters; None does not fold.
     """
     paint = _Paint(colour)
     request_colour = _request_colour(event.request_id)
     clock = _clock(event.timestamp)
-    head = [paint(clock, _DIM), paint(event.point.rjust(5), _DIM), _function_text(event, paint)]
-    if name := _request_name(event.request):
-        head.append(name)
+    is_record = event.kind == "request"
+    head = [paint(clock, _DIM), paint(event.point.rjust(5), _DIM)]
+    if is_record:
+        head.append(paint(record_text(event), _BOLD))
+    else:
+        head.append(_function_text(event, paint))
+        if name := _request_name(event.request):
+            head.append(name)
     if event.request_id is not None:
         head.append(paint(f"[{short_id(event.request_id)}]", request_colour))
     gutter = paint("▎", request_colour) if colour else ""
-    lines = ["  ".join(head), *_body(event, len(clock) + 9, paint, width and width - 1)]
+    body = [] if is_record else _body(event, len(clock) + 9, paint, width and width - 1)
+    lines = ["  ".join(head), *body]
     return "".join(f"{gutter}{line}\n" for line in lines)
 
 
 def line_text(event: CaptureEvent) -> str:
     """Give one event on one line: where, in which request, its values and what could not be captured."""
+    request = [] if event.request_id is None else [f"[{short_id(event.request_id)}]"]
+    if event.kind == "request":
+        return " ".join([event.point, record_text(event), *request])
     head = [event.point, plain(event.function)]
     if name := _request_name(event.request):
         head.append(name)
-    if event.request_id is not None:
-        head.append(f"[{short_id(event.request_id)}]")
+    head += request
     wrong = {error.get("field") for error in event.errors}
     head += [f"{plain(name)}={value_text(value)}" for name, value in event.values.items() if name not in wrong]
     head += [
@@ -105,18 +123,42 @@ def line_text(event: CaptureEvent) -> str:
     return " ".join(head)
 
 
+def record_text(event: CaptureEvent) -> str:
+    """Give the record of a request on one line: `GET /orders/{id} 200 in 12.3 ms, 3 captured, 1 error`."""
+    said = event.request | {name: value for name, value in event.values.items() if value is not None}
+    place = [plain(str(part)) for part in (said.get("method"), said.get("route") or said.get("path")) if part]
+    if said.get("status") is not None:
+        place.append(plain(str(said["status"])))
+    text = " ".join(place) or "A request"
+    if isinstance(duration := said.get("duration"), int | float):
+        text += f" in {_milliseconds(duration)}"
+    if isinstance(captured := said.get("captured"), int):
+        text += f", {captured:,} captured"
+    if isinstance(errors := said.get("errors"), int) and errors:
+        text += f", {errors:,} error{'' if errors == 1 else 's'}"
+    return text
+
+
 def request_text(events: Sequence[CaptureEvent], *, colour: bool = False, width: int | None = None) -> str:
-    """Give the account of one request: what it was, then its events, each with the time since the first.
+    """Give the account of one request: what it was, then its captures, each with the time since the first.
 
     `events` are those of one request id (or of none), in the order in which they happened; there is at least
-    one.
+    one. Where the record of the request is among them it stands in place of what could be told without it.
     """
     paint = _Paint(colour)
+    record = next((event for event in reversed(events) if event.kind == "request"), None)
+    events = [event for event in events if event.kind != "request"] or events
     first, last = events[0], events[-1]
     request_colour = _request_colour(first.request_id)
     count = "1 event" if len(events) == 1 else f"{len(events)} events"
     if first.request_id is None:
         head = [paint("Outside any request", _BOLD), count, _clock(first.timestamp)]
+    elif record is not None:
+        head = [
+            paint(record_text(record), _BOLD),
+            _clock(first.timestamp),
+            paint(plain(first.request_id), request_colour),
+        ]
     else:
         name = next((name for event in events if (name := _request_name(event.request))), "A request")
         took = f"{count} in {_milliseconds(last.timestamp - first.timestamp)}" if events[1:] else count
@@ -127,8 +169,9 @@ def request_text(events: Sequence[CaptureEvent], *, colour: bool = False, width:
             paint(plain(first.request_id), request_colour),
         ]
     lines = [" · ".join(head)]
+    events = [event for event in events if event.kind != "request"]
     offsets = [f"+{_milliseconds(event.timestamp - first.timestamp)}" for event in events]
-    offset_width = max(map(len, offsets))
+    offset_width = max(map(len, offsets), default=0)
     for event, offset in zip(events, offsets, strict=True):
         where = f"{paint(event.point.rjust(5), _DIM)}  {_function_text(event, paint)}"
         lines.append(f"  {paint(offset.rjust(offset_width), _DIM)}  {where}")

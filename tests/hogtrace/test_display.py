@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from hogtrace import display
@@ -95,4 +97,60 @@ def test_an_account_tells_requests_one_after_the_other() -> None:
         "\n"
         "GET / · 1 event · TT:TT:TT.TTT · bbb\n"
         "  +0.0 ms  entry  shop.orders.place\n"
+    )
+
+
+ENDED: dict[str, Any] = {
+    "point": "request",
+    "program": "hogtrace",
+    "probe": "request",
+    "target": "request",
+    "request_id": "aaa",
+    "request": REQUEST,
+    "values": {
+        "method": "POST",
+        "path": "/orders/7",
+        "route": "/orders/{id}",
+        "status": 200,
+        "duration": 0.0123,
+        "captured": 3,
+        "errors": 0,
+    },
+}
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({}, "POST /orders/{id} 200 in 12.3 ms, 3 captured"),
+        ({"route": None, "errors": 1}, "POST /orders/7 200 in 12.3 ms, 3 captured, 1 error"),
+        ({"route": None, "path": None, "errors": 2}, "POST /orders/ 200 in 12.3 ms, 3 captured, 2 errors"),
+        ({"status": None, "duration": None, "captured": None}, "POST /orders/{id}"),
+        ({"route": "/\x1b[2J"}, "POST /\\x1b[2J 200 in 12.3 ms, 3 captured"),
+    ],
+)
+def test_the_record_of_a_request_is_one_line(changes: dict[str, object], expected: str) -> None:
+    """It says what the request was, how it ended, how long it took and what came of it, as far as that is known."""
+    event = make_event(20, **{**ENDED, "values": ENDED["values"] | changes})
+    assert display.record_text(event) == expected
+    assert without_clock(display.event_text(event)) == f"TT:TT:TT.TTT  request  {expected}  [aaa]\n"
+    assert display.line_text(event) == f"request {expected} [aaa]"
+
+
+def test_a_record_of_nothing_known() -> None:
+    """A request without a method or a path is one all the same."""
+    assert display.record_text(make_event(point="request", values={})) == "A request"
+
+
+def test_an_account_tells_a_request_by_its_record() -> None:
+    """The record is the head of its request, not one of the events."""
+    a = {"request_id": "aaa", "request": REQUEST}
+    events = [make_event(0, **a, values={}), make_event(5, **a, point="exit", values={}), make_event(20, **ENDED)]
+    assert without_clock(display.account(events)) == (
+        "POST /orders/{id} 200 in 12.3 ms, 3 captured · TT:TT:TT.TTT · aaa\n"
+        "  +0.0 ms  entry  shop.orders.place\n"
+        "  +5.0 ms   exit  shop.orders.place\n"
+    )
+    assert without_clock(display.account(events[2:])) == (
+        "POST /orders/{id} 200 in 12.3 ms, 3 captured · TT:TT:TT.TTT · aaa\n"
     )
