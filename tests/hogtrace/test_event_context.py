@@ -41,6 +41,14 @@ def in_thread(function: Callable[[], CaptureEvent], name: str | None = None) -> 
     return made[0]
 
 
+def run(program: str) -> str:
+    """Run `program` in a process of its own; give what it prints."""
+    command = [sys.executable, "-W", "ignore", "-c", textwrap.dedent(program)]
+    made = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+    assert made.stderr == ""
+    return made.stdout.strip()
+
+
 class TestThreads:
     """The names of threads."""
 
@@ -106,6 +114,23 @@ class TestThreads:
         hidden = in_thread(event, "for Bearer abcdefghijklmnop").thread_name
         assert hidden is not None
         assert "abcdefghijklmnop" not in hidden
+
+    @pytest.mark.parametrize(("patch", "expected"), [("", "MainThread MainThread T"), ("patch_all", "None None None")])
+    def test_greenlets(self, patch: str, expected: str) -> None:
+        """They share the system's thread; where `threading` knows them in its place, its name is not to be had."""
+        program = f"""
+            import gevent.monkey, threading
+            getattr(gevent.monkey, {patch!r}, int)()
+            from tests.hogtrace.evaluation import site_of
+            site, value, queue, _ = site_of("fn:app.f:entry {{ capture(x); }}", x=1)
+            site[value]
+            gevent.spawn(site.__getitem__, value).join()
+            thread = threading.Thread(target=site.__getitem__, args=(value,), name="T")
+            thread.start()
+            thread.join()
+            print(*[event.thread_name for event in queue.take(9)])
+        """
+        assert run(program) == expected
 
     def test_after_a_fork(self) -> None:
         """In a child the process, and the name that the thread has there, are the child's."""
@@ -419,8 +444,4 @@ class TestOfAll:
                 site[1]
             print([(event.task, event.span_id) for event in queue.take(9)])
         """
-        made = subprocess.run(
-            [sys.executable, "-c", textwrap.dedent(program)], capture_output=True, text=True, check=False, timeout=60
-        )
-        assert made.stderr == ""
-        assert made.stdout == "[(None, None), ('Task-1', None), (None, '0000000000000002')]\n"
+        assert run(program) == "[(None, None), ('Task-1', None), (None, '0000000000000002')]"

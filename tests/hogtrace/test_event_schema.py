@@ -17,9 +17,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import hypothesis.strategies as st
 import jsonschema
 import numpy
 import pytest
+from hypothesis import given
 
 from hogtrace import CaptureEvent
 from hogtrace._engine import CopyLimits, Redaction
@@ -231,3 +233,81 @@ class TestWrong:
         del form[name]
         with pytest.raises(jsonschema.ValidationError):
             validate(form)
+
+
+TEXTS = st.text(st.characters(codec="utf-8"), max_size=20)
+NAMES = st.none() | TEXTS
+SCALARS = st.none() | st.booleans() | st.integers() | st.floats() | TEXTS
+# Sets have one member at most: a copy of a larger one may have another order, and is another event then.
+PLAIN = st.recursive(
+    SCALARS | st.binary(max_size=20) | st.sets(st.integers(), max_size=1),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(TEXTS | st.integers(), inner, max_size=3),
+    max_leaves=8,
+)
+ERRORS = st.fixed_dictionaries(
+    {
+        "field": NAMES,
+        "kind": st.sampled_from(SCHEMA["$defs"]["error"]["properties"]["kind"]["enum"]),
+        "message": TEXTS,
+        "line": st.none() | st.integers(1, 2**32 - 1),
+        "column": st.none() | st.integers(1, 2**32 - 1),
+    }
+)
+POINTS = st.sampled_from(["entry", "exit", "entry+1", "entry+120", "request"])
+
+
+def digits(count: int) -> st.SearchStrategy[str | None]:
+    """Give ids of so many hexadecimal digits, or none."""
+    return st.none() | st.integers(1, 16**count - 1).map(lambda number: f"{number:0{count}x}")
+
+
+EVENTS = st.fixed_dictionaries(
+    {
+        "timestamp": st.floats(allow_nan=False, allow_infinity=False),
+        "program": TEXTS,
+        "probe": TEXTS,
+        "target": TEXTS,
+        "point": POINTS,
+        "function": TEXTS,
+        "id": TEXTS.filter(bool),
+        "request_id": NAMES,
+        "request": st.dictionaries(TEXTS, SCALARS, max_size=4),
+        "process": st.integers(0, 2**32 - 1),
+        "thread": st.integers(0, 2**64 - 1),
+        "values": st.dictionaries(TEXTS, PLAIN, max_size=4),
+        "errors": st.lists(ERRORS, max_size=3),
+        "service": NAMES,
+        "release": NAMES,
+        "environment": NAMES,
+        "host": NAMES,
+        "thread_name": NAMES,
+        "task": NAMES,
+        "trace_id": digits(32),
+        "span_id": digits(16),
+    }
+).map(lambda fields: CaptureEvent(**fields, kind="request" if fields["point"] == "request" else "capture"))
+
+
+class TestAnyEvent:
+    """What holds for every event, whatever is in its fields."""
+
+    @given(EVENTS)
+    def test_fits_the_schema(self, event: CaptureEvent) -> None:
+        """Its JSON form is valid, and the same as an object and as text."""
+        form = event.to_dict()
+        assert repr(json.loads(event.to_json())) == repr(form)
+        validate(form)
+
+    @given(EVENTS)
+    def test_comes_back(self, event: CaptureEvent) -> None:
+        """It is the same when it is read back, and when nothing is replaced in it."""
+        assert CaptureEvent.from_dict(event.to_dict()) == event
+        assert CaptureEvent.from_json(event.to_json()) == event
+        assert event.replace() == event
+
+    @given(EVENTS, EVENTS)
+    def test_becomes_any_other(self, event: CaptureEvent, other: CaptureEvent) -> None:
+        """With the fields of another one it is that one."""
+        names = set(SCHEMA["properties"]) - {"schema"}
+        assert event.replace(**{name: getattr(other, name) for name in names}) == other
+        assert (event == other) == (event.to_json() == other.to_json())
