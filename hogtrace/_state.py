@@ -54,6 +54,12 @@ tracers: dict[Settings, Tracer] = {}
 hook_costs: tuple[float, float] | None = None
 """The seconds that a hook takes besides the runs of its probes, and where no run is needed, once that was measured."""
 
+sigterm_for: dict[int, weakref.ref[object]] = {}
+"""For whom SIGTERM is handled: those that live."""
+
+uvicorns_handler: Any = None
+"""The handler of uvicorn's that ours stands in front of, once it does."""
+
 
 class Background(Protocol):
     """What has a thread of its own, and has to know of forks and of the end of the process."""
@@ -106,21 +112,22 @@ def forget(one: Background) -> None:
     _background.pop(id(one), None)
 
 
-def _alive() -> list[Background]:
+def alive() -> list[Background]:
+    """Give all that `keep_account_of` was told of, as far as it lives."""
     return [one for reference in list(_background.values()) if (one := reference()) is not None]
 
 
 def _before_fork() -> None:
-    alive = _alive()
-    for one in alive:
+    pausing = alive()
+    for one in pausing:
         one.pause()
     since = monotonic()
-    for one in alive:
+    for one in pausing:
         one.wait_paused(since, FORK_TIMEOUT)
 
 
 def _after_fork_in_parent() -> None:
-    for one in _alive():
+    for one in alive():
         one.resume()
 
 
@@ -131,7 +138,7 @@ def _after_fork_in_child() -> None:
         lock = threading.RLock()
     if not sharing._is_owned():  # type: ignore[attr-defined]  # the same
         sharing = threading.RLock()
-    for one in _alive():
+    for one in alive():
         one.start_anew()
     # A child of `multiprocessing` ends without `atexit`. What it runs instead is registered once it has
     # begun.
@@ -152,11 +159,11 @@ def _end_with_multiprocessing(_: Any = None) -> None:
 
 
 def _at_exit() -> None:
-    alive = _alive()
+    ending = alive()
     deadline = monotonic() + EXIT_TIMEOUT
-    for one in alive:
+    for one in ending:
         one.begin_stop(deadline)
-    for one in alive:
+    for one in ending:
         one.end_stop(deadline, patience=EXIT_PATIENCE)
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Final, Literal, Self
 
 from hogtrace._engine import CopyLimits, Program
+from hogtrace.before_export import BeforeExport, read_hooks
 from hogtrace.errors import ConfigError
 from hogtrace.exporter_setting import ExporterSetting, build_exporter
 from hogtrace.resource import read_name
@@ -68,6 +69,12 @@ class Settings:
     report_interval: float | None = 10.0
     """REPORT_INTERVAL: seconds from one report of what the probes do to the next, for exporters that keep such; None is
     never."""
+    export_timeout: float = 30.0
+    """EXPORT_TIMEOUT: for how many seconds a batch is offered again, and one call of the exporter may take."""
+    before_export: tuple[BeforeExport | str, ...] = ()
+    """BEFORE_EXPORT: functions, or their dotted paths, through which each event passes before it is exported."""
+    flush_on_sigterm: bool = True
+    """FLUSH_ON_SIGTERM: export what waits when SIGTERM comes, where nobody handles it, or uvicorn does."""
     copy_depth: int = 3
     """COPY_DEPTH: how deep containers and objects in a captured value are copied."""
     copy_items: int = 100
@@ -94,8 +101,8 @@ class Settings:
         """Read settings from `mapping` and, for names that it lacks, from `HOGTRACE_<NAME>` variables.
 
         `where` is what messages call the mapping; `environ` None is the process's environment. In the
-        environment lists are separated by commas, and EXPORTER may be a JSON object. `HOGTRACE_DISABLED=1`
-        always wins, and then nothing else is looked at.
+        environment lists are separated by commas, and EXPORTER may be a JSON object, or a list of them.
+        `HOGTRACE_DISABLED=1` always wins, and then nothing else is looked at.
 
         Raises `ConfigError` with all that is wrong. It opens no file: that is up to `programs` and
         `build_exporter`.
@@ -307,14 +314,15 @@ def _parse_probes(text: str, where: str) -> list[str]:
 
 
 def _parse_exporter(text: str, where: str) -> object:
-    if not text.lstrip().startswith("{"):
-        return text.strip()
+    text = text.strip()
+    if not text.startswith(("{", "[")):
+        return _parse_list(text, where) if "," in text else text
     try:
         return json.loads(text)
     except ValueError:
         pass
     # Outside of the `except`, so that the text, which may hold secrets, is not in the error's context.
-    raise ConfigError(f'{where} begins with {{ but is not JSON; write {{"BACKEND": …, "OPTIONS": {{…}}}}')
+    raise ConfigError(f'{where} begins with {text[0]} but is not JSON; write {{"BACKEND": …, "OPTIONS": {{…}}}}')
 
 
 def _parse_switch(text: str, where: str) -> bool:
@@ -366,6 +374,9 @@ _SCHEMA: Final[Mapping[str, tuple[_Read, _Parse]]] = {
     "BATCH_SIZE": (_count(1), _parse_number),
     "BATCH_DELAY": (_seconds(), _parse_number),
     "REPORT_INTERVAL": (_seconds(0.1, 86_400, or_none=True), _parse_number),
+    "EXPORT_TIMEOUT": (_seconds(), _parse_number),
+    "BEFORE_EXPORT": (read_hooks, _parse_list),
+    "FLUSH_ON_SIGTERM": (_switch, _parse_switch),
     **{f"COPY_{name.upper()}": (_copy_bound(name), _parse_number) for name in _COPY_RANGES},
 }
 

@@ -11,7 +11,7 @@ from typing import Final, Self, cast
 
 from hogtrace._engine import Redaction
 from hogtrace.errors import ConfigError, HogTraceError
-from hogtrace.exporters import SQLiteExporter
+from hogtrace.exporters import FanOutExporter, SQLiteExporter
 from hogtrace.types import Exporter
 
 __all__ = ["EXPORTERS", "ExporterSetting", "build_exporter"]
@@ -32,20 +32,22 @@ _log = logging.getLogger("hogtrace")
 
 
 class ExporterSetting:
-    """Which exporter is wanted: an object, or a class by its dotted path and the options to make it with.
+    """Which exporter is wanted: an object, or a class by its dotted path and the options to make it with, or several.
 
     The options may be secrets, so neither `repr` nor an error shows them. Equal if the object is the same, or
-    path and options are equal.
+    path and options are equal, or all of several are.
     """
 
-    __slots__ = ("backend", "instance", "options")
+    __slots__ = ("backend", "instance", "options", "several")
 
     backend: str | None
-    """The dotted path, or None if there is an object."""
+    """The dotted path, or None if there is an object, or several."""
     instance: Exporter | None
     """The object, or None if there is a path."""
     options: Mapping[str, object]
     """What to call the class with."""
+    several: tuple[ExporterSetting, ...]
+    """The settings of several exporters, each of which gets all events; empty if it is one."""
 
     def __init__(
         self,
@@ -53,12 +55,16 @@ class ExporterSetting:
         backend: str | None = None,
         options: Mapping[str, object] | None = None,
         instance: Exporter | None = None,
+        several: Sequence[ExporterSetting] = (),
     ) -> None:
         self.backend = backend
         self.options = dict(options or {})
         self.instance = instance
+        self.several = tuple(several)
 
     def __repr__(self) -> str:
+        if self.several:
+            return f"<exporters: {', '.join(map(repr, self.several))}>"
         if self.instance is not None:
             return f"<exporter: an object of {type(self.instance).__qualname__}>"
         names = f" with {', '.join(sorted(self.options))}" if self.options else ""
@@ -67,14 +73,19 @@ class ExporterSetting:
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, ExporterSetting):
             return NotImplemented
-        return self.instance is other.instance and self.backend == other.backend and self.options == other.options
+        return (
+            self.instance is other.instance
+            and self.backend == other.backend
+            and self.options == other.options
+            and self.several == other.several
+        )
 
     def __hash__(self) -> int:
-        return hash((id(self.instance), self.backend, tuple(sorted(self.options))))
+        return hash((id(self.instance), self.backend, tuple(sorted(self.options)), self.several))
 
     @classmethod
     def read(cls, value: object, *, where: str = "EXPORTER") -> Self:
-        """Understand a setting: an exporter, a short name, a dotted path, or BACKEND and OPTIONS.
+        """Understand a setting: an exporter, a short name, a dotted path, BACKEND and OPTIONS, or a list of these.
 
         Raises `ConfigError`, which begins with `where`, for anything else.
         """
@@ -84,6 +95,11 @@ class ExporterSetting:
             return cls(backend=_backend(value, where))
         if isinstance(value, Mapping):
             return cls._read_mapping(value, where)
+        if isinstance(value, list | tuple):
+            if not value:
+                raise ConfigError(f"{where} is an empty list; name an exporter, or leave it out for SQLite")
+            several = [cls.read(one, where=f"{where}[{index}]") for index, one in enumerate(value)]
+            return several[0] if len(several) == 1 else cls(several=several)
         if isinstance(value, type):
             raise ConfigError(f"{where} is the class {value.__qualname__}; give an object of it, or its dotted path")
         missing = [name for name in ("export", "close") if not callable(getattr(value, name, None))]
@@ -112,6 +128,8 @@ class ExporterSetting:
 
         Raises `ConfigError`, which begins with `where`, if there is none there or it cannot start.
         """
+        if self.several:
+            return self._build_several(where)
         if self.instance is not None:
             return self.instance
         problem, made = self._attempt()
@@ -119,6 +137,18 @@ class ExporterSetting:
         if problem is not None:
             raise ConfigError(f"{where}: {problem}")
         return cast("Exporter", made)
+
+    def _build_several(self, where: str) -> Exporter:
+        made: list[Exporter] = []
+        try:
+            for index, setting in enumerate(self.several):
+                made.append(setting.build(where=f"{where}[{index}]"))
+            return FanOutExporter(*made)
+        except ConfigError:
+            for setting, exporter in zip(self.several, made, strict=False):
+                if exporter is not setting.instance:
+                    exporter.close()
+            raise
 
     def _attempt(self) -> tuple[str, None] | tuple[None, object]:
         backend = self.backend or ""
@@ -152,7 +182,7 @@ class ExporterSetting:
 
 
 def build_exporter(exporter: object = None, *, where: str = "EXPORTER") -> Exporter:
-    """Give the exporter that `exporter` describes, as `ExporterSetting.read` has it.
+    """Give the exporter that `exporter` describes, as `ExporterSetting.read` has it; of several, one for them all.
 
     None is `SQLiteExporter` at its default path, which is then logged. Raises `ConfigError`, which begins
     with `where`, for what is no exporter or cannot start.

@@ -47,6 +47,7 @@ def follow(
 def watched_file(exporter: ExporterSetting | None) -> Path:
     """Give the file that an exporter writes events to, so that they can be followed; None is the default exporter.
 
+    Of several it is the first that writes one.
     Neither the exporter nor the file is made. Raises `ConfigError` for an exporter that writes no such file.
     """
     return _file(exporter, (SQLiteExporter, JSONLinesExporter), _NO_EVENTS)
@@ -63,6 +64,14 @@ _File: TypeAlias = type[SQLiteExporter] | type[JSONLinesExporter]
 def _file(exporter: ExporterSetting | None, kinds: tuple[_File, ...], refusal: str) -> Path:
     if exporter is None:
         return _path(SQLiteExporter, ExporterSetting(backend=EXPORTERS["sqlite"]))
+    if exporter.several:
+        problems = []
+        for one in exporter.several:
+            try:
+                return watched_file(one)
+            except ConfigError as error:
+                problems.append(str(error))
+        raise ConfigError(*problems)
     if exporter.instance is not None:
         if isinstance(exporter.instance, kinds):
             return exporter.instance.path

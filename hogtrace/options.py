@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, TypedDict
 
+from hogtrace.before_export import BeforeExport
 from hogtrace.config import Settings
 from hogtrace.types import Exporter, TrustEntry
 
@@ -17,7 +18,7 @@ class Options(TypedDict, total=False):
 
     probes: Sequence[str | Path] | str | Path
     autodiscover: bool
-    exporter: Exporter | Mapping[str, object] | str | None
+    exporter: Exporter | Mapping[str, object] | str | Sequence[Exporter | Mapping[str, object] | str] | None
     service: str | None
     release: str | None
     environment: str | None
@@ -35,6 +36,9 @@ class Options(TypedDict, total=False):
     batch_size: int
     batch_delay: float
     report_interval: float | None
+    export_timeout: float
+    before_export: BeforeExport | str | Sequence[BeforeExport | str] | None
+    flush_on_sigterm: bool
     copy_depth: int
     copy_items: int
     copy_characters: int

@@ -45,12 +45,18 @@ class Reporter:
         self._tell: Callable[[Report], object] | None = tell if callable(tell) and interval is not None else None
         self._look = look
         self._interval = interval or 0.0
+        self._is_wanted = interval is not None
         self._origin = dict(origin or {})
         self._exporter = type(exporter).__name__
         self._is_of_use = False  # whether there ever was anything to report
         self.failing = False
         """Whether it was said that reports fail."""
         self._begin()
+
+    def to(self, exporter: object) -> Reporter:
+        """Give one that reports the same to `exporter`."""
+        interval = self._interval if self._is_wanted else None
+        return Reporter(exporter, self._look, interval=interval, origin=self._origin)
 
     def _begin(self) -> None:
         self._started = time()

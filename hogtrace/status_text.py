@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from hogtrace.types import ProbeStatus, Status
+    from hogtrace.types import ExporterStatus, ProbeStatus, Status
 
 __all__ = ["events_text", "notes_text", "probe_table", "status_text"]
 
@@ -31,6 +31,8 @@ _CAUSES: Final = {
     "and QUEUE_BYTES",
     "exporter_failed": "the exporter raised; the logger hogtrace has said what",
     "stopped": "they were still waiting when the tracer was stopped: stop(timeout=…) waits longer",
+    "filtered": "BEFORE_EXPORT left them out",
+    "filter_failed": "a function of BEFORE_EXPORT raised; the logger hogtrace has said what",
     "unknown": "the exporter had them in hand and did not come back in time: it may have them or not",
 }
 """What to know of events that were dropped."""
@@ -42,6 +44,7 @@ def status_text(status: Status) -> str:
     for probe in status.probes:
         lines += notes_text(probe)
     lines += events_text(status)
+    lines += _exporter_lines(status.exporters)
     if status.access == "python":
         lines.append('access="python": probes may run code of the application')
     elif status.trusted_calls:
@@ -57,6 +60,18 @@ def events_text(status: Status) -> list[str]:
         f"{sum(status.dropped.values())} dropped{_in_brackets(_counts(status.dropped))}"
     )
     return [accounts, *(f"dropped {cause}: {_CAUSES[cause]}" for cause in _CAUSES if status.dropped.get(cause))]
+
+
+def _exporter_lines(exporters: Sequence[ExporterStatus]) -> Iterator[str]:
+    """Say how exporters do: of one alone only if it does not work, for the rest has been said."""
+    for exporter in exporters:
+        if len(exporters) > 1:
+            yield (
+                f"exporter {exporter.name}: {exporter.state}, {exporter.exported} exported, {exporter.queued} queued, "
+                f"{sum(exporter.dropped.values())} dropped{_in_brackets(_counts(exporter.dropped))}"
+            )
+        elif exporter.state != "working":
+            yield f"exporter {exporter.name}: {exporter.state}; the logger hogtrace has said why"
 
 
 def notes_text(probe: ProbeStatus, *, everywhere: bool = False) -> list[str]:

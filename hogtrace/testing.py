@@ -140,6 +140,7 @@ def capture_events(
         max_overhead=None,
         queue_events=_ROOM,
         queue_bytes=_BYTES,
+        flush_on_sigterm=False,
     )
     with tracer:
         captured = CapturedEvents(tracer, exporter)

@@ -7,10 +7,11 @@ from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from time import monotonic
 from types import TracebackType
-from typing import Any, Final, Literal, Self
+from typing import Any, Final, Literal, Self, TypeAlias
 
-from hogtrace import _state, imports, placing
+from hogtrace import _state, imports, placing, termination
 from hogtrace._engine import LinkedProbe, Program, Redaction, TrustList
+from hogtrace.before_export import BeforeExport, build_hooks, read_hooks
 from hogtrace.config import Settings, copy_limits, overhead_budget
 from hogtrace.errors import ConfigError
 from hogtrace.exporter_setting import ExporterSetting, build_exporter
@@ -25,6 +26,8 @@ from hogtrace.trust import check_names, read_entries
 from hogtrace.types import Budget, Exporter, ProbeState, ProbeStatus, Status, TrustEntry
 
 __all__ = ["Installation", "Tracer"]
+
+_Exporter: TypeAlias = Exporter | ExporterSetting | Mapping[str, object] | str
 
 _PLACED: Final = frozenset(("pending", "installed", "refused"))
 """The states of a probe that is to sit wherever its target leads."""
@@ -64,13 +67,17 @@ class Tracer:
 
     ``exporter`` is an object with ``export(events)`` and ``close()``, a mapping
     ``{"BACKEND": "dotted.path", "OPTIONS": {…}}``, a short name (``"console"``, ``"jsonl"``, ``"sqlite"``,
-    ``"memory"``), or None for SQLite at its default path. ``service``, ``release`` and ``environment`` say whose
-    events they are; None is what OpenTelemetry's variables say. ``access`` is ``"safe"`` or ``"python"``. ``trust``
-    adds entries to what may be read in mode ``safe``. ``redact`` and ``redact_except`` add names to the list of
-    secrets and take names off it. ``wildcard_limit`` bounds how many functions one wildcard may select; None switches
-    that off. ``queue_events`` and ``queue_bytes`` bound what waits for the exporter; ``batch_size`` (events) and
-    ``batch_delay`` (seconds) say when a batch is due. An exporter that takes reports of what the tracer does gets one
-    every ``report_interval`` seconds while there is something to export; None is never.
+    ``"memory"``), a list of such exporters, or None for SQLite at its default path. ``service``, ``release`` and
+    ``environment`` say whose events they are; None is what OpenTelemetry's variables say. ``access`` is ``"safe"`` or
+    ``"python"``. ``trust`` adds entries to what may be read in mode ``safe``. ``redact`` and ``redact_except`` add
+    names to the list of secrets and take names off it. ``wildcard_limit`` bounds how many functions one wildcard may
+    select; None switches that off. ``queue_events`` and ``queue_bytes`` bound what waits for the exporter;
+    ``batch_size`` (events) and ``batch_delay`` (seconds) say when a batch is due. An exporter that takes reports of
+    what the tracer does gets one every ``report_interval`` seconds while there is something to export; None is never.
+    For ``export_timeout`` seconds a batch is offered again to an exporter that asks for that, and for as long one call
+    of it may take. ``before_export`` is a function, or several, or their dotted paths: each takes an event and gives
+    that or another, or None to leave it out. With ``flush_on_sigterm`` what waits is exported when SIGTERM ends the
+    process and nobody else handles it.
 
     ``copy_depth``, ``copy_items``, ``copy_characters`` and ``copy_fields`` bound the copy of each captured value,
     ``copy_values`` and ``copy_bytes`` that of a whole event, and ``copy_time`` (seconds) is how long the copies of one
@@ -88,7 +95,7 @@ class Tracer:
     def __init__(
         self,
         *,
-        exporter: Exporter | ExporterSetting | Mapping[str, object] | str | None = None,
+        exporter: _Exporter | Sequence[_Exporter] | None = None,
         service: str | None = None,
         release: str | None = None,
         environment: str | None = None,
@@ -105,6 +112,9 @@ class Tracer:
         batch_size: int = 512,
         batch_delay: float = 1.0,
         report_interval: float | None = 10.0,
+        export_timeout: float = 30.0,
+        before_export: BeforeExport | str | Sequence[BeforeExport | str] | None = (),
+        flush_on_sigterm: bool = True,
         copy_depth: int = 3,
         copy_items: int = 100,
         copy_characters: int = 1024,
@@ -136,6 +146,7 @@ class Tracer:
         whose = resource(service=service, release=release, environment=environment)
         origin = {name: getattr(whose, name) for name in ("service", "release", "environment")}
         built = build_exporter(exporter)
+        hooks = build_hooks(read_hooks(before_export, "before_export"), "before_export")
         self._pipeline = Pipeline(
             built,
             resource=whose,
@@ -144,7 +155,11 @@ class Tracer:
             batch_size=batch_size,
             batch_delay=batch_delay,
             reporter=Reporter(built, self._look, interval=report_interval, origin=origin),
+            export_timeout=export_timeout,
+            before_export=hooks,
         )
+        if flush_on_sigterm:
+            termination.flush_on_sigterm(self)
         self._governor = None if budget is None else Governor(budget, self._tend)
         self._installations: list[Installation] = []
         self._reported: tuple[ProbeStatus, ...] = ()
@@ -191,6 +206,9 @@ class Tracer:
             batch_size=settings.batch_size,
             batch_delay=settings.batch_delay,
             report_interval=settings.report_interval,
+            export_timeout=settings.export_timeout,
+            before_export=build_hooks(settings.before_export),
+            flush_on_sigterm=settings.flush_on_sigterm,
             copy_depth=settings.copy_depth,
             copy_items=settings.copy_items,
             copy_characters=settings.copy_characters,
@@ -318,6 +336,7 @@ class Tracer:
             dropped=queue.dropped,
             access=self._access,
             trusted_calls=tuple(entry for entry in self._trusted if entry.reader == "call"),
+            exporters=self._pipeline.exporters(),
         )
 
     def flush(self, timeout: float = 5.0) -> bool:
@@ -338,6 +357,7 @@ class Tracer:
             for key in [key for key, tracer in _state.tracers.items() if tracer is self]:
                 del _state.tracers[key]
         self._pipeline.stop(timeout)
+        termination.forget(self)
 
     def __enter__(self) -> Self:
         return self

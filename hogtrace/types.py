@@ -8,9 +8,22 @@ from typing import Any, Literal, NamedTuple, Protocol, Self, TypeAlias, runtime_
 
 from hogtrace._engine import CaptureEvent
 from hogtrace.metrics import Metric, metrics_of
+from hogtrace.outages import ExporterState
 from hogtrace.status_text import status_text
 
-__all__ = ["Budget", "Exporter", "Metric", "Point", "ProbeState", "ProbeStatus", "Report", "Status", "TrustEntry"]
+__all__ = [
+    "Budget",
+    "Exporter",
+    "ExporterState",
+    "ExporterStatus",
+    "Metric",
+    "Point",
+    "ProbeState",
+    "ProbeStatus",
+    "Report",
+    "Status",
+    "TrustEntry",
+]
 
 Point: TypeAlias = Literal["entry", "exit"]
 """The ends of a call at which a probe fires: when its body begins, or when it ends. A probe at a line has the point
@@ -43,8 +56,10 @@ class Exporter(Protocol):
 
     It may also define `rest()`, called as `export` is when nothing comes for a while or the process is about
     to fork, where it should close what cannot be shared with a child; `after_fork()`, called in the child
-    after `os.fork`, where it should let go, without closing it, of what the parent still uses; and the
-    attribute `fork_timeout`, the seconds that a fork waits for a batch in flight if 0.05 are too few.
+    after `os.fork`, where it should let go, without closing it, of what the parent still uses; `flush(timeout)`,
+    called as `export` is when somebody flushes, where one that only queues what it is given should send it, within
+    `timeout` seconds, and give False if it could not; and the attribute `fork_timeout`, the seconds that a fork waits
+    for a batch in flight if 0.05 are too few.
 
     And it may define `report(report)`, called likewise with a `Report`: soon after probes were installed, every
     REPORT_INTERVAL seconds while events come and for a while after, when nothing comes any more, and before
@@ -137,6 +152,27 @@ class ProbeStatus:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ExporterStatus:
+    """How one exporter does, and what became of the events that were to go to it, at one moment.
+
+    `captured == exported + queued + sum(dropped.values())`.
+    """
+
+    name: str
+    """Its class."""
+    state: ExporterState = "working"
+    """`working`; `failing`, since it raised the last time; or `hanging`, since a call has taken EXPORT_TIMEOUT."""
+    captured: int = 0
+    """How many events were for it: those of the tracer, or, where it is one of several, those handed over to it."""
+    exported: int = 0
+    """How many of them it has taken."""
+    queued: int = 0
+    """How many wait for it, or are with it at this moment."""
+    dropped: Mapping[str, int] = field(default_factory=dict)
+    """How many were given up, by cause."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Status:
     """What a tracer is doing, at one moment. `str()` gives it as a table.
 
@@ -157,6 +193,9 @@ class Status:
     """Whether reads run no code of the application, or do as Python does."""
     trusted_calls: tuple[TrustEntry, ...] = ()
     """Entries of the trust list that run the accessor they name, in mode `safe` too."""
+    exporters: tuple[ExporterStatus, ...] = ()
+    """How the exporter does; where there are several, how each does, with accounts of its own. What has been handed
+    over to these counts as exported in the tracer's."""
 
     def __str__(self) -> str:
         return status_text(self)
@@ -168,6 +207,10 @@ class Status:
             "probes": [_plain(probe) for probe in self.probes],
             "dropped": dict(self.dropped),
             "trusted_calls": [list(entry) for entry in self.trusted_calls],
+            "exporters": [
+                {**{field.name: getattr(one, field.name) for field in fields(one)}, "dropped": dict(one.dropped)}
+                for one in self.exporters
+            ],
         }
 
     @classmethod
@@ -179,6 +222,7 @@ class Status:
         given = _known(cls, values)
         given["probes"] = tuple(_probe_status(probe) for probe in values["probes"])
         given["trusted_calls"] = tuple(TrustEntry(*entry) for entry in values["trusted_calls"])
+        given["exporters"] = tuple(ExporterStatus(**_known(ExporterStatus, one)) for one in values.get("exporters", ()))
         return cls(**given)
 
 

@@ -6,6 +6,7 @@ An exporter is any object with `export(events)` and `close()`; see `hogtrace.typ
 from typing import TYPE_CHECKING
 
 from hogtrace.exporters.console import ConsoleExporter
+from hogtrace.exporters.fan_out import FanOutExporter
 from hogtrace.exporters.jsonl import JSONLinesExporter
 from hogtrace.exporters.log import LoggingExporter
 from hogtrace.exporters.memory import MemoryExporter
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "ConsoleExporter",
+    "FanOutExporter",
     "HTTPExporter",
     "JSONLinesExporter",
     "LoggingExporter",

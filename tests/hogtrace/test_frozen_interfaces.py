@@ -112,6 +112,7 @@ def test_the_counters() -> None:
         "dropped",
         "access",
         "trusted_calls",
+        "exporters",
     ]
 
 
