@@ -39,6 +39,8 @@ _WORDS: Final[dict[_Standing, str]] = {
     "ended": "ended",
 }
 
+_ALIVE: Final = ("running", "unknown")
+
 
 @dataclass(frozen=True, slots=True)
 class Standing:
@@ -89,7 +91,7 @@ def standing_text(found: Sequence[Standing], *, detailed: bool = False, everythi
     """Tell how processes stand: all probes, summed up, then the processes of which there is something to say.
 
     With `detailed` each process follows with the status that it gave. Processes that have ended are left out, unless
-    `everything` is asked for or there are no others.
+    `everything` is asked for or there are none that may run.
     """
     shown = _shown(found, everything=everything)
     if not shown:
@@ -148,12 +150,14 @@ def _state(report: Report) -> _Standing:
 
 
 def _shown(found: Sequence[Standing], *, everything: bool) -> Sequence[Standing]:
-    return found if everything else [one for one in found if one.state != "ended"] or found
+    if everything or not any(one.state in _ALIVE for one in found):
+        return found
+    return [one for one in found if one.state != "ended"]
 
 
 def _standing(shown: Sequence[Standing]) -> Sequence[Standing]:
     """Give those of which it counts where a probe sits: the ones that may run, if there are any."""
-    return [one for one in shown if one.state in ("running", "unknown")] or shown
+    return [one for one in shown if one.state in _ALIVE] or shown
 
 
 def _processes(shown: Iterable[Standing]) -> set[tuple[str | None, int, str | None]]:
@@ -181,7 +185,7 @@ def _remarks(shown: Sequence[Standing]) -> Iterator[str]:
     for one in shown:
         if one.state == "unknown":
             yield str(one)
-    if any(one.state in ("running", "unknown") and one.age > _QUIET for one in shown):
+    if any(one.state in _ALIVE and one.age > _QUIET for one in shown):
         yield (
             "a process in which nothing is captured says nothing for that long: hits since then are not counted here"
         )

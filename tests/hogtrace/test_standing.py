@@ -95,6 +95,8 @@ def test_who_has_ended_is_left_out_unless_there_is_nobody_else() -> None:
     assert everything[0] == "2 processes: 1 running, 1 ended; said 3 s ago"
     assert "events: 10 captured, 10 exported, 0 queued, 0 dropped" in everything
     assert everything[2].startswith("installed in 1 of 1 ")
+    gone = report(probe_status(hits=2, fired=2, captured=2), **GONE)
+    assert lines(old, gone)[0] == "2 processes: 1 gone, 1 ended; said 3 s ago"
     assert lines(old)[0] == "1 process: 1 ended; said 3 s ago"
     assert lines(old)[2].startswith("installed in 1 of 1 ")
 
