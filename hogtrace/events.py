@@ -6,13 +6,13 @@ import gzip
 import json
 import os
 import sqlite3
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import BinaryIO, Final, cast
 
 from hogtrace._engine import ROW_COLUMNS, CaptureEvent, Mark
-from hogtrace.exporters.rotation import COMPRESSED, name_of, rotated_files
+from hogtrace.exporters.rotation import compressed_name_of, name_of, rotated_numbers
 from hogtrace.exporters.sqlite import APPLICATION_ID, SCHEMA_VERSION
 
 __all__ = ["CaptureEvent", "Follower", "Mark", "read_jsonl", "read_sqlite"]
@@ -47,24 +47,25 @@ def read_jsonl(
     read, and `ValueError` naming the line for one that is not an event; with `skip_broken` such lines are passed over.
     """
     path = Path(path)
-    done: int | None = None
+    done, found = 0, False
     while True:
         with ExitStack() as stack:
             # Opened before one looks for rotated files: should it become one of them, it is seen there or here.
             current = _open_lines(path)
             if current is not None:
                 stack.enter_context(current)
-            later = [number for number in rotated_files(path) if done is None or number > done] if rotated else []
+            later = [number for number in rotated_numbers(path) if number > done] if rotated else []
             if not later:
                 if current is not None:
                     yield from _read_events(path, current, skip_broken)
-                elif done is None:
+                elif not found:
                     raise FileNotFoundError(f"there is no file {path}")
                 return
         for number in later:
             done = number
             file = _open_rotated(path, number)
             if file is not None:
+                found = True
                 with file:
                     yield from _read_events(Path(file.name), file, skip_broken)
 
@@ -125,7 +126,7 @@ class Follower:
                 stack.enter_context(file)
                 head, status = file.read(_HEAD), os.fstat(file.fileno())
             events = self._poll_rotated(rotated) if looked else []
-            self._rotated = max(rotated, default=0)
+            self._rotated = rotated.stop - 1
             if file is None or status is None:
                 return events
             is_store = head.startswith(_SQLITE)
@@ -134,18 +135,20 @@ class Follower:
                 # What another file took the place of has been read; all of the new one has not.
                 self._read_to = 0 if looked else None
             if not is_store:
-                self._head = head
-                return events + self._poll_lines(file, status.st_size)
+                events += self._poll_lines(file, status.st_size)
+                # Now, for what came after the first look has been read, too.
+                self._head = os.pread(file.fileno(), _HEAD, 0)
+                return events
         return self._poll_rows()
 
-    def _look(self) -> tuple[BinaryIO | None, Mapping[int, Path]]:
+    def _look(self) -> tuple[BinaryIO | None, range]:
         """Give what is at the path, and what had been rotated while it was there."""
         while True:
             try:
                 file = self.path.open("rb")
             except FileNotFoundError:
-                return None, rotated_files(self.path)
-            rotated = rotated_files(self.path)
+                return None, rotated_numbers(self.path)
+            rotated = rotated_numbers(self.path)
             try:
                 if os.path.samestat(os.fstat(file.fileno()), self.path.stat()):
                     return file, rotated
@@ -153,7 +156,7 @@ class Follower:
                 pass
             file.close()
 
-    def _poll_rotated(self, rotated: Mapping[int, Path]) -> list[CaptureEvent]:
+    def _poll_rotated(self, rotated: range) -> list[CaptureEvent]:
         """Give the rest of what was read last, if it has been rotated since, and all that was rotated after it."""
         events = []
         for number in rotated:
@@ -227,9 +230,8 @@ def _open_lines(path: Path) -> BinaryIO | None:
 
 def _open_rotated(path: Path, number: int) -> BinaryIO | None:
     """Open a rotated file, which may be compressed at any time; None if it is deleted."""
-    plain = name_of(path, number)
-    file = _open_lines(plain)
-    return _open_lines(plain.with_name(plain.name + COMPRESSED)) if file is None else file
+    file = _open_lines(name_of(path, number))
+    return _open_lines(compressed_name_of(path, number)) if file is None else file
 
 
 def _read_events(path: Path, lines: BinaryIO, skip_broken: bool) -> Iterator[CaptureEvent]:

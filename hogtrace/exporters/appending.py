@@ -53,8 +53,11 @@ class SharedFile:
             return False
         return os.path.samestat(os.fstat(self._number), there)
 
-    def lock(self, timeout: float) -> bool:
-        """Wait up to `timeout` seconds until no other process has the lock; give whether this one has it now."""
+    def lock(self, path: Path, timeout: float) -> bool:
+        """Wait until no other process has the lock, or the file is not at `path` any more.
+
+        Gives False if neither came to be within `timeout` seconds.
+        """
         if not self.is_regular:
             return True
         deadline, nap = monotonic() + timeout, 0.0005
@@ -63,6 +66,8 @@ class SharedFile:
                 # Without a limit, a process that was stopped in the middle would stop the others.
                 fcntl.flock(self._number, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
+                if not self.is_at(path):
+                    return True
                 if monotonic() >= deadline:
                     return False
                 sleep(nap)

@@ -16,7 +16,7 @@ from typing import Final, Literal
 from hogtrace._engine import CaptureEvent, encode_lines
 from hogtrace.errors import ConfigError, RetryError, UnknownOutcomeError
 from hogtrace.exporters.appending import SharedFile
-from hogtrace.exporters.rotation import COMPRESSED, Compression, name_of, prune, rotated_files
+from hogtrace.exporters.rotation import Compression, name_of, prune, rotated_numbers, uncompressed_files
 
 __all__ = ["JSONLinesExporter"]
 
@@ -152,7 +152,7 @@ class JSONLinesExporter:
                 self.rest()
                 self._began = None
                 file = self._file = SharedFile(self.path)
-            if not file.lock(_LOCK_TIMEOUT):
+            if not file.lock(self.path, _LOCK_TIMEOUT):
                 raise RetryError(f"another process has held {self.path} for {_LOCK_TIMEOUT:g} seconds")
             # It may have been moved away while this one waited for the lock.
             if not file.is_regular or file.is_at(self.path):
@@ -181,7 +181,7 @@ class JSONLinesExporter:
     def _rotate(self, file: SharedFile) -> bool:
         """Move `file` away; the lock is held, so nobody writes to it any more. Give whether that could be done."""
         try:
-            self.path.rename(name_of(self.path, max(rotated_files(self.path), default=0) + 1))
+            self.path.rename(name_of(self.path, rotated_numbers(self.path).stop))
         except OSError as error:
             # Better a file that is too large than events that are lost.
             self._say_failing("rotate", error)
@@ -209,11 +209,10 @@ class JSONLinesExporter:
     def _compressed(self) -> bool:
         """Compress for a moment; give whether there is nothing more to compress."""
         if self._compression is None:
-            for file in rotated_files(self.path).values():
-                if file.suffix != COMPRESSED:
-                    with contextlib.suppress(BlockingIOError, FileNotFoundError):
-                        self._compression = Compression(file)
-                        break
+            for file in uncompressed_files(self.path):
+                with contextlib.suppress(BlockingIOError, FileNotFoundError):
+                    self._compression = Compression(file)
+                    break
             else:
                 return True
         compression, self._compression = self._compression, None

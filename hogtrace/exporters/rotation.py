@@ -14,30 +14,40 @@ from pathlib import Path
 from time import monotonic
 from typing import Final
 
-__all__ = ["COMPRESSED", "Compression", "name_of", "prune", "rotated_files"]
+__all__ = ["Compression", "compressed_name_of", "name_of", "prune", "rotated_numbers", "uncompressed_files"]
 
-COMPRESSED: Final = ".gz"
-"""How the name of a compressed file ends."""
-
+_COMPRESSED: Final = ".gz"
 _PART: Final = ".part"
-_ENDING: Final = re.compile(rf"\.(\d{{6,}})({re.escape(COMPRESSED)})?({re.escape(_PART)})?")
+_ENDING: Final = re.compile(rf"\.(\d{{6,}})({re.escape(_COMPRESSED)})?({re.escape(_PART)})?")
 _PIECE: Final = 1 << 18  # bytes
 _GZIP: Final = 31  # what zlib calls the largest window with gzip's header and checksum
 
 
-def rotated_files(path: Path) -> dict[int, Path]:
-    """Give the files that rotations of `path` have left, by their numbers, oldest first."""
-    found: dict[int, Path] = {}
-    for number, file in _family(path):
-        # For a moment there are both; each is whole.
-        if file.suffix != _PART and not (number in found and file.suffix == COMPRESSED):
-            found[number] = file
-    return dict(sorted(found.items()))
+def rotated_numbers(path: Path) -> range:
+    """Give the numbers of the files that rotations of `path` have left, oldest first; single ones may be gone."""
+    # A directory that changes while it is listed may show neither the name that goes nor the one that comes.
+    found = [number for number, _ in _family(path) or _family(path)]
+    first, last = min(found, default=1), max(found, default=0)
+    while _is_there(path, last + 1):
+        last += 1
+    while first > 1 and _is_there(path, first - 1):
+        first -= 1
+    return range(first, last + 1)
+
+
+def uncompressed_files(path: Path) -> list[Path]:
+    """Give the files that rotations of `path` have left and that are not compressed, oldest first."""
+    return [file for _, file in sorted(_family(path)) if file.suffix not in (_COMPRESSED, _PART)]
 
 
 def name_of(path: Path, number: int) -> Path:
     """Give the name of the rotated file of that number before it is compressed."""
     return path.with_name(f"{path.name}.{number:06}")
+
+
+def compressed_name_of(path: Path, number: int) -> Path:
+    """Give the name of the rotated file of that number once it is compressed."""
+    return path.with_name(f"{path.name}.{number:06}{_COMPRESSED}")
 
 
 def prune(path: Path, keep: int) -> None:
@@ -47,6 +57,11 @@ def prune(path: Path, keep: int) -> None:
     for number, file in family:
         if number not in kept:
             file.unlink(missing_ok=True)
+
+
+def _is_there(path: Path, number: int) -> bool:
+    # In this order: the compressed file comes before the other one goes.
+    return name_of(path, number).exists() or compressed_name_of(path, number).exists()
 
 
 def _family(path: Path) -> list[tuple[int, Path]]:
@@ -73,8 +88,8 @@ class Compression:
 
     def __init__(self, source: Path) -> None:
         self._source = source
-        self._target = source.with_name(source.name + COMPRESSED)
-        self._part = source.with_name(source.name + COMPRESSED + _PART)
+        self._target = source.with_name(source.name + _COMPRESSED)
+        self._part = source.with_name(source.name + _COMPRESSED + _PART)
         self._deflate = zlib.compressobj(wbits=_GZIP)
         self._files: list[int] = [os.open(source, os.O_RDONLY | os.O_CLOEXEC)]
         try:

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -30,6 +31,12 @@ def heavy(first: int, count: int, size: int = 1000) -> list[CaptureEvent]:
         make_event(number, request_id=f"{number * 7919 % 10_007:05}", values={"number": number, "ballast": ballast})
         for number in range(first, first + count)
     ]
+
+
+def export_all(exporter: SQLiteExporter, batches: Iterator[int]) -> None:
+    """Export batches of a hundred events."""
+    for first in batches:
+        exporter.export(heavy(first, 100))
 
 
 def test_events_are_deleted_when_the_newest_is_so_much_younger(tmp_path: Path) -> None:
@@ -147,8 +154,7 @@ def test_a_reader_that_does_not_end_does_not_let_the_log_grow_for_ever(
         reader.execute("BEGIN")
         reader.execute("SELECT count(*) FROM events").fetchone()
         with pytest.raises(RetryError, match="cannot be written back, because a process has been reading"):
-            for first in batches:
-                exporter.export(heavy(first, 100))
+            export_all(exporter, batches)
         assert MIB < log.stat().st_size < 2 * MIB
     exporter.export(heavy(next(batches), 100))
     assert log.stat().st_size <= MIB

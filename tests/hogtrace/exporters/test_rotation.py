@@ -18,7 +18,7 @@ import pytest
 from hogtrace import CaptureEvent, ConfigError
 from hogtrace.events import Follower, read_jsonl
 from hogtrace.exporters import JSONLinesExporter, jsonl
-from hogtrace.exporters.rotation import Compression, rotated_files
+from hogtrace.exporters.rotation import Compression, compressed_name_of, name_of, rotated_numbers
 from tests.hogtrace.exporters.samples import make_event, make_events, numbers
 
 LINE = len(make_event(1).to_json()) + 1
@@ -30,6 +30,15 @@ def exported(path: Path, batches: int, **options: Any) -> None:
     for number in range(batches):
         exporter.export([make_event(number)])
     exporter.close()
+
+
+def rotated_files(path: Path) -> dict[int, Path]:
+    """Give the rotated files by their numbers."""
+    found = {}
+    for number in rotated_numbers(path):
+        both = name_of(path, number), compressed_name_of(path, number)
+        found[number] = next(file for file in both if file.exists())
+    return found
 
 
 def names(path: Path) -> list[str]:
