@@ -402,6 +402,7 @@ class Site:
         star: str | None = None,
         keep: Sequence[int],
         loads: tuple[int, int],
+        suspends: bool = False,
     ) -> Site: ...
     @property
     def enters(self) -> bool: ...

@@ -17,6 +17,7 @@ import gc
 import weakref
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from inspect import CO_ASYNC_GENERATOR, CO_COROUTINE, CO_GENERATOR
 from types import CodeType, FunctionType, MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, cast
 
@@ -40,6 +41,9 @@ class Numbered(NamedTuple):
 
 _Probes = Mapping["LinkedProbe", Numbered]
 """Probes, which fire in the order of their numbers: that of installation, and of the source."""
+
+# Calls of such code are suspended, and may be closed in another context than the one in which they began.
+_SUSPENDS: Final = CO_GENERATOR | CO_COROUTINE | CO_ASYNC_GENERATOR
 
 # Above this many code objects it is quicker to look at all functions than for each code object at all objects.
 _MANY_CODES: Final = 16
@@ -281,6 +285,7 @@ def _compose(original: CodeType, name: str, probes: _Probes) -> tuple[CodeType, 
         star=binding.star,
         keep=binding.keep,
         loads=(len(binding.plan.entry), len(binding.plan.exit)),
+        suspends=bool(original.co_flags & _SUSPENDS),
     )
     lines = []
     for line in binding.lines:

@@ -25,19 +25,35 @@ READERS: Final = (
     "asgi_headers",
     "header_list",
     "header_store",
+    "header_dict",
     "item",
     "first_values",
     "last_values",
     "status_line",
+    "status_phrase",
+    "header",
+    "first_of_query",
+    "last_of_query",
+    "wsgi_text",
+    "asgi_url",
+    "address",
+    "namespace",
+    "joined",
+    "thread_local",
+    "lazy_object",
     "context_proxy",
+    "instead",
     "call",
 )
 """How a trusted attribute can be read; `docs/safety.md` tells what each takes."""
 
 _WITHOUT_ARGUMENT: Final = ("cached", "context_proxy", "call")
+_FOR_ALL: Final = ("context_proxy", "lazy_object", "namespace")
+_WITH_ARGUMENT: Final = ("stored", "item", "thread_local", "lazy_object", "instead")
 _NAME: Final = r"[^\W\d]\w*"
 _TYPE: Final = re.compile(rf"{_NAME}(\.({_NAME}|<locals>))*\.{_NAME}")
-_PATH: Final = re.compile(rf"{_NAME}(\.{_NAME})*")
+# What comes after the first name may be an index or the key of a dict.
+_PATH: Final = re.compile(rf"{_NAME}(\.[\w-]+)*")
 _FORM: Final = "an entry is ('package.Type', 'attribute') or 'package.Type.attribute'"
 
 
@@ -70,15 +86,27 @@ def read_entry(entry: object, where: str) -> TrustEntry:
         raise ConfigError(
             f"{subject} names the reader {found.reader!r}; it must be one of {', '.join(map(repr, READERS))}"
         )
-    if (found.attribute == "*") != (found.reader == "context_proxy"):
-        raise ConfigError(f"{subject}: the attribute '*' and the reader 'context_proxy' go together, and only so")
+    if found.attribute == "*" and found.reader not in _FOR_ALL:
+        raise ConfigError(f"{subject}: the attribute '*' goes together with the readers {', '.join(_FOR_ALL)}")
+    if found.attribute != "*" and found.reader in _FOR_ALL[:2]:
+        raise ConfigError(f"{subject}: the reader {found.reader!r} goes together with the attribute '*'")
     if found.reader in _WITHOUT_ARGUMENT and found.argument:
         raise ConfigError(f"{subject} has the argument {found.argument!r}; the reader {found.reader!r} takes none")
-    if found.reader in ("stored", "item") and not found.argument:
-        raise ConfigError(f"{subject} needs an argument: the dotted path to the stored value")
-    if found.argument and not _PATH.fullmatch(found.argument):
+    if found.reader in _WITH_ARGUMENT and not found.argument:
+        raise ConfigError(f"{subject} needs an argument: {_argument(found.reader)}")
+    if found.argument and found.reader != "instead" and not _PATH.fullmatch(found.argument):
         raise ConfigError(f"{subject} has the argument {found.argument!r}; it must be a dotted path of attributes")
     return found
+
+
+def _argument(reader: str) -> str:
+    match reader:
+        case "instead":
+            return "what can be read in its place"
+        case "thread_local":
+            return "the name of the variable"
+        case _:
+            return "the dotted path to the stored value"
 
 
 def check_names(entries: Iterable[TrustEntry], where: str) -> None:

@@ -131,7 +131,7 @@ class ProbeStatus:
     last_error: str | None = None
     """The latest of them."""
     dropped_writes: int = 0
-    """How many of its writes to `$req` went nowhere, because there was no request."""
+    """How many of its writes to `$req` went nowhere, because there was no request, or it was over."""
     functions: tuple[str, ...] = ()
     """The functions that it sits in: the name under which each was found, the way to it behind decorators, and what
     it is called where it was defined, if that is another name."""

@@ -9,19 +9,24 @@ be read of Bottle, Falcon and Pyramid is known here.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from typing import TYPE_CHECKING, Any, Unpack
+from typing import TYPE_CHECKING, Any, Final, Unpack
 
 from hogtrace.config import Settings
 from hogtrace.options import Options, settings_from
 from hogtrace.request_store import RequestScope, scope_for
 from hogtrace.tracer import Tracer
+from hogtrace.trusted.bottle import BOTTLE
+from hogtrace.trusted.falcon import FALCON
+from hogtrace.trusted.webob import WEBOB
 from hogtrace.types import TrustEntry
-from hogtrace.wsgi_trust import TRUST
 
 if TYPE_CHECKING:
     from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 __all__ = ["TRUST", "HogTraceMiddleware"]
+
+TRUST: Final[tuple[TrustEntry, ...]] = (*BOTTLE, *FALCON, *WEBOB)
+"""What probes may read of Bottle, Falcon and Pyramid, whose requests are WebOb's."""
 
 
 class HogTraceMiddleware:

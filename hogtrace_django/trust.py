@@ -11,40 +11,70 @@ from hogtrace.types import TrustEntry
 
 __all__ = ["TRUST"]
 
+_REQUEST: Final = "django.http.request.HttpRequest"
+_RESPONSE: Final = "django.http.response.HttpResponse"
+
 TRUST: Final[tuple[TrustEntry, ...]] = (
     # A cached property over META, which WSGI and ASGI requests both have. Read once by the application, it is
     # a plain attribute, and what it holds is the second mapping below.
-    TrustEntry("django.http.request.HttpRequest", "headers", "wsgi_headers", "META"),
+    TrustEntry(_REQUEST, "headers", "wsgi_headers", "META"),
     # The mappings behind `request.headers` and `response.headers`: lower-case name to (name, value). An entry
     # ends where a subclass defines the accessor anew, as this one does.
     TrustEntry("django.utils.datastructures.CaseInsensitiveMapping", "[]", "header_store", "_store"),
     TrustEntry("django.http.request.HttpHeaders", "[]", "header_store", "_store"),
-    # Parsed forms and read bodies, once the application has asked for them; before, there is nothing to read. (GET
-    # and COOKIES are plain attributes from then on.)
+    # The parameters of the query string, by our own parser until Django has parsed them; from then on GET is a plain
+    # attribute, and what it holds is the next mapping, of which Django gives the last value.
+    *(
+        TrustEntry(f"django.core.handlers.{kind}", "GET", "last_of_query", "META.QUERY_STRING")
+        for kind in ("wsgi.WSGIRequest", "asgi.ASGIRequest")
+    ),
+    TrustEntry("django.utils.datastructures.MultiValueDict", "[]", "last_values"),
+    # Parsed forms and read bodies, once the application has asked for them; before, there is nothing to read.
+    # (COOKIES is a plain attribute from then on.)
     *(
         TrustEntry(f"django.core.handlers.{kind}", attribute, "stored", path)
         for kind in ("wsgi.WSGIRequest", "asgi.ASGIRequest")
         for attribute, path in (("POST", "_post"), ("FILES", "_files"))
     ),
-    TrustEntry("django.http.request.HttpRequest", "body", "stored", "_body"),
-    TrustEntry("django.http.request.HttpRequest", "encoding", "stored", "_encoding"),
+    TrustEntry("django.core.files.uploadedfile.UploadedFile", "name", "stored", "_name"),
+    TrustEntry(_REQUEST, "body", "stored", "_body"),
+    TrustEntry(_REQUEST, "encoding", "stored", "_encoding"),
+    # A setting has a say in it (SECURE_PROXY_SSL_HEADER), which is not in the request.
+    TrustEntry(_REQUEST, "scheme", "instead", '.META["wsgi.url_scheme"], or under ASGI .scope["scheme"],'),
+    # `request.user` and what else Django looks up when it is asked for: once that is done.
+    TrustEntry("django.utils.functional.LazyObject", "*", "lazy_object", "_wrapped"),
+    TrustEntry("django.db.models.base.Model", "pk", "instead", ".id"),
+    *(
+        TrustEntry("django.contrib.auth.base_user.AbstractBaseUser", name, "instead", ".id, which is None for nobody,")
+        for name in ("is_authenticated", "is_anonymous")
+    ),
     # `response["Content-Type"]`: Django's older spelling of `response.headers["Content-Type"]`.
-    TrustEntry("django.http.response.HttpResponseBase", "[]", "header_store", "headers._store"),
+    TrustEntry(f"{_RESPONSE}Base", "[]", "header_store", "headers._store"),
+    TrustEntry(f"{_RESPONSE}Base", "reason_phrase", "status_phrase", "_reason_phrase"),
+    TrustEntry(f"{_RESPONSE}Base", "charset", "instead", '.headers["Content-Type"]'),
+    TrustEntry(_RESPONSE, "content", "joined", "_container"),
+    TrustEntry(_RESPONSE, "text", "instead", ".content"),
     # Django REST framework's request, which hands on to Django's what it does not know.
     *(
         TrustEntry("rest_framework.request.Request", attribute, "stored", path)
         for attribute, path in (
             ("method", "_request.method"),
-            ("path", "_request.path"),
+            *((name, f"_request.{name}") for name in ("path", "path_info", "content_params", "encoding")),
+            *((name, f"_request.{name}") for name in ("body", "COOKIES")),
             ("META", "_request.META"),
             ("resolver_match", "_request.resolver_match"),
             ("query_params", "_request.GET"),
-            # Until the application asks for the data, it is the class `Empty`; the user and the token are not there
-            # before the request has been authenticated.
+            ("GET", "_request.GET"),
+            ("content_type", "_request.META.CONTENT_TYPE"),
+            # Once the application has asked for the data; the user and the token once the request has been
+            # authenticated.
             ("data", "_full_data"),
+            ("FILES", "_files"),
             ("user", "_user"),
             ("auth", "_auth"),
         )
     ),
     TrustEntry("rest_framework.request.Request", "headers", "wsgi_headers", "_request.META"),
+    TrustEntry("rest_framework.request.Request", "POST", "instead", ".data"),
+    TrustEntry("rest_framework.request.Request", "scheme", "instead", '.META["wsgi.url_scheme"]'),
 )

@@ -7,22 +7,13 @@ class of Werkzeug's own. `request.url_rule` and `.view_args` are plain attribute
 
 from typing import Final
 
+from hogtrace.trusted.werkzeug import WERKZEUG
 from hogtrace.types import TrustEntry
 
 __all__ = ["TRUST"]
 
 TRUST: Final[tuple[TrustEntry, ...]] = (
-    # A request's headers are a view of the environ; the list that it inherits stays empty.
-    TrustEntry("werkzeug.datastructures.headers.EnvironHeaders", "[]", "wsgi_headers", "environ"),
-    TrustEntry("werkzeug.datastructures.headers.Headers", "[]", "header_list", "_list"),
-    TrustEntry("werkzeug.sansio.response.Response", "status_code", "stored", "_status_code"),
-    TrustEntry("werkzeug.sansio.response.Response", "status", "stored", "_status"),
-    # Only once the application has read them. They are dicts of lists, of which Werkzeug gives the first value.
-    TrustEntry("werkzeug.sansio.request.Request", "args", "cached"),
-    TrustEntry("werkzeug.sansio.request.Request", "cookies", "cached"),
-    TrustEntry("werkzeug.wrappers.request.Request", "form", "cached"),
-    TrustEntry("werkzeug.datastructures.structures.MultiDict", "[]", "first_values"),
+    *WERKZEUG,
     TrustEntry("flask.wrappers.Request", "endpoint", "stored", "url_rule.endpoint"),
-    # `flask.request`, `flask.g` and `flask.current_app` as names of a module.
-    TrustEntry("werkzeug.local.LocalProxy", "*", "context_proxy"),
+    *(TrustEntry("flask.wrappers.Request", name, "instead", ".endpoint") for name in ("blueprint", "blueprints")),
 )

@@ -39,5 +39,5 @@ def check_names(trust: Sequence[TrustEntry]) -> None:
         module, _, name = entry.type.rpartition(".")
         found = getattr(import_module(module), name)
         assert (found.__module__, found.__qualname__) == (module, name)
-        names = {"[]": "__getitem__", "*": "_get_current_object"}
+        names = {"[]": "__getitem__", "*": "__getattr__"}
         assert hasattr(found, names.get(entry.attribute, entry.attribute)), entry

@@ -149,6 +149,8 @@ def test_the_trust_interface() -> None:
     assert TrustEntry("a.B", "c") == ("a.B", "c", "call", "")
     readers = ["stored", "wsgi_headers", "asgi_headers", "header_list", "header_store", "call"]
     readers += ["cached", "item", "first_values", "last_values", "status_line", "context_proxy"]
+    readers += ["header_dict", "status_phrase", "header", "first_of_query", "last_of_query", "wsgi_text", "asgi_url"]
+    readers += ["address", "namespace", "joined", "thread_local", "lazy_object", "instead"]
     entries = [("a.B", "[]", reader, "" if reader == "call" else "x") for reader in readers]
     assert TrustList(entries).entries == entries
 

@@ -55,8 +55,12 @@ def late() -> Iterator[str]:
         (("app.Order", "total", "call", "total"), "takes none"),
         (("app.Order", "total", "item"), "needs an argument"),
         (("app.Order", "*", "context_proxy", "total"), "takes none"),
-        (("app.Order", "*", "call"), "go together"),
-        (("app.Order", "total", "context_proxy"), "go together"),
+        (("app.Order", "*", "call"), "goes together"),
+        (("app.Order", "total", "context_proxy"), "goes together"),
+        (("app.Order", "total", "lazy_object", "_wrapped"), "goes together"),
+        (("app.Order", "*", "lazy_object"), "needs an argument: the dotted path"),
+        (("app.Order", "total", "instead"), "needs an argument: what can be read"),
+        (("app.Order", "total", "thread_local"), "needs an argument: the name"),
     ],
 )
 def test_wrong_entries(entry: Any, says: str) -> None:

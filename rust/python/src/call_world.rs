@@ -103,6 +103,20 @@ impl<'a, 'py> CallWorld<'a, 'py> {
         }
     }
 
+    /// The store that is current, or the one that was when the call began, if the call remembers that. It is the end of a
+    /// call that may come in somebody else's request; its lines may stand in a scope of their own.
+    fn find_store(&self) -> Option<Bound<'py, RequestLocalStore>> {
+        let of_entry = || {
+            let call = self.call?.borrow();
+            Some(call.store.as_ref()?.bind(self.py).clone())
+        };
+        let current = || store::current(self.py);
+        match self.end {
+            Some(_) => of_entry().or_else(current),
+            None => current().or_else(of_entry),
+        }
+    }
+
     fn single(
         &self,
         place: &Place,
@@ -229,8 +243,7 @@ impl<'py> World<'py> for CallWorld<'_, 'py> {
     }
 
     fn store(&mut self) -> Option<&Bound<'py, RequestLocalStore>> {
-        let py = self.py;
-        self.store.get_or_init(|| store::current(py)).as_ref()
+        self.store.get_or_init(|| self.find_store()).as_ref()
     }
 
     fn draw(&mut self) -> f64 {
@@ -290,7 +303,7 @@ impl<'py> World<'py> for CallWorld<'_, 'py> {
         let store = if let Some(known) = self.store.get() {
             known.as_ref()
         } else {
-            current = store::current(py);
+            current = self.find_store();
             current.as_ref()
         };
         let queued = ambient::here(py, |runner, context| {

@@ -82,7 +82,7 @@ pub(crate) struct PythonHost<'a, 'py, W> {
     /// How many faults there were, and the last of them.
     pub(crate) faults: u64,
     pub(crate) last_fault: Option<Fault>,
-    /// How many writes to `$req` went nowhere, because there is no request.
+    /// How many writes to `$req` went nowhere, because there is no request, or it is over.
     pub(crate) dropped_writes: u64,
 }
 
@@ -316,14 +316,17 @@ impl<'py, W: World<'py>> Host for PythonHost<'_, 'py, W> {
         let name = self.linked.name(self.py, name);
         match scope {
             Scope::Request => {
-                if let Some(store) = self.world.store() {
-                    return store
+                let is_set = match self.world.store() {
+                    Some(store) => store
                         .get()
                         .assign(name, held)
-                        .map_err(|full| Fault::new(FaultKind::Limit, full.to_string()));
+                        .map_err(|full| Fault::new(FaultKind::Limit, full.to_string()))?,
+                    None => false,
+                };
+                if !is_set {
+                    // That is the language, not an error.
+                    self.dropped_writes += 1;
                 }
-                // That is the language, not an error.
-                self.dropped_writes += 1;
                 Ok(())
             }
             Scope::Call => self.world.set_call_variable(name, held),

@@ -24,9 +24,13 @@ use crate::place::{Handed, Loads};
 use crate::probe::LinkedProbe;
 use crate::running::{Running, guarded, looking};
 use crate::site_probe::SiteProbe;
-use crate::store::Variable;
+use crate::store::{self, RequestLocalStore, Variable};
 
 /// The hook object of one woven function.
+#[allow(
+    clippy::struct_excessive_bools,
+    reason = "each says on its own what calls of the function have to remember"
+)]
 #[pyclass(frozen, module = "hogtrace._engine")]
 pub(crate) struct Site {
     entry: Vec<SiteProbe>,
@@ -41,6 +45,8 @@ pub(crate) struct Site {
     has_calls: bool,
     /// Whether probes at both ends are sampled, so that a draw at the entry has to be remembered.
     remembers_draw: bool,
+    /// Whether the request of the entry has to be remembered: the call may end outside of any.
+    remembers_request: bool,
     /// How many probes at lines share what calls carry.
     lines: usize,
     /// Whether looks at the predicates may be all that there is to do at the entry, and at the exit.
@@ -55,13 +61,15 @@ pub(crate) struct Call {
     pub(crate) kept: Vec<Py<PyAny>>,
     /// The number by which the call is sampled, if it was drawn.
     pub(crate) drawn: Option<f64>,
+    /// The store of the request in which the call began, if it is remembered.
+    pub(crate) store: Option<Py<RequestLocalStore>>,
     pub(crate) variables: Vec<Variable>,
 }
 
 #[pymethods]
 impl Site {
     #[new]
-    #[pyo3(signature = (function, entry, exit, *, lines=Vec::new(), parameters, star=None, keep, loads))]
+    #[pyo3(signature = (function, entry, exit, *, lines=Vec::new(), parameters, star=None, keep, loads, suspends=false))]
     #[allow(
         clippy::too_many_arguments,
         reason = "what the binding settles for its hooks"
@@ -76,6 +84,7 @@ impl Site {
         star: Option<&str>,
         keep: Vec<usize>,
         loads: (usize, usize),
+        suspends: bool,
     ) -> PyResult<Self> {
         let read = |probes: Vec<(Py<LinkedProbe>, Vec<Bound<'_, PyAny>>)>| {
             probes
@@ -94,11 +103,20 @@ impl Site {
             .any(|probe| probe.linked.verified().uses_call_scope());
         // A line may be reached many times in one call, which draws once.
         let samples_lines = at_lines().any(|probe| probe.linked.verified().sample().is_some());
-        let has_calls = timed || uses_call_scope || samples_lines || !keep.is_empty();
+        // A generator or coroutine may be closed by anybody, in no request or in another one.
+        let of_request = |probe: &LinkedProbe| {
+            let verified = probe.linked.verified();
+            verified.uses_request_scope() || verified.sample().is_some()
+        };
+        let lines_use_request = suspends && at_lines().any(of_request);
+        let remembers_request = lines_use_request
+            || (suspends && exit.iter().any(|probe| of_request(probe.linked.get())));
+        let has_calls =
+            timed || uses_call_scope || samples_lines || lines_use_request || !keep.is_empty();
         let sampled = |probe: &SiteProbe| probe.linked.get().linked.verified().sample().is_some();
         let remembers_draw = entry.iter().any(sampled) && exit.iter().any(sampled);
         let settled = |probes: &[SiteProbe]| !has_calls && probes.iter().all(SiteProbe::has_glance);
-        let glances = (settled(&entry), settled(&exit));
+        let glances = (!remembers_request && settled(&entry), settled(&exit));
         Ok(Self {
             entry,
             exit,
@@ -107,6 +125,7 @@ impl Site {
             timed,
             has_calls,
             remembers_draw,
+            remembers_request,
             lines: lines.len(),
             glances,
         })
@@ -115,7 +134,7 @@ impl Site {
     /// Whether its entry hook has anything to do; if not, the site itself is the token of every call.
     #[getter]
     fn enters(&self) -> bool {
-        !self.entry.is_empty() || self.has_calls
+        !self.entry.is_empty() || self.has_calls || self.remembers_request
     }
 
     /// Whether its exit hooks have anything to do, or calls a token that lines look at; if not, calls need no token.
@@ -172,6 +191,7 @@ pub(crate) fn inert_site() -> Site {
         timed: false,
         has_calls: false,
         remembers_draw: false,
+        remembers_request: false,
         lines: 0,
         glances: (false, false),
     }
@@ -274,12 +294,13 @@ impl Call {
         for variable in &self.variables {
             visit.call(&variable.value)?;
         }
-        Ok(())
+        visit.call(&self.store)
     }
 
     fn __clear__(&mut self) {
         self.kept.clear();
         self.variables.clear();
+        self.store = None;
     }
 }
 
@@ -338,6 +359,16 @@ fn run_entry<'py>(
             call.borrow_mut().drawn = drawn.get();
         }
     }
+    if this.remembers_request
+        && let Some(store) = store::current(site.py())
+    {
+        if call.is_none() {
+            call = start_call(site, Loads::Nothing);
+        }
+        if let Some(call) = &call {
+            call.borrow_mut().store = Some(store.unbind());
+        }
+    }
     let call = call?;
     if this.timed {
         // After the probes of the entry: what they took is not the call's time.
@@ -358,6 +389,7 @@ fn start_call<'py>(site: &Bound<'py, Site>, loads: Loads<'_, 'py>) -> Option<Bou
         started: None,
         kept,
         drawn: None,
+        store: None,
         variables: Vec::new(),
     };
     Bound::new(site.py(), call).ok()

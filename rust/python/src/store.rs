@@ -167,16 +167,16 @@ impl RequestLocalStore {
             .map(|index| inner.variables[index].held(py))
     }
 
-    /// Sets the variable of that interned name; after `close()` it is dropped and counted.
+    /// Sets the variable of that interned name; after `close()` it is dropped and counted. Gives whether it was set.
     pub(crate) fn assign(
         &self,
         name: &Bound<'_, PyString>,
         held: Held<'_>,
-    ) -> Result<(), StoreFull> {
+    ) -> Result<bool, StoreFull> {
         let mut inner = self.lock();
         if inner.closed {
             inner.dropped_writes += 1;
-            return Ok(());
+            return Ok(false);
         }
         let old = match inner.position(name.as_ptr()) {
             Some(index) => Some(inner.variables[index].replace(held)),
@@ -191,7 +191,7 @@ impl RequestLocalStore {
         if let Some(old) = old {
             release(old);
         }
-        Ok(())
+        Ok(true)
     }
 
     /// What events say about this request.
@@ -281,6 +281,7 @@ impl RequestLocalStore {
             is_secret: false,
         };
         self.assign(&intern(name), held)
+            .map(|_| ())
             .map_err(|full| PyValueError::new_err(full.to_string()))
     }
 

@@ -1,5 +1,6 @@
 //! What may be read beyond the plain rules, by type and attribute.
 
+use std::collections::HashMap;
 use std::sync::LazyLock;
 
 use pyo3::exceptions::PyValueError;
@@ -44,7 +45,9 @@ pub(crate) enum Reader {
     HeaderList,
     /// The headers in a dict of lower-case names and pairs.
     HeaderStore,
-    /// What is stored under a key of a dict.
+    /// The headers in a dict of names and values, or lists of values.
+    HeaderDict,
+    /// What is stored under a key of a dict: the same as `Stored`.
     Item,
     /// The first of the values of each key, of a dict of lists.
     FirstValues,
@@ -52,25 +55,62 @@ pub(crate) enum Reader {
     LastValues,
     /// The number that a status line begins with.
     StatusLine,
+    /// A phrase that is stored, or the usual one for the object's `status_code`.
+    StatusPhrase,
+    /// The one header that the attribute is named after.
+    Header,
+    /// The parameters in a query string, of which the first value of each name is asked for.
+    FirstOfQuery,
+    /// The same, and the last value is.
+    LastOfQuery,
+    /// The text of a value in a WSGI environment.
+    WsgiText,
+    /// Scheme, path and query of an ASGI scope.
+    AsgiUrl,
+    /// A pair of host and port.
+    Address,
+    /// What is stored in a dict, as attributes.
+    Namespace,
+    /// Byte strings, put together.
+    Joined,
+    /// What a property over a `threading.local` has.
+    ThreadLocal,
+    /// The object that a lazy one has found.
+    LazyObject,
     /// The object that a context-local proxy of Werkzeug's stands for.
     ContextProxy,
+    /// Nothing; but the refusal says what can be read instead.
+    Instead,
     /// The attribute itself, whatever code that runs: for entries of the user's own.
     Call,
 }
 
 impl Reader {
-    const ALL: [(&'static str, Self); 12] = [
+    const ALL: [(&'static str, Self); 25] = [
         ("stored", Self::Stored),
         ("cached", Self::Cached),
         ("wsgi_headers", Self::WsgiHeaders),
         ("asgi_headers", Self::AsgiHeaders),
         ("header_list", Self::HeaderList),
         ("header_store", Self::HeaderStore),
+        ("header_dict", Self::HeaderDict),
         ("item", Self::Item),
         ("first_values", Self::FirstValues),
         ("last_values", Self::LastValues),
         ("status_line", Self::StatusLine),
+        ("status_phrase", Self::StatusPhrase),
+        ("header", Self::Header),
+        ("first_of_query", Self::FirstOfQuery),
+        ("last_of_query", Self::LastOfQuery),
+        ("wsgi_text", Self::WsgiText),
+        ("asgi_url", Self::AsgiUrl),
+        ("address", Self::Address),
+        ("namespace", Self::Namespace),
+        ("joined", Self::Joined),
+        ("thread_local", Self::ThreadLocal),
+        ("lazy_object", Self::LazyObject),
         ("context_proxy", Self::ContextProxy),
+        ("instead", Self::Instead),
         ("call", Self::Call),
     ];
 
@@ -97,14 +137,16 @@ pub(crate) struct Entry {
 /// What may be read although reading it by the plain rules is refused.
 ///
 /// Entries are tuples of a type's qualified name, an attribute, `"[]"` (items, length and membership of the object
-/// itself) or `"*"` (all of that), a reader and its argument. Readers: `stored` (the argument is a dotted path of
-/// attributes), `cached` (no argument), `item` (the same, and at its end a key of the dict that it leads to), `wsgi_headers`, `asgi_headers`,
-/// `header_list`, `header_store`, `first_values`, `last_values`, `status_line` (the argument is the dotted path to the
-/// data, empty for the object itself), `context_proxy` (no argument) and `call` (the real access, code and all). An entry
-/// holds for subclasses too. Raises `ValueError` for another reader, a type without a module, or an empty attribute.
+/// itself) or `"*"` (all of that), a reader and its argument. That is a dotted path, empty for the object itself: names of
+/// attributes, then perhaps an index of a tuple, or the key of a dict, which may have dots in it. `cached`,
+/// `context_proxy` and `call` (the real access, code and all) take none; of `thread_local` it is the name in the
+/// `threading.local`, and of `instead` what the refusal says. An entry holds for subclasses too. Raises `ValueError` for another reader, a type without a module, or an empty attribute.
 #[pyclass(frozen, weakref, module = "hogtrace._engine")]
 pub(crate) struct TrustList {
     entries: Vec<Entry>,
+    /// Which entries are for an attribute, in order; those for every attribute are under each of them.
+    by_attribute: HashMap<String, Vec<usize>>,
+    for_every: Vec<usize>,
 }
 
 #[pymethods]
@@ -134,9 +176,17 @@ impl TrustList {
                         "no attribute of {type_name:?}"
                     )));
                 }
-                if matches!(known, Reader::Stored | Reader::Item) && argument.is_empty() {
+                let needs_one = matches!(
+                    known,
+                    Reader::Stored
+                        | Reader::Item
+                        | Reader::ThreadLocal
+                        | Reader::LazyObject
+                        | Reader::Instead
+                );
+                if needs_one && argument.is_empty() {
                     return Err(PyValueError::new_err(format!(
-                        "the reader {reader:?} needs a path of attributes"
+                        "the reader {reader:?} needs an argument"
                     )));
                 }
                 Ok(Entry {
@@ -147,7 +197,7 @@ impl TrustList {
                 })
             })
             .collect::<PyResult<_>>()?;
-        Ok(Self { entries })
+        Ok(Self::of(entries))
     }
 
     /// The entries, in order.
@@ -168,6 +218,11 @@ impl TrustList {
 }
 
 impl Entry {
+    /// Whether all attributes and items are asked of what the object stands for.
+    pub(crate) fn is_for_all(&self) -> bool {
+        self.attribute == EVERY && self.reader != Reader::Call
+    }
+
     /// Whether the entry is for the type of that module and qualified name.
     fn is_for(&self, (module, name): &(String, String)) -> bool {
         let rest = self
@@ -184,14 +239,11 @@ impl TrustList {
     /// The nearest entry to the object's own type wins. A type between the two that defines the attribute anew means
     /// something else by it, so that only `call` holds there.
     pub(crate) fn find(&self, py: Python<'_>, kind: Kind<'_>, name: &str) -> Option<&Entry> {
-        let mut entries = self
-            .entries
-            .iter()
-            .chain(STANDARD.iter())
-            .filter(|entry| entry.attribute == name || entry.attribute == EVERY)
-            .peekable();
-        entries.peek()?;
-        let candidates: Vec<_> = entries.collect();
+        let own = self.by_attribute.get(name).unwrap_or(&self.for_every);
+        let standard = STANDARD.iter().filter(|entry| entry.attribute == name);
+        if own.is_empty() && standard.clone().next().is_none() {
+            return None;
+        }
         let attribute = PyString::intern(py, if name == ITEMS { "__getitem__" } else { name });
         let mut defined_anew = false;
         for ancestor in kind.lineage() {
@@ -199,7 +251,11 @@ impl TrustList {
             let fits = |entry: &&Entry| {
                 entry.is_for(&names) && (!defined_anew || entry.reader == Reader::Call)
             };
-            if let Some(entry) = candidates.iter().copied().find(fits) {
+            let mut candidates = own
+                .iter()
+                .map(|&index| &self.entries[index])
+                .chain(standard.clone());
+            if let Some(entry) = candidates.find(fits) {
                 return Some(entry);
             }
             defined_anew |= ancestor.defines(&attribute);
@@ -207,10 +263,31 @@ impl TrustList {
         None
     }
 
-    /// A list that trusts nothing.
-    pub(crate) const fn empty() -> Self {
-        Self {
-            entries: Vec::new(),
+    fn of(entries: Vec<Entry>) -> Self {
+        let mut by_attribute = HashMap::<_, Vec<_>>::new();
+        let is_for = |index: &usize, name: &str| {
+            let attribute = &entries[*index].attribute;
+            attribute == name || attribute == EVERY
+        };
+        for entry in &entries {
+            by_attribute
+                .entry(entry.attribute.clone())
+                .or_insert_with(|| {
+                    (0..entries.len())
+                        .filter(|index| is_for(index, &entry.attribute))
+                        .collect()
+                });
         }
+        let for_every = by_attribute.get(EVERY).cloned().unwrap_or_default();
+        Self {
+            entries,
+            by_attribute,
+            for_every,
+        }
+    }
+
+    /// A list that trusts nothing.
+    pub(crate) fn empty() -> Self {
+        Self::of(Vec::new())
     }
 }

@@ -11,7 +11,7 @@ use pyo3::types::{PyDict, PyString};
 use super::arithmetic::{check_bits, decimal_from_float, exact_int};
 use super::calls::{base_length, call_own, iterate};
 use super::exact::exact;
-use super::headers::Headers;
+use super::fields::Fields;
 use super::item::check_range;
 use super::names::short_name;
 use super::part::{bits, byte_length, string_size};
@@ -452,7 +452,7 @@ fn contains<'py>(container: &Bound<'py, PyAny>, item: &Bound<'py, PyAny>) -> Saf
             Err(_) => Ok(false),
         },
         Family::Set | Family::FrozenSet => is_member(container, &shape, item),
-        Family::Headers => match container.cast::<Headers>() {
+        Family::Fields => match container.cast::<Fields>() {
             Ok(headers) => headers.get().find(item).map(|found| found.is_some()),
             Err(_) => Ok(false),
         },

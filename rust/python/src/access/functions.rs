@@ -13,7 +13,7 @@ use super::arithmetic::{absolute, check_bits, exact_int, round};
 use super::calls::call_own;
 use super::compare::compare;
 use super::exact::exact;
-use super::headers::Headers;
+use super::fields::Fields;
 use super::item::length;
 use super::names::{name_of, short_name};
 use super::part::{byte_head, byte_length, string_size};
@@ -73,8 +73,8 @@ pub(super) fn truth<'py>(object: &Bound<'py, PyAny>) -> Safe<'py, bool> {
         return Err(Stop::item(object, "__len__"));
     }
     match shape.family {
-        Family::Headers => Ok(object
-            .cast::<Headers>()
+        Family::Fields => Ok(object
+            .cast::<Fields>()
             .is_ok_and(|headers| headers.get().count(object.py()) > 0)),
         _ => object
             .is_truthy()

@@ -7,7 +7,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyString};
 
 use super::arithmetic::{check_bits, exact_int};
-use super::headers::Headers;
+use super::fields::Fields;
 use super::names::short_name;
 use super::part::string_size;
 use super::refusal::{Safe, Stop};
@@ -34,8 +34,8 @@ pub(super) fn item<'py>(
             };
             found.map_or_else(|| Err(no_key(object, &shape)), Ok)
         }
-        Family::Headers => {
-            let found = match object.cast::<Headers>() {
+        Family::Fields => {
+            let found = match object.cast::<Fields>() {
                 Ok(headers) => headers.get().find(key)?,
                 Err(_) => None,
             };
@@ -130,7 +130,7 @@ pub(super) fn slice<'py>(
                 .map_or((0, 1), |text| string_size(text));
             (length, BYTES / width)
         }
-        Family::Other | Family::Headers | Family::Dict | Family::Deque => {
+        Family::Other | Family::Fields | Family::Dict | Family::Deque => {
             return Err(Stop::fault(
                 FaultKind::Type,
                 format!("'{}' object cannot be sliced", short_name(object)),
@@ -220,8 +220,8 @@ pub(super) fn length<'py>(object: &Bound<'py, PyAny>) -> Safe<'py, usize> {
     if !shape.keeps_first([Slot::MappingLength, Slot::SequenceLength]) {
         return Err(Stop::item(object, "__len__"));
     }
-    if shape.family == Family::Headers
-        && let Ok(headers) = object.cast::<Headers>()
+    if shape.family == Family::Fields
+        && let Ok(headers) = object.cast::<Fields>()
     {
         return Ok(headers.get().count(object.py()));
     }

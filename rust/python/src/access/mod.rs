@@ -6,12 +6,13 @@ mod buffer;
 mod calls;
 mod compare;
 mod exact;
+mod fields;
 mod functions;
-mod headers;
 mod item;
 mod names;
 mod part;
 mod proxy;
+mod query;
 mod raised;
 mod refusal;
 mod representation;
@@ -19,11 +20,14 @@ mod scalar;
 mod search;
 mod shape;
 mod slots;
+mod stand_in;
 mod storage;
 mod text;
 mod time;
 mod trusted;
 mod work;
+
+use std::sync::LazyLock;
 
 use hogtrace_core::bytecode::{BinaryOp, CompareOp, Function, UnaryOp};
 use hogtrace_core::pattern::Pattern;
@@ -36,7 +40,7 @@ use pyo3::types::{PyBool, PySlice, PyString, PyTuple};
 pub(crate) use attribute::plain_attribute;
 pub(crate) use buffer::{Element, Elements, array_type, elements};
 pub(crate) use calls::{base_length, generic_get, iterate};
-pub(crate) use headers::Headers;
+pub(crate) use fields::Fields;
 pub(crate) use names::{name_of, names, short_name as type_of, type_name};
 pub(crate) use part::{
     bits, byte_head, complex_text, head as string_head, int_digits, short_ascii, string_size,
@@ -90,6 +94,19 @@ pub(crate) struct Policy<'a> {
     pub(crate) trust: &'a TrustList,
 }
 
+/// A list that trusts nothing.
+static NOTHING: LazyLock<TrustList> = LazyLock::new(TrustList::empty);
+
+impl Policy<'_> {
+    /// The rules without what may be read beyond them.
+    fn without_trust(self) -> Self {
+        Self {
+            mode: self.mode,
+            trust: &NOTHING,
+        }
+    }
+}
+
 /// `object.name`; `name` is an exact string.
 ///
 /// # Errors
@@ -101,7 +118,7 @@ pub(crate) fn attribute<'py>(
 ) -> Result<Bound<'py, PyAny>, Fault> {
     let outcome = match attribute::attribute(object, name) {
         Err(Stop::Fault(fault)) if fault.kind != FaultKind::Attribute => return Err(fault),
-        Err(stop) => trusted_attribute(policy, object, name).unwrap_or(Err(stop)),
+        Err(stop) => trusted_attribute(policy, object, name, stop),
         found => found,
     };
     settle(policy.mode, object.py(), outcome, || object.getattr(name))
@@ -116,11 +133,10 @@ fn with_items<'py, T>(
 ) -> Result<T, Fault> {
     let py = object.py();
     let outcome = match safe(object) {
-        Err(stop @ Stop::Refused(_)) => match trusted_items(policy, object) {
-            None => Err(stop),
-            Some(Err(stop)) => Err(stop),
-            Some(Ok(Trusted::StandIn(items))) => safe(&items),
-            Some(Ok(Trusted::Real)) => {
+        Err(stop @ Stop::Refused(_)) => match trusted_items(policy, object, stop) {
+            Err(stop) => Err(stop),
+            Ok(Trusted::StandIn(items)) => safe(&items),
+            Ok(Trusted::Real) => {
                 refusal::real(&real).map_err(|error| Stop::raised_by_application(py, &error))
             }
         },

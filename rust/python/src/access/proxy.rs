@@ -1,4 +1,5 @@
-//! Where the object is that a context-local proxy stands for, as Flask's `request` and `g` are, without running it.
+//! Where the object is that a context-local proxy stands for, as Flask's `request` and `g` are, or what a thread-local
+//! property has, as Bottle's `request` is made of, without running them.
 
 use hogtrace_core::vm::FaultKind;
 use pyo3::exceptions::PyLookupError;
@@ -39,16 +40,8 @@ pub(super) fn kept_by<'py>(
 /// The context variable in a function's closure, and the name for which an `attrgetter` there asks.
 fn parts<'py>(finder: &Bound<'py, PyAny>) -> Option<(Bound<'py, PyAny>, Bound<'py, PyString>)> {
     let py = finder.py();
-    // These are members of exact types of CPython's, for which it runs no other code.
-    if kind_of(finder) != Kind::of_static(&raw mut ffi::PyFunction_Type) {
-        return None;
-    }
-    let closure = finder.getattr(intern!(py, "__closure__")).ok()?;
     let (mut variable, mut name) = (None, None);
-    for cell in closure.cast_exact::<PyTuple>().ok()? {
-        let Ok(content) = cell.getattr(intern!(py, "cell_contents")) else {
-            continue;
-        };
+    for content in closed_over(finder)? {
         let kind = kind_of(&content);
         if kind == Kind::of_static(&raw mut ffi::PyContextVar_Type) {
             variable = Some(content);
@@ -65,4 +58,52 @@ fn parts<'py>(finder: &Bound<'py, PyAny>) -> Option<(Bound<'py, PyAny>, Bound<'p
         }
     }
     Some((variable?, name?))
+}
+
+/// What the cells of a function hold. These are members of exact types of CPython's, for which it runs no other code.
+fn closed_over<'py>(function: &Bound<'py, PyAny>) -> Option<Vec<Bound<'py, PyAny>>> {
+    let py = function.py();
+    if kind_of(function) != Kind::of_static(&raw mut ffi::PyFunction_Type) {
+        return None;
+    }
+    let closure = function.getattr(intern!(py, "__closure__")).ok()?;
+    let cells = closure.cast_into_exact::<PyTuple>().ok()?;
+    let content = |cell: Bound<'py, PyAny>| cell.getattr(intern!(py, "cell_contents")).ok();
+    Some(cells.iter().filter_map(content).collect())
+}
+
+/// What this thread has under a property whose getter closes over a `threading.local`, which keeps it as `variable`.
+pub(super) fn kept_by_thread<'py>(
+    object: &Bound<'py, PyAny>,
+    property: &str,
+    variable: &str,
+) -> Safe<'py, Bound<'py, PyAny>> {
+    let py = object.py();
+    let local = || {
+        let found = kind_of(object)
+            .lookup(&PyString::intern(py, property))
+            .ok()??;
+        if kind_of(&found) != Kind::of_static(&raw mut ffi::PyProperty_Type) {
+            return None;
+        }
+        let getter = found.getattr(intern!(py, "fget")).ok()?;
+        closed_over(&getter)?.into_iter().find(|content| {
+            let kind = kind_of(content);
+            kind.is_native() && kind.c_name().to_bytes() == b"_thread._local"
+        })
+    };
+    let Some(local) = local() else {
+        return Err(Stop::words(
+            object,
+            "no property over a thread's own variable",
+        ));
+    };
+    // The type itself, whose instances have nothing but a dict for each thread.
+    local.getattr(PyString::intern(py, variable)).map_err(|_| {
+        let message = format!(
+            "'{}' stands for nothing here: no such context",
+            short_name(object)
+        );
+        Stop::fault(FaultKind::Lookup, message)
+    })
 }

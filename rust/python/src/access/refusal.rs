@@ -33,6 +33,8 @@ pub(super) enum Stop<'py> {
 pub(super) struct Refusal<'py> {
     class: Bound<'py, PyType>,
     why: Why<'py>,
+    /// What can be read in its place.
+    hint: Option<String>,
 }
 
 enum Why<'py> {
@@ -47,7 +49,7 @@ enum Why<'py> {
 }
 
 /// What stands between a name and its value.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Hurdle {
     /// A `property`.
     Property,
@@ -63,6 +65,8 @@ pub(super) enum Hurdle {
     OddKeys,
     /// An object that shows nothing of itself.
     Closed,
+    /// Nothing is stored there yet, at this path.
+    Unset(String),
 }
 
 impl<'py> Stop<'py> {
@@ -102,7 +106,16 @@ impl<'py> Stop<'py> {
         Self::Refused(Refusal {
             class: kind_of(object).object(object.py()),
             why,
+            hint: None,
         })
+    }
+
+    /// The same with what can be read in its place, if it is a refusal.
+    pub(super) fn with_hint(mut self, hint: &str) -> Self {
+        if let Self::Refused(refusal) = &mut self {
+            refusal.hint = Some(hint.to_owned());
+        }
+        self
     }
 
     /// The fault of an exception that C code of a built-in type raised, whose text repeats no value.
@@ -126,12 +139,18 @@ impl Refusal<'_> {
     pub(super) fn into_fault(self) -> Fault {
         let py = self.class.py();
         let kind = Kind::from_type(&self.class);
+        let hint = self
+            .hint
+            .map_or_else(String::new, |hint| format!("{hint} can be read instead; "));
         let message = match self.why {
             Why::Item(method) => {
                 let name = PyString::new(py, method);
                 let (class, full) = owner(kind, &name);
                 let reason = reason(kind, &name);
-                format!("`{class}.{method}` {reason}; {}", way_out(&full, ITEMS))
+                format!(
+                    "`{class}.{method}` {reason}; {hint}{}",
+                    way_out(&full, ITEMS)
+                )
             }
             Why::Method(method) => {
                 let name = PyString::new(py, method);
@@ -140,7 +159,7 @@ impl Refusal<'_> {
                 format!("`{class}.{method}` {reason}; only access=\"python\" allows it")
             }
             Why::Words(words) => format!("{}: {words}", type_name(py, kind)),
-            Why::Attribute(name, hurdle) => attribute_words(kind, &name, hurdle),
+            Why::Attribute(name, hurdle) => attribute_words(kind, &name, &hurdle, &hint),
         };
         Fault::new(FaultKind::Refused, message)
     }
@@ -169,7 +188,12 @@ fn owner(kind: Kind<'_>, name: &Bound<'_, PyString>) -> (String, String) {
     (class, full)
 }
 
-fn attribute_words(kind: Kind<'_>, name: &Bound<'_, PyString>, hurdle: Hurdle) -> String {
+fn attribute_words(
+    kind: Kind<'_>,
+    name: &Bound<'_, PyString>,
+    hurdle: &Hurdle,
+    hint: &str,
+) -> String {
     let py = name.py();
     let text = name.to_string_lossy();
     let method = match hurdle {
@@ -207,8 +231,11 @@ fn attribute_words(kind: Kind<'_>, name: &Bound<'_, PyString>, hurdle: Hurdle) -
         Hurdle::OddKeys => {
             "may run code of the application: not all names there are plain strings".to_owned()
         }
+        Hurdle::Unset(path) => format!(
+            "has no value yet (nothing is stored as `{path}`): reading it would run code of the application"
+        ),
     };
-    format!("`{class}.{text}` {reason}; {}", way_out(&full, &text))
+    format!("`{class}.{text}` {reason}; {hint}{}", way_out(&full, &text))
 }
 
 /// What remains of a read: its value, what `fallback` gives where the rules refuse and the mode lifts them, or a fault.

@@ -7,7 +7,7 @@ use pyo3::ffi;
 use pyo3::prelude::*;
 use pyo3::types::PyString;
 
-use super::headers::Headers;
+use super::fields::Fields;
 use super::slots::{Kind, Slot, kind_of, object_kind};
 
 /// The built-in types whose behaviour is known.
@@ -38,7 +38,7 @@ pub(crate) enum Family {
     /// `datetime.timezone`, or a `ZoneInfo` in C.
     Zone,
     /// Our own view of a request's headers.
-    Headers,
+    Fields,
     Exception,
     Type,
     Module,
@@ -141,8 +141,8 @@ pub(crate) fn shape_of<'a>(object: &'a Bound<'_, PyAny>) -> Shape<'a> {
     }
     match known_base(kind) {
         Some((family, base)) => Shape { family, kind, base },
-        None if kind == Kind::of::<Headers>(object.py()) => Shape {
-            family: Family::Headers,
+        None if kind == Kind::of::<Fields>(object.py()) => Shape {
+            family: Family::Fields,
             kind,
             base: kind,
         },

@@ -9,7 +9,7 @@ use super::packed::Tag;
 use super::walk::Step;
 use super::write::Writer;
 use crate::access::{
-    Family, Headers, Shape, base_length, entries, iterate, name_of, shape_of, stored_item,
+    Family, Fields, Shape, base_length, entries, iterate, name_of, shape_of, stored_item,
     stored_length,
 };
 use crate::redact::Judged;
@@ -174,8 +174,8 @@ impl Writer<'_> {
         }
     }
 
-    pub(super) fn headers(&mut self, value: &Bound<'_, PyAny>) {
-        let Ok(headers) = value.cast::<Headers>() else {
+    pub(super) fn request_fields(&mut self, value: &Bound<'_, PyAny>) {
+        let Ok(headers) = value.cast::<Fields>() else {
             return self.buffer.none();
         };
         let all = headers.get().all(value.py());

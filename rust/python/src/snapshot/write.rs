@@ -218,7 +218,7 @@ impl<'r> Writer<'r> {
             | Family::Deque
             | Family::DictView => self.contents(value, &shape),
             Family::Dict => self.dict(value),
-            Family::Headers => self.headers(value),
+            Family::Fields => self.request_fields(value),
             _ => self.described(value, &shape),
         }
     }

@@ -1,4 +1,4 @@
-//! A request's headers, read where the framework keeps them.
+//! A request's headers, parameters and forms, read where the framework keeps them.
 
 use hogtrace_core::vm::FaultKind;
 use pyo3::exceptions::{PyKeyError, PyTypeError, PyValueError};
@@ -7,13 +7,14 @@ use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyIterator, PyList, PyString};
 
+use super::part::text_of;
 use super::refusal::{Safe, Stop};
 use super::search::find;
 use super::shape::{Family, shape_of};
 use super::storage::{entries, stored_item, stored_length};
 use super::work::Work;
 
-/// In which form headers are kept.
+/// In which form the fields are kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kept {
     /// In a WSGI environment: `HTTP_ACCEPT`, `CONTENT_TYPE`.
@@ -22,26 +23,33 @@ pub(crate) enum Kept {
     Pairs,
     /// In a dict of lower-case names and pairs.
     Store,
+    /// In a dict of names in some spelling, and values or lists of values.
+    Named,
+    /// Not headers, but parameters: in a dict of lists, of which the first value is asked for.
+    First,
+    /// The same, and the last value is.
+    Last,
 }
 
-/// The headers of a request or response, as a mapping that ignores case. It only looks at what the framework stores; of
-/// a header that comes more than once it gives the first.
+/// The headers of a request or response, as a mapping that ignores case, or its parameters, as one that does not. It only
+/// looks at what the framework stores; of a header that comes more than once it gives the first. A parameter without
+/// values is left out.
 #[pyclass(frozen, mapping, module = "hogtrace._engine")]
-pub(crate) struct Headers {
+pub(crate) struct Fields {
     kept: Kept,
     source: Py<PyAny>,
 }
 
-impl Headers {
-    /// The headers in `source`, a dict, list or tuple, subclasses included.
+impl Fields {
+    /// The fields in `source`, a dict, list or tuple, subclasses included.
     pub(super) fn view(kept: Kept, source: Bound<'_, PyAny>) -> Safe<'_, Bound<'_, PyAny>> {
         let py = source.py();
         let fits = match (kept, shape_of(&source).family) {
-            (Kept::Environ | Kept::Store, family) => family == Family::Dict,
-            (Kept::Pairs, family) => matches!(family, Family::List | Family::Tuple),
+            (Kept::Pairs, _) => is_sequence(&source),
+            (_, family) => family == Family::Dict,
         };
         if !fits {
-            return Err(Stop::words(&source, "not where headers are expected to be"));
+            return Err(Stop::words(&source, "not where fields are expected to be"));
         }
         match Bound::new(
             py,
@@ -55,7 +63,7 @@ impl Headers {
         }
     }
 
-    /// The header of that name.
+    /// The field of that name.
     pub(super) fn find<'py>(
         &self,
         name: &Bound<'py, PyAny>,
@@ -94,6 +102,36 @@ impl Headers {
                 }
                 Ok(None)
             }
+            Kept::Named => {
+                let Ok(dict) = self.source.bind(py).cast::<PyDict>() else {
+                    return Ok(None);
+                };
+                let mut work = Work::new();
+                for (known, value) in entries(dict) {
+                    work.touch()?;
+                    if text(&known).is_some_and(|known| known.eq_ignore_ascii_case(&name)) {
+                        return Ok(last(value));
+                    }
+                }
+                Ok(None)
+            }
+            Kept::First | Kept::Last => {
+                let Some(values) = self.look_up(py, &name)? else {
+                    return Ok(None);
+                };
+                if !is_sequence(&values) {
+                    return Err(Stop::words(
+                        self.source.bind(py),
+                        "no dict of names and lists",
+                    ));
+                }
+                let index = if self.kept == Kept::First {
+                    0
+                } else {
+                    stored_length(&values).wrapping_sub(1)
+                };
+                Ok(stored_item(&values, index))
+            }
         }
     }
 
@@ -115,37 +153,41 @@ impl Headers {
             .filter_map(|pair| Some((first(&pair)?, second(&pair)?)))
     }
 
-    /// All headers, in the order in which they are kept.
+    /// All fields, in the order in which they are kept; of parameters all values.
     pub(crate) fn all<'py>(&self, py: Python<'py>) -> Vec<(String, Bound<'py, PyAny>)> {
-        let mut all = Vec::new();
-        match self.kept {
-            Kept::Pairs => {
-                all.extend(
-                    self.pairs(py)
-                        .filter_map(|(name, value)| Some((text(&name)?, decoded(value)))),
-                );
-            }
-            Kept::Environ | Kept::Store => {
-                let Ok(dict) = self.source.bind(py).cast::<PyDict>() else {
-                    return all;
-                };
-                for (key, value) in entries(dict) {
-                    let header = match self.kept {
-                        Kept::Environ => text(&key)
-                            .and_then(|key| titled(&key))
-                            .map(|name| (name, value)),
-                        _ => first(&value)
-                            .and_then(|name| text(&name))
-                            .zip(second(&value)),
-                    };
-                    all.extend(header);
-                }
-            }
+        let source = self.source.bind(py);
+        if self.kept == Kept::Pairs {
+            return self
+                .pairs(py)
+                .filter_map(|(name, value)| Some((text(&name)?, decoded(value))))
+                .collect();
         }
-        all
+        match source.cast::<PyDict>() {
+            Ok(dict) => entries(dict)
+                .filter_map(|(key, value)| self.entry(&key, value))
+                .collect(),
+            Err(_) => Vec::new(),
+        }
     }
 
-    /// How many headers there are.
+    /// The field that an entry of a dict is.
+    fn entry<'py>(
+        &self,
+        key: &Bound<'py, PyAny>,
+        value: Bound<'py, PyAny>,
+    ) -> Option<(String, Bound<'py, PyAny>)> {
+        match self.kept {
+            Kept::Environ => Some((titled(&text(key)?)?, value)),
+            Kept::Named => Some((text(key)?, last(value)?)),
+            Kept::First | Kept::Last => {
+                let is_empty = is_sequence(&value) && stored_length(&value) == 0;
+                (!is_empty).then_some((text(key)?, value))
+            }
+            Kept::Pairs | Kept::Store => Some((text(&first(&value)?)?, second(&value)?)),
+        }
+    }
+
+    /// How many fields there are.
     pub(super) fn count(&self, py: Python<'_>) -> usize {
         self.all(py).len()
     }
@@ -178,14 +220,27 @@ fn second<'py>(pair: &Bound<'py, PyAny>) -> Option<Bound<'py, PyAny>> {
     is_pair(pair).then(|| stored_item(pair, 1)).flatten()
 }
 
+/// The last of a list of values; anything else as it is.
+fn last(value: Bound<'_, PyAny>) -> Option<Bound<'_, PyAny>> {
+    if is_sequence(&value) {
+        return stored_item(&value, stored_length(&value).wrapping_sub(1));
+    }
+    Some(value)
+}
+
 fn is_pair(pair: &Bound<'_, PyAny>) -> bool {
-    matches!(shape_of(pair).family, Family::Tuple | Family::List) && stored_length(pair) == 2
+    is_sequence(pair) && stored_length(pair) == 2
+}
+
+/// Whether an object is a list or a tuple, subclasses included.
+fn is_sequence(object: &Bound<'_, PyAny>) -> bool {
+    matches!(shape_of(object).family, Family::Tuple | Family::List)
 }
 
 /// The text of a string, or of bytes as HTTP has them.
 fn text(name: &Bound<'_, PyAny>) -> Option<String> {
     match shape_of(name).family {
-        Family::Str => Some(name.cast::<PyString>().ok()?.to_string_lossy().into_owned()),
+        Family::Str => Some(text_of(name.cast::<PyString>().ok()?)),
         Family::Bytes => Some(
             name.cast::<PyBytes>()
                 .ok()?
@@ -210,7 +265,7 @@ fn decoded(value: Bound<'_, PyAny>) -> Bound<'_, PyAny> {
     }
 }
 
-/// A stop as an exception, for application code that got hold of the headers through a variable.
+/// A stop as an exception, for application code that got hold of the fields through a variable.
 fn raise(stop: Stop<'_>) -> PyErr {
     let fault = match stop {
         Stop::Fault(fault) => fault,
@@ -223,7 +278,7 @@ fn raise(stop: Stop<'_>) -> PyErr {
 }
 
 #[pymethods]
-impl Headers {
+impl Fields {
     fn __getitem__<'py>(&self, name: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
         self.find(name)
             .map_err(raise)?
@@ -252,7 +307,7 @@ impl Headers {
         PyList::new(py, self.all(py))
     }
 
-    /// The header of that name, or `default`.
+    /// The field of that name, or `default`.
     #[pyo3(signature = (name, default=None))]
     fn get<'py>(
         &self,
@@ -275,7 +330,7 @@ pub(super) fn of_scope<'py>(scope: &Bound<'py, PyAny>) -> Safe<'py, Bound<'py, P
         Err(_) => None,
     };
     match found {
-        Some(pairs) => Headers::view(Kept::Pairs, pairs),
+        Some(pairs) => Fields::view(Kept::Pairs, pairs),
         None => Err(Stop::words(scope, "no ASGI scope with headers")),
     }
 }
