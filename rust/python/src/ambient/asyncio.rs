@@ -8,11 +8,14 @@ use pyo3::types::{PyDict, PyString, PyType};
 
 use super::modules;
 use crate::access::{Kind, Slot, kind_of, named, object_kind};
+#[cfg(not(Py_3_12))]
+use crate::event::process_number;
 
 static ASYNCIO: PyOnceLock<Asyncio> = PyOnceLock::new();
 
 /// What is asked of the module `_asyncio`.
 struct Asyncio {
+    #[cfg(Py_3_12)]
     running_loop: Py<PyAny>,
     current: Current,
     task: Py<PyType>,
@@ -45,7 +48,6 @@ pub(super) fn task_name(py: Python<'_>) -> Option<Bound<'_, PyString>> {
 impl Asyncio {
     fn find(py: Python<'_>) -> Option<Self> {
         let names = modules::names(intern!(py, "_asyncio"))?;
-        let running_loop = function(&names, intern!(py, "_get_running_loop"))?;
         let current = if let Some(function) = function(&names, intern!(py, "current_task")) {
             Current::Function(function)
         } else {
@@ -62,7 +64,8 @@ impl Asyncio {
             return None;
         }
         Some(Self {
-            running_loop,
+            #[cfg(Py_3_12)]
+            running_loop: function(&names, intern!(py, "_get_running_loop"))?,
             current,
             task: task.unbind(),
             get_name: get_name.unbind(),
@@ -70,11 +73,7 @@ impl Asyncio {
     }
 
     fn task_name<'py>(&self, py: Python<'py>) -> Option<Bound<'py, PyString>> {
-        // SAFETY: a function that lives and takes nothing.
-        let running = unsafe { result(py, ffi::PyObject_CallNoArgs(self.running_loop.as_ptr()))? };
-        if running.is_none() {
-            return None;
-        }
+        let running = self.running_loop(py)?;
         // The loop is looked up, which must not run a method of its own.
         if kind_of(&running).slot(Slot::Hash) != object_kind().slot(Slot::Hash) {
             return None;
@@ -103,6 +102,51 @@ impl Asyncio {
             )?
         };
         name.cast_into().ok()
+    }
+}
+
+impl Asyncio {
+    /// The loop that runs on this thread.
+    #[cfg(Py_3_12)]
+    fn running_loop<'py>(&self, py: Python<'py>) -> Option<Bound<'py, PyAny>> {
+        // SAFETY: a function that lives and takes nothing.
+        let running = unsafe { result(py, ffi::PyObject_CallNoArgs(self.running_loop.as_ptr()))? };
+        (!running.is_none()).then_some(running)
+    }
+
+    /// The loop that runs on this thread.
+    ///
+    /// The module's own function asks the kernel for the number of the process each time, to know whether the loop is of
+    /// this process or of one that it was forked from. This reads what that reads, and knows the number.
+    #[cfg(not(Py_3_12))]
+    #[allow(
+        clippy::unused_self,
+        reason = "later versions are asked through the module"
+    )]
+    fn running_loop<'py>(&self, py: Python<'py>) -> Option<Bound<'py, PyAny>> {
+        /// What stands in the dict of a thread that runs a loop.
+        #[repr(C)]
+        struct Holder {
+            head: ffi::PyObject,
+            running: *mut ffi::PyObject,
+            process: std::ffi::c_int,
+        }
+        // SAFETY: gives a borrowed reference, or null.
+        let dict = unsafe { Bound::from_borrowed_ptr_or_opt(py, ffi::PyThreadState_GetDict())? };
+        let dict = dict.cast_into_exact::<PyDict>().ok()?;
+        let holder = named(&dict, intern!(py, "__asyncio_running_event_loop__"))?;
+        let kind = kind_of(&holder);
+        if !kind.is_native() || kind.c_name() != c"_RunningLoopHolder" {
+            return None;
+        }
+        // SAFETY: the type is that of the C module, whose objects are laid out so on 3.11; the loop is kept alive by it.
+        let (running, process) = unsafe {
+            let holder = holder.as_ptr().cast::<Holder>();
+            let running = Bound::from_borrowed_ptr_or_opt(py, (*holder).running)?;
+            (running, (*holder).process)
+        };
+        let is_ours = u32::try_from(process).is_ok_and(|process| process == process_number());
+        (is_ours && !running.is_none()).then_some(running)
     }
 }
 

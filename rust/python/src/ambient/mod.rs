@@ -37,12 +37,12 @@ struct TaskName {
 }
 
 thread_local! {
-    static KNOWN: Cell<Option<Known>> = const { Cell::new(None) };
+    static KNOWN: Cell<Option<Box<Known>>> = const { Cell::new(None) };
 }
 
 /// Hands over who runs on this thread, and what else goes on there.
 #[inline]
-pub(crate) fn here<T>(py: Python<'_>, part: impl FnOnce(&Arc<Runner>, Context) -> T) -> T {
+pub(crate) fn here<T>(py: Python<'_>, part: impl FnOnce(&Arc<Runner>, &Context) -> T) -> T {
     let generation = generation();
     // It is out of its place meanwhile, so that nothing is borrowed if `part` comes back here.
     let mut known = KNOWN
@@ -50,13 +50,13 @@ pub(crate) fn here<T>(py: Python<'_>, part: impl FnOnce(&Arc<Runner>, Context) -
         .ok()
         .flatten()
         .filter(|known| known.generation == generation)
-        .unwrap_or_else(|| learn(py, generation));
+        .unwrap_or_else(|| Box::new(learn(py, generation)));
     modules::look(py);
     let context = Context {
         task: asyncio::task_name(py).map(|name| task(&name, &mut known.task)),
         span: spans::current(py),
     };
-    let outcome = part(&known.runner, context);
+    let outcome = part(&known.runner, &context);
     // A thread that is about to end has no place for it any more.
     let _ = KNOWN.try_with(|place| place.set(Some(known)));
     outcome

@@ -1,6 +1,6 @@
 //! Modules that are in the process, found without importing any.
 
-use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use std::sync::atomic::{AtomicIsize, Ordering::Relaxed};
 
 use pyo3::ffi;
 use pyo3::prelude::*;
@@ -10,29 +10,32 @@ use super::{asyncio, spans};
 use crate::access::named;
 
 /// How many modules there were at the last look.
-static SEEN: AtomicUsize = AtomicUsize::new(0);
+static SEEN: AtomicIsize = AtomicIsize::new(0);
 
 /// Finds out which of the libraries are there, if modules have come since the last time.
 #[inline]
 pub(super) fn look(py: Python<'_>) {
-    let Some(modules) = modules(py) else {
-        return;
+    // SAFETY: gives a borrowed reference to what the interpreter keeps; of a dict, how many it holds stands in its head.
+    let count = unsafe {
+        let modules = ffi::PyImport_GetModuleDict();
+        if modules.is_null() || ffi::PyDict_CheckExact(modules) == 0 {
+            return;
+        }
+        (*modules.cast::<ffi::PyDictObject>()).ma_used
     };
-    let count = modules.len();
     if SEEN.load(Relaxed) != count {
         look_again(py, count);
     }
 }
 
 #[cold]
-fn look_again(py: Python<'_>, count: usize) {
+fn look_again(py: Python<'_>, count: isize) {
     SEEN.store(count, Relaxed);
     asyncio::find(py);
     spans::find(py);
 }
 
 /// `sys.modules`.
-#[inline]
 fn modules(py: Python<'_>) -> Option<Bound<'_, PyDict>> {
     // SAFETY: gives a borrowed reference to what the interpreter keeps.
     let modules = unsafe { Bound::from_borrowed_ptr_or_opt(py, ffi::PyImport_GetModuleDict()) };

@@ -34,7 +34,7 @@ pub(crate) struct Captured<'a> {
     pub(crate) request: Option<&'a Arc<RequestInfo>>,
     pub(crate) time: SystemTime,
     pub(crate) runner: &'a Arc<Runner>,
-    pub(crate) context: Context,
+    pub(crate) context: &'a Context,
     /// The values of the fields, packed.
     pub(crate) values: &'a [u8],
     pub(crate) errors: Vec<Failure>,
@@ -47,7 +47,7 @@ impl<'a> Captured<'a> {
         source: &'a Arc<Source>,
         request: Option<&'a Arc<RequestInfo>>,
         runner: &'a Arc<Runner>,
-        context: Context,
+        context: &'a Context,
         values: &'a [u8],
         errors: Vec<Failure>,
     ) -> Self {
@@ -81,7 +81,7 @@ impl<'a> Captured<'a> {
             origin: Arc::clone(&self.source.origin),
             request: self.request.map(Arc::clone),
             runner: Arc::clone(self.runner),
-            context: self.context,
+            context: self.context.clone(),
             values: Packed::of_fields(Arc::clone(&self.source.names), self.values),
             errors: self.errors.into_boxed_slice(),
         }

@@ -39,6 +39,12 @@ pub(crate) struct Span {
     pub(crate) span_id: Option<NonZeroU64>,
 }
 
+/// Where nothing is going on.
+pub(crate) static NOTHING: Context = Context {
+    task: None,
+    span: None,
+};
+
 impl Context {
     /// Whether nothing is going on.
     pub(crate) const fn is_empty(&self) -> bool {

@@ -17,7 +17,7 @@ use pyo3::ffi;
 
 pub(crate) use captured::{Captured, Source};
 pub(crate) use class::{CaptureEvent, error_dicts};
-pub(crate) use context::{Context, Runner, Span};
+pub(crate) use context::{Context, NOTHING, Runner, Span};
 pub(crate) use encode::{COLUMNS, encode_lines, encode_rows};
 pub(crate) use ids::{generation, now, process_number, register_fork_hook};
 pub(crate) use origin::{Moment, Origin, Resource, ResourceClass};

@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use crate::event::{Captured, Context, Event, Failure, Runner, Source};
+use crate::event::{Captured, Context, Event, Failure, NOTHING, Runner, Source};
 use crate::store::RequestInfo;
 
 /// Events of one chunk.
@@ -100,7 +100,7 @@ impl Chunk {
         let context = if captured.context.is_empty() {
             NO_CONTEXT
         } else {
-            place_of(&mut self.contexts, &captured.context, PartialEq::eq)?
+            place_of(&mut self.contexts, captured.context, PartialEq::eq)?
         };
         let values = u32::try_from(captured.values.len()).ok()?;
         let has_errors = !captured.errors.is_empty();
@@ -155,7 +155,7 @@ impl Chunk {
             request: self.requests.get(usize::from(waiting.request)),
             time: waiting.time,
             runner: &self.runners[usize::from(waiting.runner)],
-            context: context.cloned().unwrap_or_default(),
+            context: context.unwrap_or(&NOTHING),
             values: &self.values[begin..self.next_values],
             errors: errors.flatten().unwrap_or_default(),
         };
