@@ -103,6 +103,8 @@ class Mine:
             assert_type(event.errors, list[dict[str, Any]])
             assert_type((event.to_json(), event.to_dict()), tuple[str, dict[str, Any]])
             assert_type(CaptureEvent.from_json(event.to_json()), CaptureEvent)
+            assert_type(event.replace(probe="other", values={}), CaptureEvent)
+            assert_type((event.kind, event.service, event.trace_id), tuple[str, str | None, str | None])
             assert_type([value for value in event.values.values() if isinstance(value, Mark)], list[Mark])
 
     def close(self) -> None:
