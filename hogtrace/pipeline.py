@@ -550,6 +550,7 @@ class Pipeline:
             if process == self._born_in:
                 batch.settle(exported=len(batch))
                 self._outage.end()
+                self._reporter.hear()
         finally:
             if process == self._born_in:
                 self._batch = None

@@ -65,6 +65,8 @@ class Reporter:
         self._asked = _NEVER  # when to report what is new, by the monotonic clock
         self._next = _NEVER  # when to report again anyway, by the same
         self._has_said = False
+        self._told = 0  # how many captured events were told of
+        self._is_quiet = False  # whether there was none from the last report but one to the last
 
     def ask(self) -> bool:
         """Have what is new reported soon; give whether it will be, which takes a thread that exports.
@@ -76,6 +78,12 @@ class Reporter:
         self._is_of_use = True
         self._asked = min(self._asked, monotonic() + _SOON)
         return True
+
+    def hear(self) -> None:
+        """Have it reported soon that events come again, after a time without any."""
+        if self._is_quiet:
+            self._is_quiet = False
+            self._asked = min(self._asked, monotonic() + _SOON)
 
     def start_anew(self) -> bool:
         """Begin again: the process has forked, and this is the child. Give what `ask` gives."""
@@ -126,5 +134,7 @@ class Reporter:
             ended=ended,
             **self._origin,
         )
+        self._is_quiet = status.captured == self._told
+        self._told = status.captured
         self._tell(report)
         self._has_said = True

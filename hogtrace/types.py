@@ -61,9 +61,9 @@ class Exporter(Protocol):
     `timeout` seconds, and give False if it could not; and the attribute `fork_timeout`, the seconds that a fork waits
     for a batch in flight if 0.05 are too few.
 
-    And it may define `report(report)`, called likewise with a `Report`: soon after probes were installed, every
-    REPORT_INTERVAL seconds while events come and for a while after, when nothing comes any more, and before
-    `close()`. What it raises is logged once, and costs no event.
+    And it may define `report(report)`, called likewise with a `Report`: soon after probes were installed or events
+    begin to come, every REPORT_INTERVAL seconds while they come and for a while after, when none comes any more, and
+    before `close()`. What it raises is logged once, and costs no event.
     """
 
     def export(self, events: Sequence[CaptureEvent]) -> object:

@@ -74,7 +74,7 @@ def test_a_process_whose_probes_never_fire_reports_soon_by_a_thread_of_its_own()
 
 
 def test_what_is_new_is_reported_soon() -> None:
-    """A program that is taken out is, too; nothing else is, for the interval is long."""
+    """A program that is taken out is, too."""
     keeper = Keeper()
     with Tracer(exporter=keeper, report_interval=3600) as tracer:
         installation = tracer.install(PLACE)
@@ -85,6 +85,22 @@ def test_what_is_new_is_reported_soon() -> None:
         shop.place("tea")
         tracer.flush()
     assert len(keeper.reports) == 3
+
+
+def test_events_after_a_quiet_time_are_reported_soon() -> None:
+    """Whoever makes a request and looks sees it, however long the interval; then that is waited for again."""
+    keeper = Keeper()
+    with Tracer(exporter=keeper, batch_delay=0.02, report_interval=3600) as tracer:
+        tracer.install(PLACE)
+        until(lambda: keeper.reports, 30)
+        for captured in (1, 2):
+            shop.place("tea")
+            assert tracer.flush()
+            if captured == 1:
+                until(lambda: len(keeper.reports) == 2, 30)
+                assert keeper.reports[1].status.captured == 1
+        assert tracer._pipeline._reporter.patience > 60
+    assert [report.status.captured for report in keeper.reports] == [0, 1, 2]
 
 
 def test_the_last_report_comes_before_the_end_and_agrees_with_the_status() -> None:
