@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import _thread
+import contextlib
 from collections.abc import Callable
 from time import monotonic
 from typing import Final
@@ -30,9 +31,8 @@ class Watch:
     def reset(self) -> None:
         """Forget the thread: this is the child of a fork, where there is none."""
         self._call: tuple[float, Callable[[], None]] | None = None
-        self._bell = new_lock()
-        self._bell.acquire()
-        self._alive = new_lock()
+        self._bell = new_lock()  # released to end the thread
+        self._alive = new_lock()  # held as long as it is there
         self._is_there = False
         self._native_id: int | None = None
 
@@ -43,7 +43,11 @@ class Watch:
         """
         self._call = monotonic(), on_overdue
         if watched and not self._is_there:
+            # New ones: whoever was interrupted here may have left the others in any state.
+            self._bell, self._alive = new_lock(), new_lock()
+            self._bell.acquire()
             self._alive.acquire()
+            self._native_id = None
             self._is_there = True
             try:
                 native("start_new_thread")(self._run, (self._bell, self._alive))
@@ -60,12 +64,11 @@ class Watch:
         """End the thread, and wait until it has left the system."""
         if self._is_there:
             self._is_there = False
-            self._bell.release()
+            with contextlib.suppress(RuntimeError):
+                self._bell.release()
             deadline = monotonic() + _PATIENCE
             await_departure(self._alive, None, deadline)  # until then it may have no number
             await_departure(self._alive, self._native_id, deadline)
-            # A thread that is late has its own locks, so that it cannot take the next one's place.
-            self.reset()
 
     def _run(self, bell: _thread.LockType, alive: _thread.LockType) -> None:
         mute_thread(True)

@@ -350,6 +350,7 @@ class Pipeline:
                 self._server = _thread.get_ident()
                 if lingers:
                     self._native_id = _thread.get_native_id()
+                self._settle_lost()
                 self._work(process, lingers=lingers)
                 if self._born_in == process and not self._exporter_closed:
                     if lingers and not self._paused:
@@ -364,13 +365,17 @@ class Pipeline:
                     with contextlib.suppress(BaseException):
                         self._recover(error)
             finally:
-                if self._born_in == process:
-                    self._watch.leave()
-                    self._server = None
-                alive.release()
+                try:
+                    if self._born_in == process:
+                        self._watch.leave()
+                finally:
+                    # Whatever ends this thread: the next event starts another one.
+                    if self._born_in == process:
+                        self._server = None
+                        alive.release()
+                        self.queue.rearm()
             if self._born_in != process:
                 return
-            self.queue.rearm()
             if not self._is_wanted(lingers=lingers):
                 return
 
@@ -382,6 +387,10 @@ class Pipeline:
             # Not again and again without a pause.
             sleep(_LATE)
         self._was_interrupted = True
+        self._settle_lost()
+
+    def _settle_lost(self) -> None:
+        """Give up what was taken by a worker that is no more, except for what is held."""
         self._batch = None
         queue, held = self.queue, self._held
         while True:

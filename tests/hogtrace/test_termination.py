@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import signal
 import subprocess
 import sys
@@ -53,6 +54,12 @@ def end(process: subprocess.Popen[str]) -> tuple[int, str]:
         assert process.stdout is not None
         text = process.stdout.read()
         return process.wait(60), text
+
+
+def environment(path: Path, delay: float = 1) -> dict[str, str]:
+    """Give the variables by which events go to `path`, after `delay` seconds if nobody flushes."""
+    exporter = {"BACKEND": "jsonl", "OPTIONS": {"path": str(path)}}
+    return {"HOGTRACE_EXPORTER": json.dumps(exporter), "HOGTRACE_BATCH_DELAY": str(delay)}
 
 
 @pytest.fixture
@@ -304,7 +311,7 @@ def test_uvicorn_loses_nothing_twenty_times(tmp_path: Path) -> None:
         directory = tmp_path / str(attempt)
         directory.mkdir()
         path = directory / "events.jsonl"
-        env = {"HOGTRACE_EXPORTER": f'{{"BACKEND": "jsonl", "OPTIONS": {{"path": "{path}"}}}}'}
+        env = environment(path)
         app = ("tests.hogtrace.terminated:django", "tests.hogtrace.terminated:late")[attempt % 2]
         with uvicorn(app, directory, options=["--lifespan", "off"], env=env) as server:
             with server.client() as client:
