@@ -18,7 +18,7 @@ FRAMEWORKS ?=
 export VIRTUAL_ENV := $(abspath $(VENV))
 export PYO3_PYTHON := $(abspath $(BIN))/python
 
-.PHONY: help setup demo test test-rust test-python test-fuzz test-all test-suites test-versions test-frameworks lint format bench fuzz clean
+.PHONY: help setup demo test test-rust test-python test-fuzz test-all test-suites test-versions test-frameworks lint format bench bench-export fuzz clean
 
 help: ## list the verbs
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -86,6 +86,9 @@ $(PEERS)/.ready: benchmarks/requirements.txt $(READY)
 
 bench: setup $(PEERS)/.ready ## what a probe costs, side by side with decorators and with ddtrace's wrapping context
 	PYTHONPATH=$(PEERS) $(BIN)/python benchmarks/call_cost.py
+
+bench-export: setup ## what requests of an application lose when an exporter fails, hangs or is slow, and its accounts
+	$(BIN)/python benchmarks/export_faults.py
 
 fuzz: ## fuzz the compiler and the verifier: FUZZ_SECONDS or FUZZ_RUNS each (needs nightly Rust and cargo-fuzz)
 	@command -v cargo-fuzz >/dev/null || { echo "cargo-fuzz is missing: cargo install cargo-fuzz"; exit 1; }
