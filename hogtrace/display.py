@@ -1,4 +1,4 @@
-"""Captured events as text for people: what the console exporter and `hogtrace show` print.
+"""Captured values and events as text for people; `hogtrace.account` puts it in order.
 
 Everything that was captured passes through `value_text` or `plain` here, which turn control characters,
 direction marks and whatever else a terminal might obey into visible escapes.
@@ -7,34 +7,28 @@ direction marks and whatever else a terminal might obey into visible escapes.
 from __future__ import annotations
 
 import re
-import textwrap
 import time
-import zlib
-from collections.abc import Iterable, Mapping, Sequence
+import unicodedata
+from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 from hogtrace._engine import CaptureEvent, Mark
 
 __all__ = [
-    "account",
-    "event_text",
+    "cells",
+    "clock",
+    "error_text",
+    "folded",
     "is_terminal",
     "line_text",
+    "milliseconds",
     "plain",
     "record_text",
-    "request_text",
+    "request_name",
     "short_id",
     "value_text",
 ]
 
-_BOLD: Final = "1"
-_DIM: Final = "2"
-_RED: Final = "31"
-# Colours that tell requests apart, readable on dark and on light ground alike.
-_REQUEST_COLOURS: Final = tuple(f"38;5;{number}" for number in (33, 208, 35, 170, 37, 178, 99, 167, 71, 133))
-
-_LEAST_VALUE_WIDTH: Final = 30
-_MOST_NAME_WIDTH: Final = 28
 _CUT: Final = "…truncated"
 _CUT_STRING: Final = re.compile(r"(.+)…truncated \((\d+) characters(.*)\)", re.DOTALL)
 _PATH: Final = re.compile(r".*[/\\](?=.*:\d+ )")
@@ -81,43 +75,19 @@ def short_id(request_id: str) -> str:
     return plain(request_id if len(request_id) <= 12 else request_id[:8])
 
 
-def event_text(event: CaptureEvent, *, colour: bool = False, width: int | None = None) -> str:
-    """Give one event as lines of text: when, where and in which request, then its values, aligned.
-
-    The record of a request is one line. `width` is where to fold long values, in characters; None does not fold.
-    """
-    paint = _Paint(colour)
-    request_colour = _request_colour(event.request_id)
-    clock = _clock(event.timestamp)
-    is_record = event.kind == "request"
-    head = [paint(clock, _DIM), paint(event.point.rjust(5), _DIM)]
-    if is_record:
-        head.append(paint(record_text(event), _BOLD))
-    else:
-        head.append(_function_text(event, paint))
-        if name := _request_name(event.request):
-            head.append(name)
-    if event.request_id is not None:
-        head.append(paint(f"[{short_id(event.request_id)}]", request_colour))
-    gutter = paint("▎", request_colour) if colour else ""
-    body = [] if is_record else _body(event, len(clock) + 9, paint, width and width - 1)
-    lines = ["  ".join(head), *body]
-    return "".join(f"{gutter}{line}\n" for line in lines)
-
-
 def line_text(event: CaptureEvent) -> str:
     """Give one event on one line: where, in which request, its values and what could not be captured."""
     request = [] if event.request_id is None else [f"[{short_id(event.request_id)}]"]
     if event.kind == "request":
         return " ".join([event.point, record_text(event), *request])
     head = [event.point, plain(event.function)]
-    if name := _request_name(event.request):
+    if name := request_name(event.request):
         head.append(name)
     head += request
     wrong = {error.get("field") for error in event.errors}
     head += [f"{plain(name)}={value_text(value)}" for name, value in event.values.items() if name not in wrong]
     head += [
-        f"✗ {error['field']}: {_error_text(error)}" if error.get("field") else f"✗ {_error_text(error)}"
+        f"✗ {error['field']}: {error_text(error)}" if error.get("field") else f"✗ {error_text(error)}"
         for error in event.errors
     ]
     return " ".join(head)
@@ -131,7 +101,7 @@ def record_text(event: CaptureEvent) -> str:
         place.append(plain(str(said["status"])))
     text = " ".join(place) or "A request"
     if isinstance(duration := said.get("duration"), int | float):
-        text += f" in {_milliseconds(duration)}"
+        text += f" in {milliseconds(duration)}"
     if isinstance(captured := said.get("captured"), int):
         text += f", {captured:,} captured"
     if isinstance(errors := said.get("errors"), int) and errors:
@@ -139,122 +109,25 @@ def record_text(event: CaptureEvent) -> str:
     return text
 
 
-def request_text(events: Sequence[CaptureEvent], *, colour: bool = False, width: int | None = None) -> str:
-    """Give the account of one request: what it was, then its captures, each with the time since the first.
-
-    `events` are those of one request id (or of none), in the order in which they happened; there is at least
-    one. Where the record of the request is among them it stands in place of what could be told without it.
-    """
-    paint = _Paint(colour)
-    record = next((event for event in reversed(events) if event.kind == "request"), None)
-    events = [event for event in events if event.kind != "request"] or events
-    first, last = events[0], events[-1]
-    request_colour = _request_colour(first.request_id)
-    count = "1 event" if len(events) == 1 else f"{len(events)} events"
-    if first.request_id is None:
-        head = [paint("Outside any request", _BOLD), count, _clock(first.timestamp)]
-    elif record is not None:
-        head = [
-            paint(record_text(record), _BOLD),
-            _clock(first.timestamp),
-            paint(plain(first.request_id), request_colour),
-        ]
-    else:
-        name = next((name for event in events if (name := _request_name(event.request))), "A request")
-        took = f"{count} in {_milliseconds(last.timestamp - first.timestamp)}" if events[1:] else count
-        head = [
-            paint(name, _BOLD),
-            took,
-            _clock(first.timestamp),
-            paint(plain(first.request_id), request_colour),
-        ]
-    lines = [" · ".join(head)]
-    events = [event for event in events if event.kind != "request"]
-    offsets = [f"+{_milliseconds(event.timestamp - first.timestamp)}" for event in events]
-    offset_width = max(map(len, offsets), default=0)
-    for event, offset in zip(events, offsets, strict=True):
-        where = f"{paint(event.point.rjust(5), _DIM)}  {_function_text(event, paint)}"
-        lines.append(f"  {paint(offset.rjust(offset_width), _DIM)}  {where}")
-        lines.extend(_body(event, offset_width + 11, paint, width and width - 1))
-    gutter = paint("▎", request_colour) if colour else ""
-    return "".join(f"{gutter}{line}\n" for line in lines)
+def request_name(request: Mapping[str, object]) -> str:
+    """Give what is known of a request's method and path."""
+    return " ".join(plain(str(request[key])) for key in ("method", "path") if request.get(key))
 
 
-def account(events: Iterable[CaptureEvent], *, colour: bool = False, width: int | None = None) -> str:
-    """Give `events` grouped by request, in the order in which they began, with a blank line between."""
-    groups: dict[str | None, list[CaptureEvent]] = {}
-    for event in events:
-        groups.setdefault(event.request_id, []).append(event)
-    outside = groups.pop(None, None)
-    ordered = ([outside] if outside else []) + list(groups.values())
-    return "\n".join(request_text(group, colour=colour, width=width) for group in ordered)
+def milliseconds(seconds: float) -> str:
+    """Give a duration in milliseconds, to a tenth."""
+    return f"{seconds * 1000:,.1f} ms"
 
 
-class _Paint:
-    """Wraps text in a terminal's codes, or does not."""
-
-    def __init__(self, on: bool) -> None:
-        self._on = on
-
-    def __call__(self, text: str, code: str | None) -> str:
-        return f"\x1b[{code}m{text}\x1b[0m" if self._on and code else text
-
-
-def _body(event: CaptureEvent, indent: int, paint: _Paint, width: int | None) -> list[str]:
-    """Give a line for each value and each error of `event`, more where a value has to be folded."""
-    wrong: dict[str | None, list[str]] = {}
-    for error in event.errors:
-        wrong.setdefault(error.get("field"), []).append(_error_text(error))
-    rows: list[tuple[str, str, str | None]] = []
-    for name, value in event.values.items():
-        messages = wrong.pop(name, None)
-        if messages:
-            rows.extend((plain(name), f"✗ {message}", _RED) for message in messages)
-        else:
-            rows.append((plain(name), value_text(value), _DIM if value == "[redacted]" else None))
-    rows.extend(("", f"✗ {message}", _RED) for messages in wrong.values() for message in messages)
-    column = min(max((len(name) for name, _, _ in rows), default=0), _MOST_NAME_WIDTH)
-    lines = []
-    for name, text, code in rows:
-        start = " " * indent + paint(name.ljust(column), _DIM) + "  "
-        used = indent + max(len(name), column) + 2
-        for piece in _folded(text, None if width is None else max(width - used, _LEAST_VALUE_WIDTH)):
-            lines.append((start + paint(piece, code)).rstrip())
-            start = " " * (indent + column + 2)
-    return lines
-
-
-def _function_text(event: CaptureEvent, paint: _Paint) -> str:
-    """Give the function's name, with stress on its last part, or on `Class.method` as far as one can tell."""
-    parts = plain(event.function).split(".")
-    own = 2 if len(parts) > 1 and parts[-2][:1].isupper() else 1
-    module = ".".join(parts[:-own])
-    return (paint(f"{module}.", _DIM) if module else "") + paint(".".join(parts[-own:]), _BOLD)
-
-
-def _folded(text: str, width: int | None) -> list[str]:
-    if width is None or len(text) <= width:
-        return [text]
-    return textwrap.wrap(text, width, break_on_hyphens=False) or [text]
-
-
-def _error_text(error: Mapping[str, Any]) -> str:
+def error_text(error: Mapping[str, Any]) -> str:
+    """Give what went wrong, and in which line of the probe file."""
     line = error.get("line")
     place = f" (line {line})" if line is not None else ""
     return plain(f"{error.get('message') or error.get('kind')}{place}")
 
 
-def _request_name(request: Mapping[str, object]) -> str:
-    return " ".join(plain(str(request[key])) for key in ("method", "path") if request.get(key))
-
-
-def _request_colour(request_id: str | None) -> str | None:
-    if request_id is None:
-        return None
-    return _REQUEST_COLOURS[zlib.crc32(request_id.encode(errors="replace")) % len(_REQUEST_COLOURS)]
-
-
-def _clock(timestamp: float) -> str:
+def clock(timestamp: float) -> str:
+    """Give a time as the clock of this place shows it, to the millisecond."""
     try:
         shown = time.strftime("%H:%M:%S", time.localtime(timestamp))
     except (ValueError, OverflowError, OSError):
@@ -262,8 +135,37 @@ def _clock(timestamp: float) -> str:
     return f"{shown}.{int(timestamp % 1 * 1000):03d}"
 
 
-def _milliseconds(seconds: float) -> str:
-    return f"{seconds * 1000:,.1f} ms"
+def cells(text: str) -> int:
+    """Say how many columns of a terminal `text` takes, all of it printable."""
+    if text.isascii():
+        return len(text)
+    return sum(map(_cell, text))
+
+
+def folded(text: str, width: int | None) -> list[str]:
+    """Give `text` in lines of at most `width` columns, broken at blanks where there are any; None does not fold."""
+    if width is None:
+        return [text]
+    lines: list[str] = []
+    begin = 0
+    while True:
+        end, used = begin, 0
+        while end < len(text) and (used := used + _cell(text[end])) <= width:
+            end += 1
+        if end == len(text):
+            return [*lines, text[begin:]]
+        blank = text.rfind(" ", begin + 1, end + 1)
+        end = blank if blank > 0 else max(end, begin + 1)
+        lines.append(text[begin:end])
+        begin = end + 1 if blank > 0 else end
+
+
+def _cell(character: str) -> int:
+    if character.isascii():
+        return 1
+    if unicodedata.category(character) in ("Mn", "Me"):
+        return 0
+    return 2 if unicodedata.east_asian_width(character) in ("W", "F") else 1
 
 
 def _escape(character: str) -> str:

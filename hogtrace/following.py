@@ -9,6 +9,7 @@ import time
 from pathlib import Path
 from typing import Final, Protocol, TypeAlias
 
+from hogtrace.account import Layout
 from hogtrace.errors import ConfigError
 from hogtrace.events import Follower
 from hogtrace.exporter_setting import EXPORTERS, ExporterSetting
@@ -29,13 +30,14 @@ def follow(
     out: _Stream | None = None,
     err: _Stream | None = None,
     colour: bool | None = None,
+    layout: Layout = "tree",
 ) -> None:
     """Print to `out` what `follower` gives, every `interval` seconds, until `KeyboardInterrupt`.
 
     `out` and `err` are the standard streams if they are None. Says on `err` if there is no file yet. `colour` None
-    means: if `out` is a terminal. Raises what `Follower.poll` raises.
+    means: if `out` is a terminal. `layout` is that of `ConsoleExporter`. Raises what `Follower.poll` raises.
     """
-    console = ConsoleExporter(sys.stdout if out is None else out, colour)
+    console = ConsoleExporter(sys.stdout if out is None else out, colour, layout)
     if not follower.path.exists():
         (sys.stderr if err is None else err).write(f"waiting for {follower.path}, which is not there yet\n")
     while True:

@@ -14,8 +14,9 @@ from contextlib import contextmanager
 from os import PathLike, fspath
 from typing import Any, Literal
 
+from hogtrace import paint
 from hogtrace._engine import CaptureEvent, Program
-from hogtrace.display import event_text
+from hogtrace.account import Account
 from hogtrace.errors import ConfigError
 from hogtrace.exporters import MemoryExporter
 from hogtrace.sources import load_programs
@@ -50,7 +51,7 @@ class CapturedEvents:
         self._tracer.flush(_SETTLED)
         events = self._exporter.events
         before = f"({len(events) - _SHOWN:,} events before these)\n" if len(events) > _SHOWN else ""
-        return before + "".join(map(event_text, events[-_SHOWN:])) + str(self.status())
+        return before + paint.unpainted(Account().tell(events[-_SHOWN:])) + str(self.status())
 
     def probe(self, source: str | PathLike[str] | Program) -> None:
         """Install a program: its text, the path of a probe file, or one that is compiled already.

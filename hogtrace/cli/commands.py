@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import shutil
 import sys
 from collections.abc import Iterator
@@ -12,8 +11,9 @@ from pathlib import Path
 
 import click
 
-from hogtrace import _engine, display
+from hogtrace import _engine, paint
 from hogtrace._engine import BYTECODE_VERSION, ENGINE_VERSION
+from hogtrace.account import LAYOUTS, Account, Layout
 from hogtrace.cli.formatting import difference, formatted, replace_text
 from hogtrace.cli.options import status_options, tail_options
 from hogtrace.errors import CODES, CompileError, ConfigError, explain
@@ -25,6 +25,14 @@ from hogtrace.standing import status_of
 __all__ = ["hogtrace"]
 
 _PROBE_FILE = click.Path(dir_okay=False, path_type=Path)
+
+_LAYOUT = click.option(
+    "--layout",
+    type=click.Choice(LAYOUTS),
+    default="tree",
+    show_default=True,
+    help="Each event on one line, or each value on a line of its own.",
+)
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -146,15 +154,16 @@ def explain_code(code: str | None) -> None:
     show_default=True,
     help="Only the newest N events.",
 )
-def show(file: Path, request: str | None, probe: str | None, limit: int) -> None:
+@_LAYOUT
+def show(file: Path, request: str | None, probe: str | None, limit: int, layout: Layout) -> None:
     """Show what was captured into a SQLite file, request by request."""
     with _plain_errors(file):
         events = read_sqlite(file, request=request, probe=probe, limit=limit + 1)
     more, events = len(events) > limit, events[-limit:]
-    colour = sys.stdout.isatty() and not os.environ.get("NO_COLOR")
     width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
-    text = display.account(events, colour=colour, width=width)
-    click.echo(text, nl=False, color=colour)
+    lines = Account(layout).tell(events, width=width, glyphs=paint.glyphs_for(sys.stdout), spaced=True)
+    colour = paint.wants_colours(sys.stdout)
+    click.echo(paint.painted(lines) if colour else paint.unpainted(lines), nl=False, color=colour)
     requests = len({event.request_id for event in events} - {None})
     summary = f"{_counted(len(events), 'event')} of {_counted(requests, 'request')}"
     if more:
@@ -165,11 +174,12 @@ def show(file: Path, request: str | None, probe: str | None, limit: int) -> None
 @hogtrace.command()
 @click.argument("file", type=click.Path(dir_okay=False, path_type=Path), metavar="PATH")
 @tail_options
+@_LAYOUT
 @click.option("--interval", metavar="SECONDS", type=click.FloatRange(min=0.01), default=0.5, hidden=True)
-def tail(file: Path, request: str | None, probe: str | None, newest: int, interval: float) -> None:
+def tail(file: Path, request: str | None, probe: str | None, newest: int, layout: Layout, interval: float) -> None:
     """Show events as they come into a SQLite file or a file of JSON lines, until it is interrupted."""
     with _plain_errors(file), contextlib.suppress(KeyboardInterrupt):
-        follow(Follower(file, request=request, probe=probe, newest=newest), interval=interval)
+        follow(Follower(file, request=request, probe=probe, newest=newest), interval=interval, layout=layout)
 
 
 @hogtrace.command()

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import sys
 from collections.abc import Sequence
 from typing import Protocol
 
-from hogtrace import display
+from hogtrace import display, paint
 from hogtrace._engine import CaptureEvent
+from hogtrace.account import Account, Layout
+from hogtrace.errors import ConfigError
 
 __all__ = ["ConsoleExporter"]
 
@@ -22,29 +23,38 @@ class _Stream(Protocol):
 class ConsoleExporter:
     """Writes events as readable text to `stream`; None means the process's standard error at the time.
 
-    `colour` None means: colours if the stream is a terminal and the environment variable NO_COLOR is not set.
-    Each request has a colour and a short id of its own, so that its events can be told from those of other
-    requests. Control characters in what was captured are shown as escapes, never sent to the terminal.
+    Events of one request that come in one batch stand under one heading: when it began, what it is, a short id. Each
+    has the time since then. The record of the request's end, if there is one, closes it. With the `layout` "tree" each
+    value has a line, with "line" each event has one. Control characters in what was captured are shown as escapes.
+
+    `colour` None means: colours if the stream is a terminal, the environment variable NO_COLOR is not set, and the
+    package rich is there, which the extra `console` brings. Without it the text is the same, without colours.
+
+    Raises `ConfigError` for a layout that there is not, and for `colour` True without rich.
     """
 
-    def __init__(self, stream: _Stream | None = None, colour: bool | None = None) -> None:
+    def __init__(self, stream: _Stream | None = None, colour: bool | None = None, layout: Layout = "tree") -> None:
         self._stream = stream
         self._colour = colour
+        try:
+            self._account = Account(layout)
+        except ConfigError as error:
+            raise ConfigError(f"ConsoleExporter: {error}") from None
+        if colour and not paint.can_paint():
+            raise ConfigError('ConsoleExporter: colours need the package rich: pip install "hogtrace[console]"')
 
     def __repr__(self) -> str:
         return "<hogtrace.ConsoleExporter>"
 
     def export(self, events: Sequence[CaptureEvent]) -> None:
-        """Write `events`, each as one line and a line for each of its values."""
+        """Write `events`. Raises what the stream raises."""
         stream: _Stream | None = sys.stderr if self._stream is None else self._stream
         if stream is None:  # the process has no standard error
             return
-        terminal = display.is_terminal(stream)
-        colour = self._colour
-        if colour is None:
-            colour = terminal and not os.environ.get("NO_COLOR")
-        width = shutil.get_terminal_size().columns if terminal else None
-        text = "".join(display.event_text(event, colour=colour, width=width) for event in events)
+        width = shutil.get_terminal_size().columns if display.is_terminal(stream) else None
+        lines = self._account.tell(events, width=width, glyphs=paint.glyphs_for(stream))
+        coloured = paint.wants_colours(stream) if self._colour is None else self._colour
+        text = paint.painted(lines) if coloured else paint.unpainted(lines)
         encoding = getattr(stream, "encoding", None)
         if encoding:
             text = text.encode(encoding, "backslashreplace").decode(encoding)

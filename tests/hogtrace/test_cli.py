@@ -17,7 +17,7 @@ from hogtrace.cli import main
 from hogtrace.cli.commands import hogtrace as command
 from hogtrace.exporters import SQLiteExporter
 from hogtrace.types import ProbeStatus, Report, Status
-from tests.hogtrace.exporters.samples import make_event
+from tests.hogtrace.exporters.samples import make_event, without_clock
 
 ROOT = Path(__file__).resolve().parents[2]
 GOOD = "fn:app.f:entry { capture(a=arg0); }\nfn:app.f:exit { }\n"
@@ -196,18 +196,19 @@ def test_show_tells_requests_one_after_the_other(store: Path) -> None:
     """Each with its method, its path, how long it took and its events in order."""
     result = call("show", store)
     assert result.exit_code == 0
-    lines = [line.strip() for line in result.output.splitlines()]
-    assert lines[0].startswith("Outside any request")
-    assert [line.split(" · ")[:2] for line in lines if "GET" in line] == [
-        ["GET /a", "2 events in 5.0 ms"],
-        ["GET /b", "1 event"],
-    ]
-    first = lines.index(next(line for line in lines if "GET /a" in line))
-    assert lines[first + 1 : first + 4] == [
-        "+0.0 ms  entry  shop.orders.place",
-        'user  "ann"',
-        "+5.0 ms   exit  shop.pay",
-    ]
+    assert without_clock(result.output) == (
+        "TT:TT:TT.TTT  GET /a  aaa111\n"
+        "├─ +0.0 ms  entry  shop.orders.place\n"
+        '│                  user  "ann"\n'
+        "└─ +5.0 ms   exit  shop.pay\n\n"
+        "TT:TT:TT.TTT  GET /b  bbb222\n"
+        "└─ +0.0 ms  entry  shop.orders.place\n"
+        '                   user  "bob"\n\n'
+        "TT:TT:TT.TTT  entry  shop.orders.place\n\n"
+        "4 events of 2 requests\n"
+    )
+    lines = without_clock(call("show", store, "--layout", "line").output).splitlines()
+    assert lines[1:3] == ['  +0.0 ms  entry  shop.orders.place  user="ann"', "  +5.0 ms   exit  shop.pay"]
     assert lines[-1] == "4 events of 2 requests"
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from hogtrace import display
 from hogtrace.events import Mark
-from tests.hogtrace.exporters.samples import make_event, without_clock
+from tests.hogtrace.exporters.samples import make_event
 
 REQUEST = {"method": "POST", "path": "/orders/", "framework": "django"}
 
@@ -66,38 +66,22 @@ def test_values_read_like_python(value: object, expected: str) -> None:
     assert display.value_text(value) == expected
 
 
-def test_long_values_are_folded_to_the_terminals_width() -> None:
-    """The rest of a value stands under its beginning, and nothing is lost."""
-    sql = f"SELECT {', '.join(f'column_{number}' for number in range(20))}, last"
-    lines = display.event_text(make_event(values={"sql": sql}), width=80).splitlines()
-    assert max(map(len, lines)) <= 80
-    assert len(lines) > 3
-    assert len({len(line) - len(line.lstrip()) for line in lines[2:]}) == 1
-    assert " ".join(line.strip() for line in lines[1:]).removeprefix("sql  ") == f'"{sql}"'
-
-
-def test_an_account_tells_requests_one_after_the_other() -> None:
-    """Events that overlapped in time are told by request, each with the time since it began."""
-    a = {"request_id": "aaa", "request": REQUEST}
-    b = {"request_id": "bbb", "request": {"method": "GET", "path": "/"}}
-    events = [
-        make_event(0, **a, values={"x": 1}),
-        make_event(1, **b, values={}),
-        make_event(20, **a, point="exit", function="shop.models.Order.save", values={}),
-        make_event(30, values={}),
-    ]
-    assert without_clock(display.account(events)) == (
-        "Outside any request · 1 event · TT:TT:TT.TTT\n"
-        "  +0.0 ms  entry  shop.orders.place\n"
-        "\n"
-        "POST /orders/ · 2 events in 20.0 ms · TT:TT:TT.TTT · aaa\n"
-        "   +0.0 ms  entry  shop.orders.place\n"
-        "                   x  1\n"
-        "  +20.0 ms   exit  shop.models.Order.save\n"
-        "\n"
-        "GET / · 1 event · TT:TT:TT.TTT · bbb\n"
-        "  +0.0 ms  entry  shop.orders.place\n"
-    )
+@pytest.mark.parametrize(
+    ("text", "width", "expected"),
+    [
+        ("one two three", None, ["one two three"]),
+        ("one two three", 8, ["one two", "three"]),
+        ("one two three", 13, ["one two three"]),
+        ("abcdefghij", 4, ["abcd", "efgh", "ij"]),
+        ("ab cdefghij", 4, ["ab", "cdef", "ghij"]),
+        ("日本語日本語", 5, ["日本", "語日", "本語"]),
+        ("e\u0301e\u0301e\u0301", 2, ["e\u0301e\u0301", "e\u0301"]),
+        ("", 5, [""]),
+    ],
+)
+def test_text_is_folded_by_the_columns_that_it_takes(text: str, width: int | None, expected: list[str]) -> None:
+    """At blanks where there are any; nothing else is lost, and wide characters count twice."""
+    assert display.folded(text, width) == expected
 
 
 ENDED: dict[str, Any] = {
@@ -133,24 +117,9 @@ def test_the_record_of_a_request_is_one_line(changes: dict[str, object], expecte
     """It says what the request was, how it ended, how long it took and what came of it, as far as that is known."""
     event = make_event(20, **{**ENDED, "values": ENDED["values"] | changes})
     assert display.record_text(event) == expected
-    assert without_clock(display.event_text(event)) == f"TT:TT:TT.TTT  request  {expected}  [aaa]\n"
     assert display.line_text(event) == f"request {expected} [aaa]"
 
 
 def test_a_record_of_nothing_known() -> None:
     """A request without a method or a path is one all the same."""
     assert display.record_text(make_event(point="request", values={})) == "A request"
-
-
-def test_an_account_tells_a_request_by_its_record() -> None:
-    """The record is the head of its request, not one of the events."""
-    a = {"request_id": "aaa", "request": REQUEST}
-    events = [make_event(0, **a, values={}), make_event(5, **a, point="exit", values={}), make_event(20, **ENDED)]
-    assert without_clock(display.account(events)) == (
-        "POST /orders/{id} 200 in 12.3 ms, 3 captured · TT:TT:TT.TTT · aaa\n"
-        "  +0.0 ms  entry  shop.orders.place\n"
-        "  +5.0 ms   exit  shop.orders.place\n"
-    )
-    assert without_clock(display.account(events[2:])) == (
-        "POST /orders/{id} 200 in 12.3 ms, 3 captured · TT:TT:TT.TTT · aaa\n"
-    )
