@@ -169,8 +169,8 @@ def _advice(probe: ProbeStatus, *, everywhere: bool) -> Iterator[str]:
     if probe.dropped_writes:
         writes = f"{probe.dropped_writes} write{'' if probe.dropped_writes == 1 else 's'}"
         yield (
-            f"{writes} to $req went nowhere, because no request was open, or it was over: use the framework's "
-            "middleware, or request_scope()"
+            f"{writes} to $req went nowhere, because no request was open: use the framework's middleware, or "
+            "request_scope()"
         )
 
 

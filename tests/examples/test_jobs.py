@@ -1,4 +1,4 @@
-"""The Celery application of the examples, in a worker of this process and in processes of its own."""
+"""The jobs of the examples: Celery's and RQ's in workers, a command of Django's, and a script."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ FIRST = {"cents": 5, "customer": "ada"}
 SECOND = {"cents": 6, "customer": "ada"}
 
 
-def work(folder: Path, script: str) -> list[dict[str, Any]]:
+def work(folder: Path, script: str, **env: str) -> list[dict[str, Any]]:
     """Run a script beside the example, with events to a file, and give them."""
     path = folder / "events.jsonl"
     done = subprocess.run(
         [sys.executable, "-c", script],
         cwd=JOBS,
-        env=environment(path),
+        env=environment(path) | env,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
@@ -102,3 +102,65 @@ def test_a_worker_with_processes(tmp_path: Path) -> None:
     events = read_events(path)
     assert {event["request_id"] for event in events} == {f"job-{n}" for n in range(4)}
     assert [event["values"] for event in events].count(FIRST) == 4
+
+
+RQ = """
+import fakeredis, rq, rq.worker, sys
+import billing.management.commands.bill as billing
+from traced_rq import TracedJob
+
+def bill(customer):
+    billing.charge(customer, 5)
+    if customer == "nobody":
+        raise LookupError(customer)
+
+billing.bill = bill
+bill.__module__ = billing.__name__
+connection = fakeredis.FakeStrictRedis()
+queue = rq.Queue(connection=connection, job_class=TracedJob)
+for customer in ("ada", "nobody"):
+    queue.enqueue(billing.bill, customer, job_id=f"job-{customer}")
+worker = getattr(rq.worker, WORKER)([queue], connection=connection, job_class=TracedJob)
+assert worker.work(burst=True, logging_level="CRITICAL")
+"""
+CHARGE = "billing.management.commands.bill.charge"
+
+
+def probes(folder: Path) -> str:
+    """Write a probe on the function that the jobs call, and give the file's name."""
+    path = folder / "charge.hogtrace"
+    path.write_text(f"fn:{CHARGE}:entry {{ $req.customer = customer; capture(customer=$req.customer, cents=cents); }}\n")
+    return str(path)
+
+
+@pytest.mark.parametrize("worker", ["SimpleWorker", "Worker"])
+def test_a_job_of_rq_is_a_request(tmp_path: Path, worker: str) -> None:
+    """Done in the worker's own process or in a fork for each; a job that fails is one, too. Nothing waits for the end."""
+    script = RQ.replace("WORKER", repr(worker))
+    events = work(tmp_path, script, HOGTRACE_PROBES=probes(tmp_path), HOGTRACE_BATCH_DELAY="60")
+    captured = [event for event in events if event["kind"] == "capture"]
+    assert [event["values"] for event in captured] == [
+        {"customer": "ada", "cents": 5},
+        {"customer": "nobody", "cents": 5},
+    ]
+    assert [event["request_id"] for event in captured] == ["job-ada", "job-nobody"]
+    path = "billing.management.commands.bill.bill"
+    assert [event["request"] for event in captured] == [{"framework": "rq", "path": path}] * 2
+    assert len({event["process"] for event in captured}) == (1 if worker == "SimpleWorker" else 2)
+
+
+def test_a_command_of_django_is_a_request(tmp_path: Path) -> None:
+    """A scope for each customer; what waits is exported when `manage.py` ends."""
+    script = (
+        "from django.core.management import execute_from_command_line\n"
+        "execute_from_command_line(['manage.py', 'bill', 'ada', 'bob'])\n"
+    )
+    env = {"DJANGO_SETTINGS_MODULE": "billing.settings", "HOGTRACE_BATCH_DELAY": "60"}
+    events = work(tmp_path, script, HOGTRACE_PROBES=probes(tmp_path), **env)
+    captured = [event for event in events if event["kind"] == "capture"]
+    assert [event["values"] for event in captured] == [
+        {"customer": "ada", "cents": 1250},
+        {"customer": "bob", "cents": 1250},
+    ]
+    assert len({event["request_id"] for event in captured}) == 2
+    assert [event["request"] for event in captured] == [{"framework": "django", "path": "manage.py bill"}] * 2
