@@ -75,6 +75,8 @@ class Settings:
     """BEFORE_EXPORT: functions, or their dotted paths, through which each event passes before it is exported."""
     flush_on_sigterm: bool = True
     """FLUSH_ON_SIGTERM: export what waits when SIGTERM comes, where nobody handles it, or uvicorn does."""
+    request_records: bool = True
+    """REQUEST_RECORDS: a request in which something was captured ends with an event of its own, its record."""
     copy_depth: int = 3
     """COPY_DEPTH: how deep containers and objects in a captured value are copied."""
     copy_items: int = 100
@@ -377,6 +379,7 @@ _SCHEMA: Final[Mapping[str, tuple[_Read, _Parse]]] = {
     "EXPORT_TIMEOUT": (_seconds(), _parse_number),
     "BEFORE_EXPORT": (read_hooks, _parse_list),
     "FLUSH_ON_SIGTERM": (_switch, _parse_switch),
+    "REQUEST_RECORDS": (_switch, _parse_switch),
     **{f"COPY_{name.upper()}": (_copy_bound(name), _parse_number) for name in _COPY_RANGES},
 }
 

@@ -39,6 +39,7 @@ class Options(TypedDict, total=False):
     export_timeout: float
     before_export: BeforeExport | str | Sequence[BeforeExport | str] | None
     flush_on_sigterm: bool
+    request_records: bool
     copy_depth: int
     copy_items: int
     copy_characters: int

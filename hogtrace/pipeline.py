@@ -52,7 +52,8 @@ class Pipeline:
     come back.
 
     `before_export` are functions that each event passes through, one after the other, before it is handed over.
-    `reporter` is what the exporter is told of the tracer.
+    `reporter` is what the exporter is told of the tracer. With `request_records` the records of requests are among the
+    events.
 
     An exporter that has several behind it (a method `open_branches`, which gives a pipeline for each) gets nothing
     itself: what is captured goes to all of these. Such a branch (`is_branch`) hears of forks and of the end from the
@@ -75,6 +76,7 @@ class Pipeline:
         reporter: Reporter | None = None,
         before_export: Sequence[BeforeExport] = (),
         is_branch: bool = False,
+        request_records: bool = False,
     ) -> None:
         self._exporter = exporter
         self._reporter = reporter or Reporter()
@@ -100,7 +102,14 @@ class Pipeline:
         )
         # Called by the thread of the application that captures the first event: C code alone.
         self._start = partial(native("start_new_thread"), self._run, ())
-        self.queue = EventQueue(max_events, max_bytes, wake_at=batch_size, on_first=self._start, resource=resource)
+        self.queue = EventQueue(
+            max_events,
+            max_bytes,
+            wake_at=batch_size,
+            on_first=self._start,
+            resource=resource,
+            request_records=request_records,
+        )
         self._closing = False  # somebody asked for the end
         self._deadline = 0.0  # until when it may take
         self._closed = False  # nothing is exported any more

@@ -16,17 +16,18 @@ from __future__ import annotations
 import logging
 import os
 import re
-from collections.abc import MutableMapping
+from collections.abc import Callable, MutableMapping
 from contextvars import Token
 from types import TracebackType
 from typing import Any, Final
 
-from hogtrace._engine import CURRENT_STORE, RequestLocalStore
+from hogtrace._engine import CURRENT_STORE, AnswerNote, RequestLocalStore, RouteWays
 
 __all__ = [
     "CARRIER_KEY",
     "RequestLocalStore",
     "RequestScope",
+    "RouteWays",
     "clean_request_id",
     "current_store",
     "new_request_id",
@@ -134,6 +135,24 @@ class RequestScope:
         """Give a context manager that makes the store current for a while; ask as often as needed."""
         return _Activation(self.store)
 
+    def answering(self, call: Callable[..., Any]) -> Callable[..., Any]:
+        """Give what to hand to the application in place of `call`, WSGI's `start_response` or ASGI's `send`.
+
+        It does the same, and notes the status of the request. Where the scope is not the request's outermost one, it is
+        `call` itself.
+        """
+        return AnswerNote(self.store, call) if self._owns else call
+
+    def answered(self, status: object) -> None:
+        """Note the status of the request, an int; the last one counts. Anything else is no status, and left out."""
+        if self._owns and isinstance(status, int):
+            self.store.status = status
+
+    def failed(self, error: BaseException) -> None:
+        """Note that `error` left the application: servers answer 500 then, if the response has not begun."""
+        if self._owns and isinstance(error, Exception) and self.store.status is None:
+            self.store.status = 500
+
     def close(self) -> None:
         """End the request: its variables can still be read, no longer be set. Twice is the same as once."""
         if self._owns:
@@ -152,6 +171,17 @@ class RequestScope:
             self.close()
 
 
+class _ServedScope(RequestScope):
+    """The scope of a request that a server has received."""
+
+    __slots__ = ()
+
+    def __del__(self) -> None:
+        # Of a response that is dropped without being closed, as Django's of which it sends only that it is not
+        # modified, nothing else would be heard, and the carrier and the store would keep each other alive.
+        self.close()
+
+
 def request_scope(
     store: RequestLocalStore | None = None, *, request_id: str | None = None, **info: object
 ) -> RequestScope:
@@ -160,7 +190,7 @@ def request_scope(
     `store` is one to use instead of a new one; it stays open when the scope ends. Otherwise the store is new,
     with `request_id` (None makes one) and `info`, scalars that describe the request (`method`, `path`,
     `framework`, …) and go with each of its events. A scope inside a scope is a request of its own; the outer
-    one is current again after.
+    one is current again after. If anything was captured in it, a new store's scope ends with a `request` record.
 
     Raises `TypeError` if a store comes together with a description, which belongs to new stores only.
     """
@@ -168,7 +198,7 @@ def request_scope(
         if request_id is not None or info:
             raise TypeError("request_id and info describe a new store; a store that is passed in has its own")
         return RequestScope(store, owns=False)
-    return RequestScope(RequestLocalStore(request_id or new_request_id(), info))
+    return RequestScope(RequestLocalStore(request_id or new_request_id(), info, record=True))
 
 
 def scope_for(
@@ -179,6 +209,8 @@ def scope_for(
     path: str,
     framework: str,
     traceparent: str | None = None,
+    routes: RouteWays | None = None,
+    routed: object = None,
 ) -> RequestScope | None:
     """Give the scope of the request that `carrier` stands for: an outer application's, else a new one.
 
@@ -186,18 +218,24 @@ def scope_for(
     store is put into it under `CARRIER_KEY`. (The context alone will not do: a server may begin a request's
     task inside the one before it.) `request_id` is what the client sent as `X-Request-ID`, used if it is sane;
     otherwise the request's id is the trace id of `traceparent`, the header of that name, if it has one, and else a
-    new one. `path` must not have the query string.
+    new one. `path` must not have the query string. `routes` says where the framework keeps the pattern of the route,
+    beginning at `routed`, or at the carrier if that is None: the engine reads it there when something is captured.
 
     Never raises, since it stands in front of somebody's request: gives None if there can be no scope, and
     logs why once.
     """
     try:
         outer = carrier.get(CARRIER_KEY)
-        if isinstance(outer, RequestLocalStore) and not outer.closed:
-            return RequestScope(outer, owns=False)
-        known = clean_request_id(request_id) or trace_id_of(traceparent)
-        scope = request_scope(request_id=known, method=method, path=path, framework=framework)
-        carrier[CARRIER_KEY] = scope.store
+        joins = isinstance(outer, RequestLocalStore) and not outer.closed
+        if joins:
+            store = outer
+        else:
+            known = clean_request_id(request_id) or trace_id_of(traceparent) or new_request_id()
+            info = {"method": method, "path": path, "framework": framework}
+            carrier[CARRIER_KEY] = store = RequestLocalStore(known, info, record=True)
+        if routes is not None:
+            store.find_route(carrier if routed is None else routed, routes)
+        scope = RequestScope(store, owns=False) if joins else _ServedScope(store)
     except Exception:
         _tell_failure_once()
         return None

@@ -69,11 +69,23 @@ class CapturedEvents:
 
     @property
     def events(self) -> list[CaptureEvent]:
-        """What has been captured, in order.
+        """What has been captured, in order; without the records of requests.
 
         Raises `RuntimeError` if events were lost, and `ValueError` for a probe that still waits for its target, since
         that it captured nothing says nothing then.
         """
+        return [event for event in self._all() if event.kind == "capture"]
+
+    @property
+    def requests(self) -> list[CaptureEvent]:
+        """The records of the requests in which something was captured, in the order in which these ended.
+
+        One is there when its request has ended: where a body is streamed, when that was closed. Raises what `events`
+        raises.
+        """
+        return [event for event in self._all() if event.kind == "request"]
+
+    def _all(self) -> list[CaptureEvent]:
         done = self._tracer.flush(_SETTLED)
         status = self._tracer.status()
         if pending := _told(status.probes, "pending"):

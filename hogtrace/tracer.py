@@ -77,7 +77,8 @@ class Tracer:
     For ``export_timeout`` seconds a batch is offered again to an exporter that asks for that, and for as long one call
     of it may take. ``before_export`` is a function, or several, or their dotted paths: each takes an event and gives
     that or another, or None to leave it out. With ``flush_on_sigterm`` what waits is exported when SIGTERM ends the
-    process and nobody else handles it.
+    process and nobody else handles it. With ``request_records`` each request in which a probe of this tracer captured
+    something ends with one more event, its record.
 
     ``copy_depth``, ``copy_items``, ``copy_characters`` and ``copy_fields`` bound the copy of each captured value,
     ``copy_values`` and ``copy_bytes`` that of a whole event, and ``copy_time`` (seconds) is how long the copies of one
@@ -115,6 +116,7 @@ class Tracer:
         export_timeout: float = 30.0,
         before_export: BeforeExport | str | Sequence[BeforeExport | str] | None = (),
         flush_on_sigterm: bool = True,
+        request_records: bool = True,
         copy_depth: int = 3,
         copy_items: int = 100,
         copy_characters: int = 1024,
@@ -157,6 +159,7 @@ class Tracer:
             reporter=Reporter(built, self._look, interval=report_interval, origin=origin),
             export_timeout=export_timeout,
             before_export=hooks,
+            request_records=request_records,
         )
         if flush_on_sigterm:
             termination.flush_on_sigterm(self)
@@ -209,6 +212,7 @@ class Tracer:
             export_timeout=settings.export_timeout,
             before_export=build_hooks(settings.before_export),
             flush_on_sigterm=settings.flush_on_sigterm,
+            request_records=settings.request_records,
             copy_depth=settings.copy_depth,
             copy_items=settings.copy_items,
             copy_characters=settings.copy_characters,

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final, Unpack
 
 from hogtrace.config import Settings
 from hogtrace.options import Options, settings_from
-from hogtrace.request_store import RequestScope, scope_for
+from hogtrace.request_store import RequestScope, RouteWays, scope_for
 from hogtrace.tracer import Tracer
 from hogtrace.trusted.bottle import BOTTLE
 from hogtrace.trusted.falcon import FALCON
@@ -27,6 +27,8 @@ __all__ = ["TRUST", "HogTraceMiddleware"]
 
 TRUST: Final[tuple[TrustEntry, ...]] = (*BOTTLE, *FALCON, *WEBOB)
 """What probes may read of Bottle, Falcon and Pyramid, whose requests are WebOb's."""
+# In the environ: Werkzeug's request, which is Flask's, and the route of Bottle. Falcon and Pyramid leave nothing there.
+_ROUTES: Final = RouteWays(("werkzeug.request", "url_rule", "rule"), ("bottle.route", "rule"))
 
 
 class HogTraceMiddleware:
@@ -68,8 +70,9 @@ class HogTraceMiddleware:
             return self.app(environ, start_response)
         try:
             with scope.active():
-                body = self.app(environ, start_response)
-        except BaseException:
+                body = self.app(environ, scope.answering(start_response))
+        except BaseException as error:
+            scope.failed(error)
             scope.close()
             raise
         wrapper = environ.get("wsgi.file_wrapper")
@@ -86,6 +89,7 @@ class HogTraceMiddleware:
             method=str(environ.get("REQUEST_METHOD", "")),
             path=_path(environ),
             framework=self.framework,
+            routes=_ROUTES,
         )
 
 

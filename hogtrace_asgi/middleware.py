@@ -10,7 +10,7 @@ from typing import Any, Final, TypeAlias, Unpack
 
 from hogtrace import Settings, Tracer
 from hogtrace.options import Options, settings_from
-from hogtrace.request_store import RequestScope, scope_for
+from hogtrace.request_store import RequestScope, RouteWays, scope_for
 from hogtrace_asgi.trust import TRUST
 
 __all__ = ["HogTraceMiddleware"]
@@ -30,6 +30,15 @@ _FLUSH_TIMEOUT: Final = 5.0
 _LAZY_BUILDERS: Final = ("starlette.applications",)
 
 _FRAMEWORKS: Final = ("fastapi", "starlette", "litestar", "quart", "falcon")
+
+# In the scope: the route of FastAPI with the prefixes of its routers, and as it was written; that of Starlette from 1.0
+# on; the path of Litestar. What is mounted is a route that has no endpoint, until it has found one of its own.
+_ROUTES: Final = RouteWays(
+    ("fastapi", "effective_route_context", "?endpoint", "path"),
+    ("route", "?endpoint", "path"),
+    ("path_template",),
+    mounts=("root_path", "app_root_path"),
+)
 
 _logger = logging.getLogger("hogtrace")
 
@@ -87,7 +96,12 @@ class HogTraceMiddleware:
             await self.app(scope, receive, send)
             return
         with opened:
-            await self.app(scope, receive, send)
+            try:
+                await self.app(scope, receive, opened.answering(send))
+            except Exception as error:
+                if kind == "http":
+                    opened.failed(error)
+                raise
 
     def _open(self, scope: _Scope) -> RequestScope | None:
         request_id, traceparent = _headers(scope, b"x-request-id", b"traceparent")
@@ -98,6 +112,7 @@ class HogTraceMiddleware:
             method=scope.get("method") or "WEBSOCKET",
             path=scope.get("path", ""),
             framework=self.framework or _framework_of(scope.get("app")) or self._name,
+            routes=_ROUTES,
         )
 
     async def _lifespan(self, scope: _Scope, receive: _Receive, send: _Send) -> None:

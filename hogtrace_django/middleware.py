@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Iterable, Iterator
-from typing import Any, cast
+from typing import Any, Final, cast
 
 from asgiref.sync import iscoroutinefunction, markcoroutinefunction
 from django.core.exceptions import ImproperlyConfigured, MiddlewareNotUsed
@@ -11,10 +11,12 @@ from django.http import FileResponse, HttpRequest, StreamingHttpResponse
 from django.http.response import HttpResponseBase
 
 from hogtrace import HogTraceError, Tracer
-from hogtrace.request_store import RequestScope, scope_for
+from hogtrace.request_store import RequestScope, RouteWays, scope_for
 from hogtrace_django.conf import get_tracer
 
 __all__ = ["HogTraceMiddleware"]
+
+_ROUTES: Final = RouteWays(("resolver_match", "route"))
 
 _Answer = HttpResponseBase | Awaitable[HttpResponseBase]
 
@@ -65,7 +67,8 @@ class HogTraceMiddleware:
         try:
             with scope.active():
                 response = get_response(request)
-        except BaseException:
+        except BaseException as error:
+            scope.failed(error)
             scope.close()
             raise
         _end_with(response, scope)
@@ -79,7 +82,8 @@ class HogTraceMiddleware:
         try:
             with scope.active():
                 response = await get_response(request)
-        except BaseException:
+        except BaseException as error:
+            scope.failed(error)
             scope.close()
             raise
         _end_with(response, scope)
@@ -97,11 +101,14 @@ def _open(request: HttpRequest) -> RequestScope | None:
         method=request.method or "",
         path=request.path,
         framework="django",
+        routes=_ROUTES,
+        routed=request,
     )
 
 
 def _end_with(response: HttpResponseBase, scope: RequestScope) -> None:
     """Let `scope` end when `response` is closed, and be current while its body is made and closed."""
+    scope.answered(getattr(response, "status_code", None))
     closers: list[Callable[[], object]] | None = getattr(response, "_resource_closers", None)
     if closers is None:
         # Not one of Django's responses: nothing tells when it is done.

@@ -16,6 +16,11 @@ def look(subject: object) -> object:
     return subject
 
 
+def captures(exporter: MemoryExporter) -> list[hogtrace.CaptureEvent]:
+    """Give what was captured, without the records of requests."""
+    return [event for event in exporter.events if event.kind == "capture"]
+
+
 def read(subject: object, expression: str, trust: Sequence[TrustEntry]) -> Any:
     """Give what a probe in mode `safe` captures of `expression`, about `arg0`.
 

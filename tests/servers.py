@@ -183,9 +183,19 @@ def _environment() -> dict[str, str]:
 
 
 def read_events(path: Path) -> list[dict[str, Any]]:
-    """Give the events that a server's JSON lines exporter has written to `path`, in order."""
+    """Give what was captured, from the JSON lines that a server's exporter has written to `path`, in order."""
+    return _read(path, "capture")
+
+
+def read_requests(path: Path) -> list[dict[str, Any]]:
+    """Give the records of requests from there."""
+    return _read(path, "request")
+
+
+def _read(path: Path, kind: str) -> list[dict[str, Any]]:
     with path.open(encoding="utf-8") as lines:
-        return [json.loads(line) for line in lines if line.endswith("\n")]
+        events = [json.loads(line) for line in lines if line.endswith("\n")]
+    return [event for event in events if event["kind"] == kind]
 
 
 def wait_for_events(path: Path, complete: Callable[[list[dict[str, Any]]], bool]) -> list[dict[str, Any]]:

@@ -18,6 +18,7 @@ from hogtrace.wsgi import HogTraceMiddleware as WSGIMiddleware
 from hogtrace_asgi import HogTraceMiddleware as ASGIMiddleware
 from hogtrace_django.conf import get_tracer
 from hogtrace_flask import HogTrace
+from tests.looking import captures
 
 PROBE = "fn:tests.test_applications.work:entry { capture(arg0); }"
 
@@ -68,7 +69,7 @@ def test_equal_settings_are_one_tracer_in_all_frameworks() -> None:
         wsgi({"REQUEST_METHOD": "GET", "PATH_INFO": "/"}, lambda *_: lambda _: None)
         asyncio.run(asgi({"type": "http", "method": "GET", "path": "/", "headers": []}, nothing, nothing))
         assert tracer.flush()
-    assert [(event.values["arg0"], event.request["framework"]) for event in exporter.events] == [
+    assert [(event.values["arg0"], event.request["framework"]) for event in captures(exporter)] == [
         ("wsgi", "wsgi"),
         ("asgi", "asgi"),
     ]

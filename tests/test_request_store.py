@@ -257,3 +257,78 @@ class TestCurrent:
         context.run(CURRENT_STORE.set, store)
         assert context.run(CURRENT_STORE.get) is store
         assert CURRENT_STORE.get() is None
+
+
+class TestDescribing:
+    """What describes the request, and how it ended."""
+
+    def test_describe_adds_and_changes(self) -> None:
+        """What is there keeps its place; the mapping that was given to begin with stays as it was."""
+        info: dict[str, object] = {"method": "GET", "path": "/x"}
+        store = RequestLocalStore("r", info)
+        store.describe(user_kind="staff", path="/y", retried=True, share=0.5, nothing=None)
+        store.describe(user_kind="guest")
+        store.describe()
+        assert list(store.info.items()) == [
+            ("method", "GET"),
+            ("path", "/y"),
+            ("user_kind", "guest"),
+            ("retried", True),
+            ("share", 0.5),
+            ("nothing", None),
+        ]
+        assert info == {"method": "GET", "path": "/x"}
+        assert store.request_id == "r"
+
+    def test_only_scalars_describe(self, store: RequestLocalStore) -> None:
+        """Anything else is an error, and changes nothing."""
+        store.describe(a=1)
+        with pytest.raises(TypeError, match="'b': None, bool, int, float or str, not list"):
+            store.describe(a=2, b=[])  # type: ignore[arg-type]
+        assert store.info == {"a": 1}
+
+    def test_not_too_much_describes(self, store: RequestLocalStore) -> None:
+        """It goes with each event."""
+        store.describe(**{f"n{number}": number for number in range(64)})
+        with pytest.raises(ValueError, match="at most 64 names"):
+            store.describe(one_more=1)
+        store.describe(n0=1)
+        assert len(store.info) == 64
+
+    def test_after_the_end_nothing_is_described(self, store: RequestLocalStore) -> None:
+        """As with variables; it is no dropped write, since no variable was written."""
+        store.describe(a=1)
+        store.status = 200
+        store.close()
+        store.describe(a=2)
+        store.status = 500
+        assert store.info == {"a": 1}
+        assert store.status == 200
+        assert store.dropped_writes == 0
+
+    def test_threads_describe_together(self) -> None:
+        """What several of them say at a time is all there."""
+        store = RequestLocalStore()
+        together = threading.Barrier(4, timeout=10)
+
+        def describe(number: int) -> None:
+            together.wait()
+            for index in range(8):
+                store.describe(**{f"t{number}_{index}": index})
+
+        threads = [threading.Thread(target=describe, args=(number,)) for number in range(4)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(10)
+        assert len(store.info) == 32
+
+    def test_the_status_is_a_number(self, store: RequestLocalStore) -> None:
+        """Unknown at first; a text is none."""
+        assert store.status is None
+        store.status = 404
+        assert store.status == 404
+        with pytest.raises(TypeError):
+            store.status = "404"  # type: ignore[assignment]
+        store.status = None
+        assert store.status is None

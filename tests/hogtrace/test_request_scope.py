@@ -7,10 +7,12 @@ import contextvars
 import logging
 import threading
 from collections.abc import Callable, Generator
+from http import HTTPStatus
 from types import MappingProxyType
 from typing import Any
 
 import pytest
+from asgiref.sync import async_to_sync, iscoroutinefunction
 
 from hogtrace import RequestLocalStore, current_store, request_scope
 from hogtrace.request_store import (
@@ -21,6 +23,7 @@ from hogtrace.request_store import (
     scope_for,
     trace_id_of,
 )
+from hogtrace.testing import CapturedEvents
 
 
 def open_for(carrier: Any, request_id: str | None = None) -> RequestScope:
@@ -346,3 +349,115 @@ def test_leaving_in_a_foreign_context_changes_nothing_there() -> None:
     with request_scope() as mine:
         leave[0](None, None, None)
         assert current_store() is mine
+
+
+def test_what_is_described_goes_with_the_events_after(hogtrace: CapturedEvents) -> None:
+    """Those before keep what they had."""
+    hogtrace.probe(f"fn:{__name__}.step:entry {{ capture(1); }}")
+    with request_scope(path="/x") as store:
+        step()
+        store.describe(user_kind="staff", api_key="k-1")
+        step()
+        assert store.info["api_key"] == "k-1"
+    step()
+    assert [event.request for event in hogtrace] == [
+        {"path": "/x"},
+        {"path": "/x", "user_kind": "staff", "api_key": "[redacted]"},
+        {},
+    ]
+
+
+def step() -> None:
+    """Do nothing; a place for a probe."""
+
+
+def answered(*calls: tuple[Any, ...], **named: Any) -> int | None:
+    """Give the status that is noted of these calls, and check that they are passed on as they are."""
+    passed: list[tuple[tuple[Any, ...], dict[str, Any]]] = []
+
+    def call(*given: Any, **options: Any) -> object:
+        passed.append((given, options))
+        return passed
+
+    scope = request_scope()
+    note = scope.answering(call)
+    for given in calls:
+        assert note(*given, **named) is passed
+    assert passed == [(given, named) for given in calls]
+    return scope.store.status
+
+
+def test_the_status_of_an_answer_is_noted() -> None:
+    """What WSGI's `start_response` and ASGI's `send` are called with; the last answer counts."""
+    assert answered(("404 Not Found", [])) == 404
+    assert answered(("200 OK", []), ("500 Oh no", [], (None, None, None))) == 500
+    assert answered((), status="204 No Content", headers=[]) == 204
+    assert answered(({"type": "http.response.start", "status": 201},), ({"type": "http.response.body"},)) == 201
+    assert answered(({"type": "http.response.start", "status": HTTPStatus.IM_A_TEAPOT},)) == 418
+    assert answered(({"type": "websocket.accept"},)) is None
+    assert answered(({"type": "websocket.close"},)) == 1000
+    assert answered(({"type": "websocket.accept"},), ({"type": "websocket.close", "code": 4001},)) == 4001
+    assert answered(({"type": "websocket.http.response.start", "status": 403},)) == 403
+
+
+def test_what_is_no_answer_is_passed_on_too() -> None:
+    """Whatever the application may have called it with; the server is to complain."""
+    assert (
+        answered(("OK", []), ("", []), (None,), ({},), ({"type": 1},), ({"type": "http.response.start"},), ()) is None
+    )
+    assert answered(({"type": "http.response.start", "status": "200"},)) is None
+    assert answered(({"type": "http.response.start", "status": 1 << 80},)) is None
+    with pytest.raises(LookupError):
+        request_scope().answering(lambda *_: {}["x"])("200 OK", [])
+
+
+def test_the_servers_own_awaitable_is_what_send_gives() -> None:
+    """No frame of ours is between the application and the server."""
+
+    async def send(_message: Any) -> None:
+        await asyncio.sleep(0)
+
+    sent = request_scope().answering(send)({"type": "http.response.start", "status": 200})
+    assert sent.cr_code is send.__code__
+    sent.close()
+
+
+def test_what_notes_answers_is_what_it_stands_for() -> None:
+    """Channels asks whether `send` is a coroutine function, and warns if it does not look like one."""
+
+    async def send(_message: Any) -> None:
+        """Send."""
+
+    class Server:
+        async def send(self, _message: Any) -> None:
+            """Send."""
+
+    for call in (send, Server().send):
+        note = request_scope().answering(call)
+        assert iscoroutinefunction(note)
+        assert async_to_sync(note)({"type": "http.response.start", "status": 200}) is None
+        assert note.__name__ == "send"
+    note = request_scope().answering(step)
+    assert not iscoroutinefunction(note)
+    with pytest.raises(AttributeError):
+        _ = note.nothing
+
+
+def test_an_inner_scope_notes_no_answer() -> None:
+    """The answer of the outermost application is what the client gets."""
+    carrier: dict[str, Any] = {}
+    outer, inner = open_for(carrier), open_for(carrier)
+    assert inner.answering(step) is step
+    inner.answered(404)
+    inner.failed(LookupError())
+    assert outer.store.status is None
+    outer.answered("200")
+    outer.answered(None)
+    assert outer.store.status is None
+    outer.failed(asyncio.CancelledError())
+    assert outer.store.status is None
+    outer.failed(LookupError())
+    assert outer.store.status == 500
+    outer.answered(200)
+    outer.failed(LookupError())
+    assert outer.store.status == 200

@@ -19,6 +19,7 @@ import hogtrace
 from hogtrace import RequestLocalStore, Tracer, request_scope
 from hogtrace.exporters import MemoryExporter
 from tests.hogtrace import shop
+from tests.looking import captures
 
 SHOP = "tests.hogtrace.shop"
 
@@ -37,7 +38,7 @@ class Bench:
     def events(self) -> list[hogtrace.CaptureEvent]:
         """Give all that was captured so far."""
         assert self.tracer.flush()
-        return list(self.exporter.events)
+        return captures(self.exporter)
 
     def values(self) -> list[dict[str, Any]]:
         """Give the fields of all that was captured so far."""

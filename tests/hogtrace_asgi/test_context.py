@@ -371,6 +371,11 @@ def test_a_mounted_application_joins(hogtrace: CapturedEvents) -> None:
     outer.add_middleware(HogTraceMiddleware, **options)  # type: ignore[arg-type]
     requests(outer, "/inner/ada")
     assert places(hogtrace) == {"ada": {"inner"}}
-    assert stores[0].info == {"method": "GET", "path": "/inner/ada", "framework": "starlette"}
+    assert stores[0].info == {
+        "method": "GET",
+        "path": "/inner/ada",
+        "framework": "starlette",
+        "route": "/inner/{name}",
+    }
     assert stores[0].closed
     HogTraceMiddleware(inner, **options).tracer.stop()  # type: ignore[arg-type,union-attr]

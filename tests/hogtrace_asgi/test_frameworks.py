@@ -17,7 +17,7 @@ from hogtrace import CaptureEvent
 from hogtrace.exporters import MemoryExporter
 from hogtrace_asgi import TRUST
 from tests.hogtrace_asgi.framework_apps import MAKERS, wrapped
-from tests.looking import check_names, read
+from tests.looking import captures, check_names, read
 
 
 def fail(_self: Any, *_given: Any) -> Any:
@@ -45,7 +45,7 @@ def events_of(framework: str) -> list[CaptureEvent]:
     assert middleware.tracer is not None
     assert middleware.tracer.flush()
     middleware.tracer.stop()
-    return exporter.events
+    return captures(exporter)
 
 
 @pytest.mark.parametrize("framework", MAKERS)

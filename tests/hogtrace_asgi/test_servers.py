@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 import pytest
 from websockets.sync.client import connect
 
-from tests.servers import Server, daphne, gunicorn, hypercorn, read_events, uvicorn, wait_for_events
+from tests.servers import Server, daphne, gunicorn, hypercorn, read_events, read_requests, uvicorn, wait_for_events
 
 
 def overlap(server: Server, path: str, place: Path, names: list[str]) -> None:
@@ -98,6 +98,14 @@ def test_starlette_under_uvicorn(tmp_path: Path) -> None:
     for name in names:
         assert Counter(event["request_id"] for event in events)[name] == 3
     assert {event["request"]["framework"] for event in events} == {"starlette"}
+    records = {record["request_id"]: record["values"] for record in read_requests(path)}
+    counts = Counter(event["request_id"] for event in events)
+    assert {name: values["captured"] for name, values in records.items()} == counts
+    assert {values["route"]: values["status"] for values in records.values() if values["route"] != "/fail"} == {
+        **dict.fromkeys(("/meet", "/sync/meet", "/inner/meet"), 203),
+        **dict.fromkeys(("/plain", "/background", "/stream"), 200),
+    }
+    assert [values["status"] for values in records.values() if values["route"] == "/fail"] == [500]
     # The mounted application's middleware joined the request of the outer one.
     assert statuses["inner-0"]["request"]["path"] == "/inner/meet"
     # Requests that shared a connection are requests of their own.

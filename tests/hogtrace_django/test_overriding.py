@@ -12,6 +12,7 @@ import hogtrace
 from hogtrace.exporters import MemoryExporter
 from hogtrace_django.conf import get_tracer
 from tests.hogtrace_django import views
+from tests.looking import captures
 
 PROBE = "fn:tests.hogtrace_django.views.work:entry { capture(client); }"
 
@@ -25,7 +26,7 @@ def clients(exporter: MemoryExporter, tracer: hogtrace.Tracer | None) -> list[An
     """Give what has been captured of the clients so far."""
     assert tracer is not None
     assert tracer.flush()
-    return [event.values["client"] for event in exporter.events]
+    return [event.values["client"] for event in captures(exporter)]
 
 
 @pytest.fixture
@@ -47,7 +48,7 @@ def test_an_override_brings_its_probes_and_takes_them_away() -> None:
     assert views.work.__code__ is original
     get("outside")
     # The end of the override has exported what waited.
-    assert [event.values["client"] for event in exporter.events] == ["inside"]
+    assert [event.values["client"] for event in captures(exporter)] == ["inside"]
     assert tracer is not None
     with pytest.raises(RuntimeError, match="stopped"):
         tracer.install(hogtrace.compile(PROBE))

@@ -11,7 +11,7 @@ from typing import Any
 import django
 import pytest
 
-from tests.servers import Server, daphne, gunicorn, hypercorn, read_events, uvicorn, wait_for_events
+from tests.servers import Server, daphne, gunicorn, hypercorn, read_events, read_requests, uvicorn, wait_for_events
 
 SETTINGS = {"DJANGO_SETTINGS_MODULE": "tests.hogtrace_django.settings"}
 
@@ -89,7 +89,12 @@ def test_under_gunicorn(tmp_path: Path, preload: bool) -> None:
     for name in names:
         assert Counter(event["request_id"] for event in events)[name] == 3
     assert {event["request"]["framework"] for event in events} == {"django"}
-    assert {"path": "/meeting", "method": "GET", "framework": "django"} in [event["request"] for event in events]
+    described = {"path": "/meeting", "method": "GET", "framework": "django", "route": "meeting"}
+    assert described in [event["request"] for event in events]
+    records = {record["request_id"]: record["values"] for record in read_requests(path)}
+    counts = Counter(event["request_id"] for event in events)
+    assert {name: values["captured"] for name, values in records.items()} == counts
+    assert {(records[name]["route"], records[name]["status"]) for name in names} == {("meeting", 203)}
     assert len({(event["process"], event["thread"]) for event in events}) > 1
 
 

@@ -16,6 +16,7 @@ from werkzeug.test import Client
 from hogtrace import CompileError, ConfigError, RequestLocalStore, current_store
 from hogtrace.exporters import MemoryExporter
 from hogtrace_flask import HogTrace, Registration
+from tests.looking import captures
 
 
 @pytest.fixture
@@ -50,7 +51,12 @@ def test_a_request_has_a_scope(app: Flask) -> None:
     assert answer.text == "7"
     answer.close()
     (store,) = stores
-    assert store.info == {"method": "GET", "path": "/items/7", "framework": "flask"}
+    assert store.info == {
+        "method": "GET",
+        "path": "/items/7",
+        "framework": "flask",
+        "route": "/items/<int:number>",
+    }
     assert store.request_id == "r-7"
     assert store.closed
     assert current_store() is None
@@ -106,7 +112,7 @@ def test_probes_of_the_configuration_fire(app: Flask) -> None:
     with app.test_client().get("/nowhere", headers={"X-Request-ID": "r-404"}):
         pass
     app.extensions["hogtrace"].tracer.flush()
-    (event,) = app.config["HOGTRACE_EXPORTER"].events
+    (event,) = captures(app.config["HOGTRACE_EXPORTER"])
     assert event.values == {"status": 404}
     assert event.request_id == "r-404"
 
@@ -213,7 +219,7 @@ def test_blueprints_and_class_based_views_are_inside(app: Flask) -> None:
     with app.test_client().get("/shop/items/7") as answer:
         assert answer.text == "7"
     app.extensions["hogtrace"].tracer.flush()
-    assert [event.values for event in app.config["HOGTRACE_EXPORTER"].events] == [
+    assert [event.values for event in captures(app.config["HOGTRACE_EXPORTER"])] == [
         {"number": 7, "place": "view"},
         {"number": 7, "place": "after_request"},
     ]

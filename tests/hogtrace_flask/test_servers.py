@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.servers import gunicorn, read_events
+from tests.servers import gunicorn, read_events, read_requests
 
 THREADS = {"workers": 2, "threads": 4}
 
@@ -75,5 +75,12 @@ def test_under_gunicorn(tmp_path: Path, options: dict[str, Any]) -> None:
     for name in names:
         assert Counter(event["request_id"] for event in events)[name] == 4
     assert {event["request"]["framework"] for event in events} == {"flask"}
+    # Each ends with one record, by the process that answered it, a stream too when its client has left.
+    records = {record["request_id"]: record for record in read_requests(path)}
+    assert len(records) == len(read_requests(path)) == len({event["request_id"] for event in events})
+    counts = Counter(event["request_id"] for event in events)
+    assert {name: record["values"]["captured"] for name, record in records.items()} == counts
+    for name in names:
+        assert (records[name]["values"]["route"], records[name]["values"]["status"]) == ("/meet", 203)
     if options.get("worker") != "gevent":
         assert len({(event["process"], event["thread"]) for event in events}) > 1

@@ -306,10 +306,12 @@ impl<'py> World<'py> for CallWorld<'_, 'py> {
             current = self.find_store();
             current.as_ref()
         };
+        let failed = errors.len();
+        let request = store.map(|store| store.get().taken(py, &linked.queue, failed));
         let queued = ambient::here(py, |runner, context| {
             let captured = Captured::now(
                 &probe.captures[capture].source,
-                store.map(|store| store.get().request()),
+                request.as_ref(),
                 runner,
                 context,
                 values,
@@ -319,6 +321,9 @@ impl<'py> World<'py> for CallWorld<'_, 'py> {
         });
         if !queued {
             linked.losses.add(Cow::Borrowed("queue_full"));
+            if let Some(store) = store {
+                store.get().not_taken(&linked.queue, failed);
+            }
         }
     }
 }

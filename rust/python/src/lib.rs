@@ -2,6 +2,7 @@
 
 mod access;
 mod ambient;
+mod answer;
 mod call_world;
 mod errors;
 mod event;
@@ -21,12 +22,15 @@ mod program;
 mod queue;
 mod random;
 mod redact;
+mod request_info;
+mod route;
 mod running;
 mod secrecy;
 mod site;
 mod site_probe;
 mod snapshot;
 mod store;
+mod tally;
 mod text;
 mod trust;
 
@@ -59,6 +63,8 @@ fn _engine(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<program::ProbeSpec>()?;
     module.add_class::<executor::ProbeExecutor>()?;
     module.add_class::<store::RequestLocalStore>()?;
+    module.add_class::<route::RouteWays>()?;
+    module.add_class::<answer::AnswerNote>()?;
     module.add_class::<event::CaptureEvent>()?;
     module.add_class::<event::ResourceClass>()?;
     module.add_class::<queue::EventQueue>()?;

@@ -1,10 +1,10 @@
 //! The variables of one request, and the context variable that says which request is the current one.
 
-use std::borrow::Cow;
 use std::fmt;
 use std::ptr;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
 
 use pyo3::exceptions::{PyKeyError, PyValueError};
 use pyo3::ffi;
@@ -14,42 +14,19 @@ use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyDict, PyIterator, PyList, PyMapping, PyString};
 
 use crate::event;
+use crate::queue::EventQueue;
 use crate::random;
-use crate::redact::{REDACTED, Redaction};
-use crate::running::release;
-use crate::snapshot::{Packed, pack_scalars};
+use crate::request_info::{ROUTE, RequestInfo};
+use crate::route::{Route, RouteWays};
+use crate::running::{Running, release};
+use crate::tally::Tally;
 
 /// How many variables one request may have.
 const VARIABLES: usize = 256;
+/// How many names may describe one request.
+const DESCRIPTIONS: usize = 64;
 
 static CURRENT: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
-
-/// What an event says about the request in which it happened.
-#[derive(Debug)]
-pub(crate) struct RequestInfo {
-    /// The request's id.
-    pub(crate) id: Option<Box<str>>,
-    /// Scalars that describe the request: method, path, framework, …
-    info: Packed,
-    /// The same without secrets, if there are any.
-    shown: Option<Packed>,
-}
-
-impl RequestInfo {
-    /// A request of that description.
-    pub(crate) fn new(id: Option<String>, info: Packed, shown: Option<Packed>) -> Self {
-        Self {
-            id: id.map(String::into_boxed_str),
-            info,
-            shown,
-        }
-    }
-
-    /// What events may show of the description.
-    pub(crate) fn shown(&self) -> &Packed {
-        self.shown.as_ref().unwrap_or(&self.info)
-    }
-}
 
 /// The request has as many variables as it may have.
 #[derive(Clone, Copy, Debug)]
@@ -67,10 +44,13 @@ impl fmt::Display for StoreFull {
 /// `close()` reads still give what was there; writes are dropped and counted in `dropped_writes`.
 ///
 /// `request_id` names the request in events; `info` is a mapping of names to scalars (None, bool, int, float, str)
-/// that describes it there. Anything else in it raises `TypeError`.
+/// that describes it there. Anything else in it raises `TypeError`. With `record`, each queue that takes an event of the
+/// request gets one more when the request ends: its record.
 #[pyclass(frozen, mapping, weakref, module = "hogtrace._engine")]
 pub(crate) struct RequestLocalStore {
-    request: Arc<RequestInfo>,
+    id: Option<Arc<str>>,
+    /// When it began, if a record is wanted.
+    began: Option<Instant>,
     inner: Mutex<Inner>,
     draw: Draw,
 }
@@ -134,14 +114,30 @@ impl Variable {
 }
 
 /// Names are interned, so one name is one object, and a lookup compares addresses.
-#[derive(Default)]
 struct Inner {
+    /// What events say about the request, but for the route that was found last: ask `request()`.
+    request: Arc<RequestInfo>,
     variables: Vec<Variable>,
     closed: bool,
     dropped_writes: u64,
+    route: Route,
+    tally: Tally,
+    /// What the application has answered.
+    status: Option<i64>,
 }
 
 impl Inner {
+    /// What events say about the request, with the route if that was found.
+    #[inline]
+    fn request(&mut self, py: Python<'_>) -> &Arc<RequestInfo> {
+        if let Some(route) = self.route.take_news(py)
+            && let Some(routed) = self.request.routed(&route)
+        {
+            self.request = Arc::new(routed);
+        }
+        &self.request
+    }
+
     fn position(&self, name: *mut ffi::PyObject) -> Option<usize> {
         self.variables
             .iter()
@@ -194,9 +190,61 @@ impl RequestLocalStore {
         Ok(true)
     }
 
-    /// What events say about this request.
-    pub(crate) const fn request(&self) -> &Arc<RequestInfo> {
-        &self.request
+    /// Counts an event of this request that goes into `queue` with so many errors, and gives what it says about the
+    /// request. Where the queue does not take it after all, [`Self::not_taken`] takes that back.
+    #[inline]
+    pub(crate) fn taken(
+        &self,
+        py: Python<'_>,
+        queue: &Py<EventQueue>,
+        errors: usize,
+    ) -> Arc<RequestInfo> {
+        let mut inner = self.lock();
+        if inner.route.is_sought() {
+            drop(inner);
+            self.seek_route(py);
+            inner = self.lock();
+        }
+        if self.began.is_some() && !inner.closed && queue.get().wants_records() {
+            inner.tally.add(py, queue, errors);
+        }
+        Arc::clone(inner.request(py))
+    }
+
+    /// Takes back what [`Self::taken`] has counted.
+    #[cold]
+    pub(crate) fn not_taken(&self, queue: &Py<EventQueue>, errors: usize) {
+        self.lock().tally.take_back(queue, errors);
+    }
+
+    /// Looks where the framework keeps the route, if that is not known yet.
+    pub(crate) fn seek_route(&self, py: Python<'_>) {
+        let mut back = 0;
+        let (place, pattern) = loop {
+            let Some(place) = self.lock().route.place(py, back) else {
+                return;
+            };
+            if let Some(pattern) = place.pattern(py) {
+                break (place, pattern);
+            }
+            back += 1;
+        };
+        if self.lock().route.knows(&pattern) {
+            return;
+        }
+        let mount = place.mount(py);
+        let mut inner = self.lock();
+        let left = inner.route.note(pattern, mount, place.is_final());
+        drop(inner);
+        left.release();
+    }
+
+    /// Notes what the application has answered: the last answer counts.
+    pub(crate) fn answered(&self, status: i64) {
+        let mut inner = self.lock();
+        if !inner.closed {
+            inner.status = Some(status);
+        }
     }
 
     /// The number in [0, 1) by which this request is sampled: the same for all of its threads and tasks.
@@ -224,15 +272,26 @@ impl RequestLocalStore {
 #[pymethods]
 impl RequestLocalStore {
     #[new]
-    #[pyo3(signature = (request_id=None, info=None))]
-    fn new(request_id: Option<String>, info: Option<&Bound<'_, PyMapping>>) -> PyResult<Self> {
-        let (info, shown) = match info {
-            Some(info) => scalars(info)?,
-            None => (Packed::empty(), None),
-        };
+    #[pyo3(signature = (request_id=None, info=None, *, record=false))]
+    fn new(
+        request_id: Option<String>,
+        info: Option<&Bound<'_, PyMapping>>,
+        record: bool,
+    ) -> PyResult<Self> {
+        let id = request_id.map(Arc::from);
+        let request = Arc::new(RequestInfo::of(id, info)?);
         Ok(Self {
-            request: Arc::new(RequestInfo::new(request_id, info, shown)),
-            inner: Mutex::default(),
+            id: request.id.clone(),
+            began: record.then(Instant::now),
+            inner: Mutex::new(Inner {
+                request,
+                variables: Vec::new(),
+                closed: false,
+                dropped_writes: 0,
+                route: Route::default(),
+                tally: Tally::default(),
+                status: None,
+            }),
             draw: Draw::default(),
         })
     }
@@ -240,13 +299,74 @@ impl RequestLocalStore {
     /// The request's id, or None.
     #[getter]
     fn request_id(&self) -> Option<&str> {
-        self.request.id.as_deref()
+        self.id.as_deref()
     }
 
     /// A new dict of what describes the request.
     #[getter]
     fn info<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
-        self.request.info.to_python(py)
+        let request = Arc::clone(self.lock().request(py));
+        request.to_python(py)
+    }
+
+    /// Adds to what describes the request, or changes it: names and scalars (None, bool, int, float, str), which go
+    /// with each event that is captured from then on. Those that were captured before keep what they had.
+    ///
+    /// Raises `TypeError` for other values, and `ValueError` for more than 64 names. After the end of the request it does
+    /// nothing.
+    #[pyo3(signature = (**info))]
+    fn describe(&self, py: Python<'_>, info: Option<&Bound<'_, PyDict>>) -> PyResult<()> {
+        let Some(info) = info else {
+            return Ok(());
+        };
+        let is_routed = info.get_item(ROUTE)?.is_some_and(|route| !route.is_none());
+        loop {
+            let old = Arc::clone(self.lock().request(py));
+            let dict = old.to_python(py)?;
+            dict.update(info.as_mapping())?;
+            if dict.len() > DESCRIPTIONS {
+                let message = format!("at most {DESCRIPTIONS} names describe a request");
+                return Err(PyValueError::new_err(message));
+            }
+            let described = RequestInfo::of(old.id.clone(), Some(dict.as_mapping()))?;
+            let mut inner = self.lock();
+            if inner.closed {
+                return Ok(());
+            }
+            // Another thread may have described it in the meantime.
+            if !Arc::ptr_eq(inner.request(py), &old) {
+                continue;
+            }
+            inner.request = Arc::new(described);
+            // What the application says counts, and is not looked for any more.
+            let left = is_routed.then(|| inner.route.end());
+            drop(inner);
+            if let Some(left) = left {
+                left.release();
+            }
+            return Ok(());
+        }
+    }
+
+    /// Has the route of the request looked for, on the `ways` from `carrier`, until it is found or the request ends.
+    ///
+    /// Of nested applications each may say where it keeps its route; the innermost is asked first.
+    fn find_route(&self, carrier: Py<PyAny>, ways: Py<RouteWays>) {
+        self.lock().route.seek(carrier, ways);
+    }
+
+    /// What the application has answered, such as 200: None until it is known.
+    #[getter]
+    fn status(&self) -> Option<i64> {
+        self.lock().status
+    }
+
+    #[setter]
+    fn set_status(&self, status: Option<i64>) {
+        let mut inner = self.lock();
+        if !inner.closed {
+            inner.status = status;
+        }
     }
 
     /// Whether the request has ended.
@@ -324,8 +444,30 @@ impl RequestLocalStore {
     }
 
     /// Ends the request: later writes are dropped and counted. May be called again.
-    fn close(&self) {
-        self.lock().closed = true;
+    ///
+    /// Where a record is wanted, each queue that has taken an event of the request gets one now.
+    fn close(&self, py: Python<'_>) -> PyResult<()> {
+        if self.lock().route.is_sought() {
+            self.seek_route(py);
+        }
+        let mut inner = self.lock();
+        if std::mem::replace(&mut inner.closed, true) {
+            return Ok(());
+        }
+        let left = inner.route.end();
+        let tally = std::mem::take(&mut inner.tally);
+        let (Some(began), false) = (self.began, tally.is_empty()) else {
+            drop(inner);
+            left.release();
+            return Ok(());
+        };
+        let request = Arc::clone(inner.request(py));
+        let status = inner.status;
+        drop(inner);
+        left.release();
+        let running = Running::begin();
+        tally.send(py, &request, status, began.elapsed());
+        running.map_or(Ok(()), Running::end)
     }
 
     fn __getitem__<'py>(
@@ -371,7 +513,7 @@ impl RequestLocalStore {
     fn __repr__(&self) -> String {
         let inner = self.lock();
         let state = if inner.closed { ", closed" } else { "" };
-        let id = self.request.id.as_deref().unwrap_or("None");
+        let id = self.id.as_deref().unwrap_or("None");
         format!(
             "<RequestLocalStore {id}, {} variables{state}>",
             inner.variables.len()
@@ -384,13 +526,19 @@ impl RequestLocalStore {
             for variable in &inner.variables {
                 visit.call(&variable.value)?;
             }
+            inner.route.traverse(&visit)?;
+            inner.tally.traverse(&visit)?;
         }
         Ok(())
     }
 
     fn __clear__(&self) {
-        let old = std::mem::take(&mut self.lock().variables);
-        drop(old);
+        let mut inner = self.lock();
+        let variables = std::mem::take(&mut inner.variables);
+        let left = inner.route.end();
+        let tally = std::mem::take(&mut inner.tally);
+        drop(inner);
+        drop((variables, left, tally));
     }
 }
 
@@ -436,39 +584,4 @@ fn intern<'py>(name: &Bound<'py, PyString>) -> Bound<'py, PyString> {
         ffi::PyUnicode_InternInPlace(&raw mut exact);
         Bound::from_owned_ptr(py, exact).cast_into_unchecked()
     }
-}
-
-/// Packs the description of a request: as it is, and without secrets if it has some. Programs with other settings
-/// share the request, so the list without settings says what is one.
-fn scalars(info: &Bound<'_, PyMapping>) -> PyResult<(Packed, Option<Packed>)> {
-    let py = info.py();
-    let judge = Redaction::standard();
-    let dict = PyDict::new(py);
-    dict.update(info)?;
-    let shown = PyDict::new(py);
-    let mut has_secrets = false;
-    for (name, value) in &dict {
-        let text = |object: &Bound<'_, PyAny>| {
-            let text = object.cast::<PyString>().ok()?;
-            Some(text.to_string_lossy().into_owned())
-        };
-        let clean = if text(&name).is_some_and(|name| judge.is_secret(&name)) {
-            Some(REDACTED.to_owned())
-        } else {
-            text(&value).and_then(|value| match judge.scrub(&value) {
-                Cow::Borrowed(_) => None,
-                Cow::Owned(clean) => Some(clean),
-            })
-        };
-        match clean {
-            Some(clean) => {
-                has_secrets = true;
-                shown.set_item(name, clean)?;
-            }
-            None => shown.set_item(name, value)?,
-        }
-    }
-    let packed = pack_scalars(&dict)?;
-    let shown = has_secrets.then(|| pack_scalars(&shown)).transpose()?;
-    Ok((packed, shown))
 }

@@ -53,7 +53,7 @@ pub(crate) use search::{add_all, named};
 pub(crate) use shape::{Family, Shape, shape_of};
 pub(crate) use slots::{Kind, Slot, kind_of, object_kind};
 pub(crate) use storage::{
-    entries, exception_arguments, instance_dict, member, stored_item, stored_length,
+    entries, exception_arguments, instance_dict, member, plain_item, stored_item, stored_length,
 };
 pub(crate) use text::{
     Known, decimal_text, enum_name, exception_text, fraction_text, known_class, moment_text,
@@ -122,6 +122,14 @@ pub(crate) fn attribute<'py>(
         found => found,
     };
     settle(policy.mode, object.py(), outcome, || object.getattr(name))
+}
+
+/// What `object` stores under `name`, as mode `safe` reads it.
+pub(crate) fn stored_attribute<'py>(
+    object: &Bound<'py, PyAny>,
+    name: &Bound<'py, PyString>,
+) -> Option<Bound<'py, PyAny>> {
+    attribute::attribute(object, name).ok()
 }
 
 /// Does what a refused access to items, length or membership asks for on what the trust list gives for the object.

@@ -45,6 +45,14 @@ pub(crate) fn plain_get<'py>(
     }
 }
 
+/// The value of an exact string in a dict, if all its keys are exact strings.
+pub(crate) fn plain_item<'py>(
+    dict: &Bound<'py, PyDict>,
+    name: &Bound<'py, PyString>,
+) -> Option<Bound<'py, PyAny>> {
+    has_plain_keys(dict).then(|| plain_get(dict, name))?
+}
+
 /// Where the attributes of an instance are.
 pub(crate) enum Instance<'py> {
     /// It has none of its own.

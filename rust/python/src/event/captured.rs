@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use super::{Context, Event, Failure, Id, OVERHEAD, Origin, Runner, ids};
+use crate::request_info::RequestInfo;
 use crate::snapshot::{Names, Packed, size_of_names};
-use crate::store::RequestInfo;
 
 /// What is the same for all events of one capture in one function.
 #[derive(Debug)]

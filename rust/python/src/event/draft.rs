@@ -11,8 +11,8 @@ use super::context::{Context, Runner, Span};
 use super::origin::{Moment, Origin, REQUEST, Resource};
 use super::{Event, Failure, Id, ids, thread_number};
 use crate::losses::Account;
+use crate::request_info::RequestInfo;
 use crate::snapshot::{Clock, Form, Limits, Names, Packed, Room, Writer, pack_json, pack_scalars};
-use crate::store::RequestInfo;
 
 /// What must be given.
 const NEEDED: [&str; 5] = ["timestamp", "program", "probe", "target", "point"];
@@ -204,8 +204,7 @@ impl Draft {
             id: self.id.unwrap_or_else(|| Id::Made(ids::new_id(timestamp))),
             timestamp,
             origin: Arc::new(origin),
-            request: (!is_outside)
-                .then(|| Arc::new(RequestInfo::new(self.request_id, request, None))),
+            request: (!is_outside).then(|| Arc::new(RequestInfo::new(self.request_id, request))),
             runner: Arc::new(Runner {
                 process: self.process.unwrap_or_else(ids::process_number),
                 thread: self.thread.unwrap_or_else(thread_number),

@@ -23,8 +23,8 @@ pub(crate) use ids::{generation, now, process_number, register_fork_hook};
 pub(crate) use origin::{Moment, Origin, Resource, ResourceClass};
 
 use crate::losses::Losses;
+use crate::request_info::RequestInfo;
 use crate::snapshot::Packed;
-use crate::store::RequestInfo;
 
 /// The version of the JSON form of events.
 const SCHEMA: u32 = 1;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use crate::event::{Captured, Context, Event, Failure, NOTHING, Runner, Source};
-use crate::store::RequestInfo;
+use crate::request_info::RequestInfo;
 
 /// Events of one chunk.
 const EVENTS: usize = 256;

@@ -13,8 +13,14 @@ use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList};
 
-use crate::event::{CaptureEvent, Captured, Event, Resource, ResourceClass};
+use crate::ambient;
+use crate::event::{
+    CaptureEvent, Captured, Event, Moment, Origin, Resource, ResourceClass, Source,
+};
+use crate::losses::Account;
+use crate::request_info::RequestInfo;
 use crate::running::{Running, keep_interruption, mute};
+use crate::snapshot::RECORD;
 
 use backlog::{Backlog, Chunk};
 
@@ -37,7 +43,8 @@ pub(crate) fn mute_thread(muted: bool) {
 /// `on_first` is called, without arguments, when an event arrives while the queue is armed, which it is at first and
 /// after `rearm()`; it has to be quick, and starts whoever exports. If it raises, the queue is armed again and the event
 /// stays. `wake_at` is how many waiting events end a `wait()`. `resource` is whose events it takes: those of probes that
-/// are linked to it say so. Raises `ValueError` for bounds below 1.
+/// are linked to it say so. With `request_records` a request of which the queue takes an event ends with one more, its
+/// record. Raises `ValueError` for bounds below 1.
 #[pyclass(frozen, weakref, module = "hogtrace._engine")]
 pub(crate) struct EventQueue {
     max_events: usize,
@@ -45,6 +52,8 @@ pub(crate) struct EventQueue {
     wake_at: usize,
     on_first: Py<PyAny>,
     resource: Arc<Resource>,
+    /// What the records of requests say of where they come from, if any are wanted.
+    records: Option<Arc<Source>>,
     /// Set when the waiting thread shall look again.
     signal: Arc<AtomicBool>,
     state: Mutex<State>,
@@ -97,6 +106,23 @@ impl EventQueue {
     pub(crate) fn capture(&self, py: Python<'_>, captured: Captured<'_>) -> bool {
         let size = captured.size();
         self.push(py, size, |backlog| backlog.add(captured))
+    }
+
+    /// Whether it wants the records of requests.
+    #[inline]
+    pub(crate) const fn wants_records(&self) -> bool {
+        self.records.is_some()
+    }
+
+    /// Queues the record of a request, with those values, if it wants any.
+    pub(crate) fn record(&self, py: Python<'_>, request: &Arc<RequestInfo>, values: &[u8]) {
+        if let Some(source) = &self.records {
+            ambient::here(py, |runner, context| {
+                let captured =
+                    Captured::now(source, Some(request), runner, context, values, Vec::new());
+                self.capture(py, captured)
+            });
+        }
     }
 
     /// Queues what `add` adds, which takes so many bytes.
@@ -174,13 +200,16 @@ impl EventQueue {
 #[pymethods]
 impl EventQueue {
     #[new]
-    #[pyo3(signature = (max_events=10_000, max_bytes=16_777_216, *, wake_at=512, on_first, resource=None))]
+    #[pyo3(signature = (
+        max_events=10_000, max_bytes=16_777_216, *, wake_at=512, on_first, resource=None, request_records=false
+    ))]
     fn new(
         max_events: usize,
         max_bytes: usize,
         wake_at: usize,
         on_first: Py<PyAny>,
         resource: Option<&Bound<'_, ResourceClass>>,
+        request_records: bool,
     ) -> PyResult<Self> {
         for (name, value) in [
             ("max_events", max_events),
@@ -192,6 +221,8 @@ impl EventQueue {
             }
         }
         let signal = Arc::default();
+        let resource =
+            resource.map_or_else(Arc::default, |given| Arc::clone(&given.get().resource));
         // More than fits would never come together.
         let wake_at = wake_at.min(max_events);
         Ok(Self {
@@ -199,7 +230,8 @@ impl EventQueue {
             max_bytes,
             wake_at,
             on_first,
-            resource: resource.map_or_else(Arc::default, |given| Arc::clone(&given.get().resource)),
+            records: request_records.then(|| source_of_records(&resource)),
+            resource,
             signal,
             state: Mutex::default(),
             taking: Mutex::default(),
@@ -353,4 +385,19 @@ impl EventQueue {
     fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
         visit.call(&self.on_first)
     }
+}
+
+/// What is the same for all records of requests that go into one queue.
+fn source_of_records(resource: &Arc<Resource>) -> Arc<Source> {
+    let origin = Origin {
+        program: "hogtrace".into(),
+        probe: "request".into(),
+        target: "request".into(),
+        function: "request".into(),
+        moment: Moment::RequestEnd,
+        resource: Arc::clone(resource),
+        account: Account::default(),
+    };
+    let names = RECORD.iter().map(|name| (*name).into()).collect();
+    Arc::new(Source::new(Arc::new(origin), names))
 }

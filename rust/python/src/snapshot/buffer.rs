@@ -201,6 +201,11 @@ impl<'r> Buffer<'r> {
         self.run(Tag::Bytes, bytes);
     }
 
+    /// A value that is packed already.
+    pub(super) fn packed(&mut self, value: &[u8]) {
+        self.put(value);
+    }
+
     /// Begins a container; `close` ends it.
     pub(super) fn open(&mut self, tag: Tag) -> Open {
         let tag_at = self.len();

@@ -19,6 +19,7 @@ mod parse;
 mod parts;
 mod plain;
 mod python;
+mod record;
 mod strings;
 mod text;
 mod walk;
@@ -36,4 +37,5 @@ pub(crate) use parts::{
 };
 pub(crate) use plain::Plain;
 pub(crate) use python::Form;
+pub(crate) use record::{RECORD, pack_record};
 pub(crate) use write::{Finished, Writer};

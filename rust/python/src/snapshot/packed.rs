@@ -3,6 +3,8 @@
 use std::sync::Arc;
 use std::{slice, str};
 
+use super::buffer::{Buffer, Room};
+
 /// What a value's first byte says about the rest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
@@ -108,6 +110,46 @@ impl Packed {
         self.bytes.len() + self.names.as_deref().map_or(0, size_of_names)
     }
 
+    /// The packed value of a field of a dict.
+    pub(super) fn field(&self, name: &str) -> Option<&[u8]> {
+        let (_, mut fields) = self.entries()?;
+        fields
+            .find(|(field, _)| is_name(field, name))
+            .map(|(_, value)| value)
+    }
+
+    /// The copy of this dict in which that field is that text; `None` when memory ran out.
+    pub(crate) fn with_text(&self, name: &str, text: &str) -> Option<Self> {
+        let (tag, fields) = self.entries()?;
+        let mut room = Room::new();
+        let mut buffer = Buffer::new(&mut room);
+        let open = buffer.open(tag);
+        let mut count = 1;
+        for (field, value) in fields {
+            if !is_name(field, name) {
+                buffer.packed(field);
+                buffer.packed(value);
+                count += 1;
+            }
+        }
+        buffer.string(name);
+        buffer.string(text);
+        buffer.close(open, count);
+        buffer.finish().map(Self::of_dict)
+    }
+
+    /// The fields of a dict: the packed name of each, and its packed value.
+    fn entries(&self) -> Option<(Tag, impl Iterator<Item = Entry<'_>>)> {
+        let mut reader = Reader::new(&self.bytes);
+        let (tag, count) = match reader.next()? {
+            Token::Record(count) => (Tag::Record, count),
+            Token::Dict(count) => (Tag::Dict, count),
+            _ => return None,
+        };
+        let entries = (0..count).map(move |_| (reader.extent(), reader.extent()));
+        Some((tag, entries))
+    }
+
     /// How many fields it has, and what reads them: a name, then a value, and so on.
     pub(super) fn fields(&self) -> (usize, Fields<'_>) {
         let mut values = Reader::new(&self.bytes);
@@ -124,6 +166,13 @@ impl Packed {
         };
         (count, Fields { names, values })
     }
+}
+
+/// A packed name, and the packed value of that name.
+type Entry<'a> = (&'a [u8], &'a [u8]);
+
+fn is_name(packed: &[u8], name: &str) -> bool {
+    Reader::new(packed).next() == Some(Token::Str(name))
 }
 
 /// Two copies are equal if they have the same fields, wherever the names of those stand.
