@@ -1,9 +1,9 @@
 """From the queue to the exporter: one worker thread that hands events over in batches.
 
-The application's threads only ever put into the queue. The worker starts at the first event, ends when it has
-had nothing to do for a while, and starts again at the next one; it is ended before a fork, so that no thread
-of ours exists while the process doubles. A batch that the exporter asks to have again later is kept and offered
-again. An exporter that fails, hangs or returns nonsense costs events, which are counted, and nothing else.
+The application's threads only ever put into the queue. The worker starts at the first event, or to report; it
+ends when it has had nothing to do for a while, and starts again at the next one; it is ended before a fork, so
+that no thread of ours exists while the process doubles. A batch that the exporter asks to have again later is kept
+and offered again. An exporter that fails, hangs or returns nonsense costs events, which are counted, and nothing else.
 """
 
 from __future__ import annotations
