@@ -29,7 +29,8 @@ from hogtrace import (
     TrustEntry,
     errors,
 )
-from hogtrace.events import Mark
+from hogtrace.events import Follower, Mark, read_jsonl
+from hogtrace.exporters import ConsoleExporter, JSONLinesExporter, SQLiteExporter
 from hogtrace.testing import CapturedEvents, capture_events
 from hogtrace.types import Metric, ProbeState, Report
 from hogtrace_django.conf import get_tracer
@@ -176,3 +177,13 @@ def settings(folders: list[Path]) -> None:
     found = Settings.load({"PROBES": ["a.hogtrace"], "AUTODISCOVER": True}).discovered(folders)
     assert_type(found, Settings)
     assert_type((found.autodiscover, found.programs()), tuple[bool, list[Program]])
+
+
+def exporters_of_files(path: Path) -> None:
+    """What the exporters that write here take, and what reads their files back."""
+    JSONLinesExporter(path, max_bytes=1 << 20, max_age=3600.0, keep=None, compress="gzip", fsync="batch")
+    store = SQLiteExporter(path, timeout=1, max_age=None, max_bytes=1 << 30)
+    assert_type((store.path, str(store.retention)), tuple[Path, str])
+    ConsoleExporter(None, True, layout="line")
+    assert_type(list(read_jsonl(path, rotated=False, skip_broken=True)), list[CaptureEvent])
+    assert_type(Follower(path, newest=5).poll(), list[CaptureEvent])

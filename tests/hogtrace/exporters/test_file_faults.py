@@ -237,7 +237,7 @@ from tests.hogtrace.exporters.test_file_faults import KINDS
 from pathlib import Path
 pipeline = Pipeline(KINDS[kind](Path(path)), batch_size=20, batch_delay=0.001)
 children, count, child_count = [], 0, 0
-for fork in range(12):
+for fork in range(5):
     put(pipeline, range(count, count + 200))
     count += 200
     child = os.fork()
@@ -269,9 +269,9 @@ def test_forks_in_the_middle_of_batches(kind: str, tmp_path: Path) -> None:
     parents, childrens = map(int, done.stdout.split())
     found = read(path)
     assert len(found) == len(set(found))
-    assert len([number for number in found if number < 100_000]) == parents == 2400
+    assert len([number for number in found if number < 100_000]) == parents == 1000
     assert len([number for number in found if number >= 100_000]) == childrens
-    assert childrens >= 120
+    assert childrens >= 50
 
 
 AS_SOMEBODY = """
@@ -282,24 +282,24 @@ from tests.hogtrace.exporters.test_file_faults import KINDS
 os.setgroups([])
 os.setgid(65534)
 os.setuid(65534)
-try:
-    KINDS[sys.argv[1]](Path(sys.argv[2])).close()
-except ConfigError as error:
-    print(error)
+for path in sys.argv[2:]:
+    try:
+        KINDS[sys.argv[1]](Path(path)).close()
+    except ConfigError as error:
+        print(error)
 """
 
 
 @pytest.mark.skipif(os.getuid() != 0, reason="only root can become another user")
-@pytest.mark.parametrize("name", ["events", "mine"])
-def test_a_directory_that_this_user_may_not_write_to(kind: str, name: str) -> None:
+def test_a_directory_that_this_user_may_not_write_to(kind: str) -> None:
     """That is an error at start, and names the directory or the file."""
     with tempfile.TemporaryDirectory() as place:
-        path = Path(place) / name
         Path(place).chmod(0o755)
-        if name == "mine":
-            path.touch()
-            path.chmod(0o666)
-        script = [sys.executable, "-c", AS_SOMEBODY, kind, path]
+        missing, present = Path(place) / "missing", Path(place) / "present"
+        present.touch()
+        present.chmod(0o666)
+        script = [sys.executable, "-c", AS_SOMEBODY, kind, missing, present]
         done = subprocess.run(script, capture_output=True, text=True, timeout=60, check=True)
+        assert str(missing) in done.stdout
         # A file of lines that is there already needs no directory, unless it is rotated.
-        assert (str(path) in done.stdout) is not (kind == "lines" and name == "mine"), done.stdout
+        assert (str(present) in done.stdout) is (kind != "lines")
