@@ -128,9 +128,10 @@ class Account:
             (_SEPARATOR, ""),
             (display.request_name(request) or "a request", "title"),
         ]
-        route = request.get("route")
-        if route and route != request.get("path"):
-            line += [(_SEPARATOR, ""), (display.plain(str(route)), "quiet")]
+        route = str(request.get("route") or "")
+        # Django's have no slash at the beginning.
+        if route.strip("/") not in ("", str(request.get("path")).strip("/")):
+            line += [(_SEPARATOR, ""), (display.plain(route), "quiet")]
         if end is not None and end.values.get("status") is not None:
             line += [(_SEPARATOR, ""), _status(end)]
         line += [(_SEPARATOR, ""), (display.short_id(name), colour)]

@@ -180,7 +180,7 @@ def settings(folders: list[Path]) -> None:
 
 
 def exporters_of_files(path: Path) -> None:
-    """What the exporters that write here take, and what reads their files back."""
+    """Make the exporters that write here with all they take, and read their files back."""
     JSONLinesExporter(path, max_bytes=1 << 20, max_age=3600.0, keep=None, compress="gzip", fsync="batch")
     store = SQLiteExporter(path, timeout=1, max_age=None, max_bytes=1 << 30)
     assert_type((store.path, str(store.retention)), tuple[Path, str])

@@ -170,7 +170,7 @@ OUTCOME = {"method": "POST", "path": "/orders/", "status": 201, "duration": 0.04
 
 def overlapping() -> list[CaptureEvent]:
     """Give events of two requests at a time, one of which ends, and one of no request."""
-    first = {"request_id": ID, "request": {**REQUEST, "route": "/orders/"}}
+    first = {"request_id": ID, "request": {**REQUEST, "route": "orders/"}}
     second = {"request_id": "bbb", "request": {"method": "GET", "path": "/carts/9", "route": "/carts/<id>"}}
     return [
         make_event(2, **first, values={"order": 17, "lines": [["tea", 2]]}),
