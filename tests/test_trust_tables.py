@@ -17,7 +17,7 @@ import httpx
 import litestar
 import pytest
 import quart
-from django.core.handlers.wsgi import WSGIHandler
+from django.core.handlers.wsgi import WSGIHandler, WSGIRequest
 from django.http import HttpResponse
 from django.test import override_settings
 from django.urls import path
@@ -233,9 +233,11 @@ def django_app(bench: Bench, patterns: str = __name__) -> Any:
     def application(environ: Any, start_response: Any) -> Any:
         CURRENT.append(bench)
         with override_settings(ROOT_URLCONF=patterns):
-            answer = WSGIHandler()(environ, start_response)
+            # Without the signals around it, at which Django sees to its database connections.
+            response = WSGIHandler().get_response(WSGIRequest(environ))
         CURRENT.pop()
-        return answer
+        start_response(f"{response.status_code} {response.reason_phrase}", list(response.items()))
+        return [response.content]
 
     return application
 

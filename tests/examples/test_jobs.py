@@ -129,7 +129,9 @@ CHARGE = "billing.management.commands.bill.charge"
 def probes(folder: Path) -> str:
     """Write a probe on the function that the jobs call, and give the file's name."""
     path = folder / "charge.hogtrace"
-    path.write_text(f"fn:{CHARGE}:entry {{ $req.customer = customer; capture(customer=$req.customer, cents=cents); }}\n")
+    path.write_text(
+        f"fn:{CHARGE}:entry {{ $req.customer = customer; capture(customer=$req.customer, cents=cents); }}\n"
+    )
     return str(path)
 
 

@@ -116,7 +116,7 @@ impl Site {
         let sampled = |probe: &SiteProbe| probe.linked.get().linked.verified().sample().is_some();
         let remembers_draw = entry.iter().any(sampled) && exit.iter().any(sampled);
         let settled = |probes: &[SiteProbe]| !has_calls && probes.iter().all(SiteProbe::has_glance);
-        let glances = (!remembers_request && settled(&entry), settled(&exit));
+        let glances = (settled(&entry), settled(&exit));
         Ok(Self {
             entry,
             exit,
@@ -202,7 +202,9 @@ impl Site {
     #[inline]
     pub(crate) fn settles_entry(slf: &Bound<'_, Self>, values: &Bound<'_, PyAny>) -> bool {
         let this = slf.get();
-        this.glances.0 && settle(slf, &this.entry, Loads::handed(values, this.loads.0), None)
+        this.glances.0
+            && !(this.remembers_request && store::current(slf.py()).is_some())
+            && settle(slf, &this.entry, Loads::handed(values, this.loads.0), None)
     }
 
     /// The same for a return.
@@ -277,12 +279,18 @@ impl Call {
         result: &Bound<'_, PyAny>,
     ) -> PyResult<()> {
         let site = slf.borrow().site.bind(slf.py()).clone();
+        if Site::settles_return(&site, values, result) {
+            return Ok(());
+        }
         leave_by_return(&site, Some(slf), values, result)
     }
 
     /// The hook of an exception that leaves the body.
     fn __delitem__(slf: &Bound<'_, Self>, raised: &Bound<'_, PyAny>) -> PyResult<()> {
         let site = slf.borrow().site.bind(slf.py()).clone();
+        if Site::settles_exception(&site, raised) {
+            return Ok(());
+        }
         leave_by_exception(&site, Some(slf), raised)
     }
 
