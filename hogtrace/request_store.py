@@ -226,16 +226,16 @@ def scope_for(
     """
     try:
         outer = carrier.get(CARRIER_KEY)
-        joins = isinstance(outer, RequestLocalStore) and not outer.closed
-        if joins:
-            store = outer
+        scope: RequestScope
+        if isinstance(outer, RequestLocalStore) and not outer.closed:
+            scope = RequestScope(outer, owns=False)
         else:
             known = clean_request_id(request_id) or trace_id_of(traceparent) or new_request_id()
             info = {"method": method, "path": path, "framework": framework}
-            carrier[CARRIER_KEY] = store = RequestLocalStore(known, info, record=True)
+            scope = _ServedScope(RequestLocalStore(known, info, record=True))
+            carrier[CARRIER_KEY] = scope.store
         if routes is not None:
-            store.find_route(carrier if routed is None else routed, routes)
-        scope = RequestScope(store, owns=False) if joins else _ServedScope(store)
+            scope.store.find_route(carrier if routed is None else routed, routes)
     except Exception:
         _tell_failure_once()
         return None

@@ -433,7 +433,7 @@ def test_what_notes_answers_is_what_it_stands_for() -> None:
             """Send."""
 
     for call in (send, Server().send):
-        note = request_scope().answering(call)
+        note: Any = request_scope().answering(call)
         assert iscoroutinefunction(note)
         assert async_to_sync(note)({"type": "http.response.start", "status": 200}) is None
         assert note.__name__ == "send"

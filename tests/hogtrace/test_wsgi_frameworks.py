@@ -13,11 +13,15 @@ import falcon
 import pytest
 import webob.request
 import webob.response
+from pyramid.config import Configurator
 from pyramid.request import Request as PyramidRequest
 from pyramid.response import Response as PyramidResponse
 
-from hogtrace.wsgi import TRUST
-from tests.hogtrace.test_wsgi import environ_for
+from hogtrace import current_store
+from hogtrace.exporters import MemoryExporter
+from hogtrace.testing import CapturedEvents
+from hogtrace.wsgi import TRUST, HogTraceMiddleware
+from tests.hogtrace.test_wsgi import environ_for, ignore
 from tests.looking import check_names, read
 from tests.servers import Server, gunicorn, read_events, wait_for_events, waitress
 
@@ -115,6 +119,82 @@ def serve_gevent(app: str, directory: Path, **options: Any) -> AbstractContextMa
 def serve_threads(app: str, directory: Path, **options: Any) -> AbstractContextManager[Server]:
     """Serve with gunicorn's threads."""
     return gunicorn(app, directory, threads=4, **options)
+
+
+def work(number: str) -> str:
+    """Do nothing; a place for a probe."""
+    return number
+
+
+def tell(route: str) -> None:
+    """Say what the route is, as a hook of the application's may."""
+    store = current_store()
+    assert store is not None
+    store.describe(route=route)
+
+
+def bottle_app(_told: bool) -> Any:
+    """Make an application in Bottle, which keeps its route in the environ."""
+    app = bottle.Bottle()
+    app.get("/items/<number:int>")(lambda number: bottle.HTTPResponse(work(str(number)), 203))
+    return app
+
+
+def falcon_app(told: bool) -> Any:
+    """Make one in Falcon, where middleware may say what the route is."""
+
+    class Items:
+        def on_get(self, _request: falcon.Request, response: falcon.Response, number: int) -> None:
+            response.text, response.status = work(str(number)), 203
+
+    class Telling:
+        def process_resource(self, request: falcon.Request, *_more: Any) -> None:
+            tell(str(request.uri_template))
+
+    app = falcon.App(middleware=[Telling()] if told else [])
+    app.add_route("/items/{number:int}", Items())
+    return app
+
+
+def pyramid_app(told: bool) -> Any:
+    """Make one in Pyramid, where a view may say it."""
+
+    def view(request: PyramidRequest) -> PyramidResponse:
+        if told:
+            tell(request.matched_route.pattern)
+        return PyramidResponse(work(request.matchdict["number"]), status=203)
+
+    config = Configurator()
+    config.add_route("item", "/items/{number}")
+    config.add_view(view, route_name="item")
+    return config.make_wsgi_app()
+
+
+@pytest.mark.parametrize("told", [False, True])
+@pytest.mark.parametrize(
+    ("make", "kept", "route"),
+    [
+        (bottle_app, "/items/<number:int>", "/items/<number:int>"),
+        (falcon_app, None, "/items/{number:int}"),
+        (pyramid_app, None, "/items/{number}"),
+    ],
+    ids=["bottle", "falcon", "pyramid"],
+)
+def test_routes_and_records(
+    hogtrace: CapturedEvents, make: Callable[[bool], Any], kept: str | None, route: str, told: bool
+) -> None:
+    """Bottle's route is found; the others keep theirs to themselves, and one line says it."""
+    hogtrace.probe(f"fn:{__name__}.work:entry {{ capture(number); }}")
+    app: Any = HogTraceMiddleware(make(told), exporter=MemoryExporter())
+    body = app(environ_for("/items/7"), ignore)
+    assert b"".join(body) == b"7"
+    assert hogtrace.requests == []
+    body.close()
+    (event,), (record,) = hogtrace.events, hogtrace.requests
+    expected = route if told else kept
+    assert (event.request.get("route"), record.values["route"]) == (expected, expected)
+    assert (record.values["status"], record.values["captured"]) == (203, 1)
+    app.tracer.stop()
 
 
 @pytest.mark.parametrize(

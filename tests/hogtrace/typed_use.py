@@ -83,6 +83,10 @@ def stores() -> None:
     assert_type(store.all(), dict[str, Any])
     store.clear()
     assert_type((store.request_id, store.closed, store.dropped_writes), tuple[str | None, bool, int])
+    store.describe(route="/a/<n>", user_kind="staff", retries=2, share=0.5, cached=True, shop=None)
+    assert_type(store.status, int | None)
+    store.status = 200
+    assert_type(store.info, dict[str, Any])
     scope = hogtrace.request_scope(request_id="x", method="GET", path="/")
     assert_type(scope, RequestScope)
     with scope as opened:
@@ -156,6 +160,7 @@ def testing(program: Program, path: Path, hogtrace: CapturedEvents) -> None:
     ) as captured:
         assert_type(captured, CapturedEvents)
         assert_type((captured.events, captured.values), tuple[list[CaptureEvent], list[dict[str, Any]]])
+        assert_type(captured.requests, list[CaptureEvent])
         assert_type(
             (captured.one(), captured[0], list(captured)), tuple[CaptureEvent, CaptureEvent, list[CaptureEvent]]
         )

@@ -258,7 +258,12 @@ def test_a_dispatched_application_joins(app: Flask) -> None:
         assert answer.text == "inner"
         assert not stores[0].closed
     assert stores[0].request_id == "r-1"
-    assert stores[0].info == {"method": "GET", "path": "/inner/item", "framework": "flask"}
+    assert stores[0].info == {
+        "method": "GET",
+        "path": "/inner/item",
+        "framework": "flask",
+        "route": "/item",
+    }
     assert stores[0].closed
 
 
