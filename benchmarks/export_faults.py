@@ -77,10 +77,10 @@ class Variant:
 
     def ask(self, path: str = "/") -> bytes:
         """Make one request."""
+        self.connection.request("GET", path)
         if self.connection.sock is not None:
             # Or the kernel waits 40 ms for the rest of an answer that comes in two pieces.
             self.connection.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 1)
-        self.connection.request("GET", path)
         answer = self.connection.getresponse()
         body = answer.read()
         if answer.status != 200:

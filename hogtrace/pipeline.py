@@ -15,7 +15,7 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from time import monotonic, sleep
-from typing import Final
+from typing import Final, TypedDict
 
 from hogtrace import _state
 from hogtrace._engine import CaptureEvent, EventQueue, Resource, mute_thread
@@ -28,7 +28,7 @@ from hogtrace.reporting import Reporter
 from hogtrace.threads import Latch, await_departure, bounded, native, new_lock
 from hogtrace.types import Exporter, ExporterStatus
 
-__all__ = ["Pipeline"]
+__all__ = ["Accounts", "Pipeline"]
 
 # Rounds of `batch_delay` without an event after which the worker ends.
 _IDLE_ROUNDS: Final = 30
@@ -36,8 +36,19 @@ _IDLE_ROUNDS: Final = 30
 _LATE: Final = 0.05
 # Seconds between two looks at the queue when the process is about to end.
 _HASTE: Final = 0.01
+# How often the accounts are looked at until they are of one moment.
+_LOOKS: Final = 1000
 # Seconds between two looks at what another pipeline hands over, while the process waits to fork.
 _GLANCE: Final = 0.0002
+
+
+class Accounts(TypedDict):
+    """What became of the events of a queue, at one moment."""
+
+    captured: int
+    exported: int
+    queued: int
+    dropped: dict[str, int]
 
 
 class Pipeline:
@@ -148,17 +159,24 @@ class Pipeline:
         """Say how the exporter does, or each of those that are behind it, and what became of its events."""
         if self._branches:
             return tuple(status for branch in self._branches for status in branch.exporters())
-        queue = self.queue
         return (
             ExporterStatus(
                 name=type(self._exporter).__name__,
                 state="hanging" if self._filter_outage.state == "hanging" else self._outage.state,
-                captured=queue.captured,
-                exported=queue.exported,
-                queued=queue.queued,
-                dropped=queue.dropped,
+                **self.accounts(),
             ),
         )
+
+    def accounts(self) -> Accounts:
+        """Give the counts of the queue, all of one moment, so that they balance while others go on."""
+        queue = self.queue
+        for _ in range(_LOOKS):
+            counts = Accounts(
+                captured=queue.captured, exported=queue.exported, queued=queue.queued, dropped=queue.dropped
+            )
+            if counts["captured"] == counts["exported"] + counts["queued"] + sum(counts["dropped"].values()):
+                break
+        return counts
 
     def take_over(self, events: Sequence[CaptureEvent]) -> None:
         """Queue `events`, which another pipeline has exported, and have them exported soon. Nothing is copied."""

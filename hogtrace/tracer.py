@@ -331,13 +331,9 @@ class Tracer:
         return self._status(self._reported)
 
     def _status(self, probes: tuple[ProbeStatus, ...]) -> Status:
-        queue = self._pipeline.queue
         return Status(
             probes=probes,
-            captured=queue.captured,
-            exported=queue.exported,
-            queued=queue.queued,
-            dropped=queue.dropped,
+            **self._pipeline.accounts(),
             access=self._access,
             trusted_calls=tuple(entry for entry in self._trusted if entry.reader == "call"),
             exporters=self._pipeline.exporters(),

@@ -239,3 +239,27 @@ def test_the_clock_may_be_set_back(tmp_path: Path) -> None:
         path,
     )
     assert numbers(list(read_jsonl(path))) == list(range(20))
+
+
+def test_accounts_balance_while_others_work(tmp_path: Path) -> None:
+    """Whoever asks gets counts of one moment, however busy the queue and its worker are."""
+    pipeline = Pipeline(JSONLinesExporter(tmp_path / "a.jsonl"), batch_delay=0.001, batch_size=3, max_events=50)
+    stop = threading.Event()
+
+    def work() -> None:
+        events = make_events(20)
+        while not stop.is_set():
+            put(pipeline, events)
+
+    threads = [threading.Thread(target=work) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    try:
+        for _ in range(500):
+            counts = pipeline.accounts()
+            assert counts["captured"] == counts["exported"] + counts["queued"] + sum(counts["dropped"].values())
+    finally:
+        stop.set()
+        for thread in threads:
+            thread.join()
+        pipeline.stop(20)
