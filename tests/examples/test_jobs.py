@@ -137,7 +137,7 @@ def probes(folder: Path) -> str:
 
 @pytest.mark.parametrize("worker", ["SimpleWorker", "Worker"])
 def test_a_job_of_rq_is_a_request(tmp_path: Path, worker: str) -> None:
-    """Done in the worker's own process or in a fork for each; a job that fails is one, too. Nothing waits for the end."""
+    """In the worker's own process or in a fork for each; a job that fails is one, too. Nothing waits for the end."""
     script = RQ.replace("WORKER", repr(worker))
     events = work(tmp_path, script, HOGTRACE_PROBES=probes(tmp_path), HOGTRACE_BATCH_DELAY="60")
     captured = [event for event in events if event["kind"] == "capture"]
