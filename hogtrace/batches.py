@@ -50,6 +50,14 @@ class Batch:
         if self._close():
             self._tell(self.taken, **outcome)
 
+    def settle_partly(self, lost: Sequence[CaptureEvent], cause: str) -> None:
+        """Tell the queue that all events but those that are `lost` were exported, unless that was told already."""
+        ids = {event.id for event in lost}
+        gone = [event for event in self.taken if event.id in ids]
+        kept = self.narrow([event for event in self.taken if event.id not in ids], {cause: gone})
+        if kept is not None:
+            kept.settle(exported=len(kept))
+
     def narrow(self, kept: Sequence[CaptureEvent], gone: Mapping[str, Sequence[CaptureEvent]]) -> Batch | None:
         """Give a batch of the events that are `kept`, which may be others in their place, and drop the rest.
 

@@ -60,7 +60,9 @@ def value_text(value: object) -> str:
     if isinstance(value, str):
         return _string_text(value)
     if isinstance(value, Mapping):
-        return _object_text(value) if "$type" in value else _dict_text(value)
+        # A dict of the application that has such a key beside others that are no text is a dict.
+        is_object = "$type" in value and all(isinstance(key, str) for key in value)
+        return _object_text(value) if is_object else _dict_text(value)
     if isinstance(value, tuple):
         return f"({_items_text(value)}{',' if len(value) == 1 else ''})"
     if isinstance(value, list):

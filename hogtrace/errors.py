@@ -6,9 +6,13 @@ application that is being watched.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from types import MappingProxyType
-from typing import NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple
+
+if TYPE_CHECKING:
+    from hogtrace._engine import CaptureEvent
 
 __all__ = [
     "CODES",
@@ -17,6 +21,7 @@ __all__ = [
     "Diagnostic",
     "ExportError",
     "HogTraceError",
+    "PartialExportError",
     "ProgramError",
     "RetryError",
     "UnknownOutcomeError",
@@ -100,6 +105,33 @@ class UnknownOutcomeError(ExportError):
 
     An exporter raises it to have the batch counted as dropped with the cause `unknown`.
     """
+
+
+class PartialExportError(ExportError):
+    """A batch of which a part was taken and a part was not, which is not sent again.
+
+    `reason` is a sentence for the log. `lost` are the events that were not taken; where a server tells no more than
+    their number, any so many of the batch. They count as dropped with `cause`, the others as exported.
+    """
+
+    lost: tuple[CaptureEvent, ...]
+    """The events that were not taken."""
+    cause: Literal["exporter_failed", "unknown"]
+    """Why they count as dropped."""
+
+    def __init__(
+        self,
+        reason: str,
+        lost: Sequence[CaptureEvent],
+        *,
+        cause: Literal["exporter_failed", "unknown"] = "exporter_failed",
+    ) -> None:
+        super().__init__(reason)
+        self.lost = tuple(lost)
+        self.cause = cause
+
+    def __reduce__(self) -> tuple[Callable[..., PartialExportError], tuple[object, ...]]:
+        return partial(type(self), cause=self.cause), (str(self), self.lost)
 
 
 class RetryError(ExportError):

@@ -6,7 +6,7 @@ import gzip
 import json
 import os
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import BinaryIO, Final, cast
@@ -15,7 +15,16 @@ from hogtrace._engine import ROW_COLUMNS, CaptureEvent, Mark
 from hogtrace.exporters.rotation import compressed_name_of, name_of, rotated_numbers
 from hogtrace.exporters.sqlite import APPLICATION_ID, SCHEMA_VERSION
 
-__all__ = ["CaptureEvent", "Follower", "Mark", "read_jsonl", "read_sqlite"]
+__all__ = [
+    "CaptureEvent",
+    "Follower",
+    "Mark",
+    "read_jsonl",
+    "read_lines",
+    "read_otlp",
+    "read_posthog",
+    "read_sqlite",
+]
 
 
 _SQLITE: Final = b"SQLite format 3\0"
@@ -68,6 +77,41 @@ def read_jsonl(
                 found = True
                 with file:
                     yield from _read_events(Path(file.name), file, skip_broken)
+
+
+def read_lines(body: bytes) -> Iterator[CaptureEvent]:
+    """Give the events in the body of a request that an `HTTPExporter` has made, once it is decompressed.
+
+    Raises `ValueError` naming the line for one that is not an event.
+    """
+    for number, line in enumerate(body.split(b"\n"), 1):
+        if line.strip():
+            try:
+                event = CaptureEvent.from_json(line.decode())
+            except (ValueError, KeyError, TypeError) as error:
+                raise ValueError(f"line {number}: not an event: {error}") from error
+            yield event
+
+
+def read_otlp(data: bytes) -> Iterator[CaptureEvent]:
+    """Give the events in an `ExportLogsServiceRequest` of OTLP, as an `OTLPExporter` sends it.
+
+    Records of others are left out. Raises `ValueError` for bytes that are no such request, and for records of ours that
+    are no events, and `ImportError` if the extra `otlp` is not installed.
+    """
+    from hogtrace.exporters.otlp_records import read_records
+
+    return read_records(data)
+
+
+def read_posthog(properties: Mapping[str, object]) -> CaptureEvent:
+    """Give the event that a `PostHogExporter` has sent, from the properties under which PostHog keeps it.
+
+    Raises `ValueError` for properties that are not an event's.
+    """
+    from hogtrace.exporters.posthog import event_of
+
+    return event_of(properties)
 
 
 def read_sqlite(

@@ -22,6 +22,8 @@ EXPORTERS: Final[Mapping[str, str]] = {
     "jsonl": "hogtrace.exporters.JSONLinesExporter",
     "logging": "hogtrace.exporters.LoggingExporter",
     "memory": "hogtrace.exporters.MemoryExporter",
+    "otlp": "hogtrace.exporters.OTLPExporter",
+    "posthog": "hogtrace.exporters.PostHogExporter",
     "sqlite": "hogtrace.exporters.SQLiteExporter",
 }
 """Short names of exporters, and what they stand for."""

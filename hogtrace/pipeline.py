@@ -21,7 +21,7 @@ from hogtrace import _state
 from hogtrace._engine import CaptureEvent, EventQueue, Resource, mute_thread
 from hogtrace.batches import Batch, longest_wish
 from hogtrace.before_export import BeforeExport, sift
-from hogtrace.errors import RetryError, UnknownOutcomeError
+from hogtrace.errors import PartialExportError, RetryError, UnknownOutcomeError
 from hogtrace.outages import Outage, warn
 from hogtrace.overdue import Watch
 from hogtrace.reporting import Reporter
@@ -576,6 +576,10 @@ class Pipeline:
                     self._held = batch
                 else:
                     batch.settle(dropped=len(batch), cause="exporter_failed")
+        except PartialExportError as error:
+            if process == self._born_in:
+                batch.settle_partly(error.lost, error.cause)
+                self._outage.begin(error, "did not take all of a batch")
         except BaseException as error:
             # SystemExit and the like, too: an exporter may end neither the application nor this thread.
             if process == self._born_in:

@@ -7,7 +7,6 @@ import hashlib
 import hmac
 import time
 from collections.abc import Mapping, Sequence
-from email.utils import parsedate_to_datetime
 from http.client import HTTPException
 from typing import Final
 from urllib.error import HTTPError, URLError
@@ -16,6 +15,7 @@ from urllib.request import HTTPRedirectHandler, OpenerDirector, Request, build_o
 
 from hogtrace._engine import ENGINE_VERSION, CaptureEvent, encode_lines
 from hogtrace.errors import ConfigError, ExportError, RetryError, UnknownOutcomeError
+from hogtrace.exporters.answers import retry_after
 
 __all__ = ["HTTPExporter"]
 
@@ -106,7 +106,7 @@ class HTTPExporter:
     def _judge(self, error: HTTPError) -> None:
         told = f"{self._host} answered {error.code}"
         if error.code in _TRANSIENT:
-            raise RetryError(told, after=_seconds(error.headers.get("Retry-After"))) from None
+            raise RetryError(told, after=retry_after(error.headers.get("Retry-After"))) from None
         raise ExportError(told) from None
 
 
@@ -126,15 +126,3 @@ def _checked(headers: Mapping[str, str]) -> dict[str, str]:
         if not name.isascii() or not name.isprintable() or set(name) & set(" :") or "\n" in value or "\r" in value:
             raise ConfigError(f"HTTPExporter: the header {name!r} cannot be sent")
     return dict(headers)
-
-
-def _seconds(told: str | None) -> float | None:
-    """Give what `Retry-After` says, in seconds from now; None if it says nothing that can be understood."""
-    if told is None:
-        return None
-    if told.strip().isdecimal():
-        return float(told)
-    try:
-        return max(0.0, parsedate_to_datetime(told).timestamp() - time.time())
-    except (TypeError, ValueError, OverflowError):
-        return None

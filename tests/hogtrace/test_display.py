@@ -123,3 +123,8 @@ def test_the_record_of_a_request_is_one_line(changes: dict[str, object], expecte
 def test_a_record_of_nothing_known() -> None:
     """A request without a method or a path is one all the same."""
     assert display.record_text(make_event(point="request", values={})) == "A request"
+
+
+def test_dicts_with_keys_that_look_like_ours() -> None:
+    """A dict of the application that has `$type` beside a key that is no text is shown as a dict."""
+    assert display.value_text({"$type": "x", None: 1}) == '{"$type": "x", None: 1}'

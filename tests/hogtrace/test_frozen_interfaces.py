@@ -6,9 +6,13 @@ language core; the store's semantics in `tests/test_request_store.py`.
 
 import dataclasses
 import json
+import pickle
 from typing import Any
 
 import hogtrace
+import hogtrace.errors
+import hogtrace.events
+import hogtrace.exporters
 from hogtrace import CaptureEvent, ProbeStatus, Status, TrustEntry
 from hogtrace._engine import EventQueue, TrustList
 from hogtrace.events import Mark
@@ -174,3 +178,16 @@ def test_the_public_names() -> None:
     }
     for name in hogtrace.__all__:
         assert getattr(hogtrace, name) is not None
+
+
+def test_what_exporters_tell_of_a_batch() -> None:
+    """Exporters of others raise these, and readers of others have these names."""
+    event = CaptureEvent(timestamp=1.5, program="p", probe="m.f:exit", target="m.f", point="exit")
+    error = hogtrace.errors.PartialExportError("some were refused", [event], cause="unknown")
+    assert (str(error), error.lost, error.cause) == ("some were refused", (event,), "unknown")
+    assert isinstance(error, hogtrace.errors.ExportError)
+    copied = pickle.loads(pickle.dumps(hogtrace.errors.PartialExportError("all", [])))  # noqa: S301
+    assert (str(copied), copied.lost, copied.cause) == ("all", (), "exporter_failed")
+    readers = {"read_jsonl", "read_lines", "read_otlp", "read_posthog", "read_sqlite"}
+    assert readers <= set(hogtrace.events.__all__)
+    assert {"OTLPExporter", "PostHogExporter", "HTTPExporter"} <= set(hogtrace.exporters.__all__)

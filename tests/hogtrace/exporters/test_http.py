@@ -12,6 +12,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from email.message import Message
 from email.utils import formatdate
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -74,13 +75,6 @@ def receiver() -> Iterator[Receiver]:
     server.shutdown()
     thread.join()
     server.server_close()
-
-
-@pytest.fixture(autouse=True)
-def _no_proxies(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let no proxy of this machine stand between."""
-    for name in ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"):
-        monkeypatch.delenv(name, raising=False)
 
 
 @pytest.mark.parametrize("compress", [True, False])
@@ -170,6 +164,55 @@ def test_a_server_that_hangs_up_or_falls_silent(receiver: Receiver) -> None:
         exporter = HTTPExporter(f"http://127.0.0.1:{silent.getsockname()[1]}/", timeout=0.2)
         with pytest.raises(UnknownOutcomeError, match="did not answer: TimeoutError"):
             exporter.export(make_events(1))
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        b"",
+        b"\x00\x01 what is this\r\n\r\n",
+        b"HTTP/1.1 2",
+        b"HTTP/1.1 two hundred\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\n" + b"X-Long: " + b"x" * 100_000 + b"\r\n\r\n",
+        b"SSH-2.0-OpenSSH_9.6\r\n",
+    ],
+)
+def test_garbage_says_nothing(answer: bytes) -> None:
+    """What is no answer of HTTP, or breaks off before it says yes or no, leaves it open what became of the batch."""
+    with telling(answer) as url, pytest.raises(UnknownOutcomeError, match="did not answer"):
+        HTTPExporter(url).export(make_events(1))
+
+
+@pytest.mark.parametrize(
+    "rest", [b"Content-Length: 5000\r\n\r\nonly half of it", b"Transfer-Encoding: chunked\r\n\r\nffff\r\nhalf"]
+)
+def test_half_a_response_that_says_yes(rest: bytes) -> None:
+    """The status is all that counts, and it is not waited for what nobody reads."""
+    with telling(b"HTTP/1.1 200 OK\r\n" + rest) as url:
+        HTTPExporter(url).export(make_events(1))
+    with telling(b"HTTP/1.1 503 Busy\r\nRetry-After: 7\r\n" + rest) as url, pytest.raises(RetryError) as caught:
+        HTTPExporter(url).export(make_events(1))
+    assert caught.value.after == 7
+
+
+@contextmanager
+def telling(answer: bytes) -> Iterator[str]:
+    """Be a server that reads one request, says `answer` whatever it was, and hangs up."""
+    with socket.create_server(("127.0.0.1", 0)) as door:
+
+        def serve() -> None:
+            link, _ = door.accept()
+            with link, link.makefile("rb") as request:
+                head = iter(request.readline, b"\r\n")
+                length = [int(line.split()[1]) for line in head if line.lower().startswith(b"content-length:")]
+                request.read(*length)
+                with suppress(OSError):
+                    link.sendall(answer)
+
+        thread = threading.Thread(target=serve)
+        thread.start()
+        yield f"http://127.0.0.1:{door.getsockname()[1]}/"
+        thread.join()
 
 
 def test_accounts_balance_through_all_of_it(receiver: Receiver) -> None:

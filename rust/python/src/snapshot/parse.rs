@@ -24,7 +24,7 @@ pub(crate) fn pack_scalars(dict: &Bound<'_, PyDict>) -> PyResult<Packed> {
                 name.get_type().name()?
             )));
         };
-        plain &= !name.to_cow()?.starts_with('$');
+        plain &= !name.to_string_lossy().starts_with('$');
         write_string(&mut buffer, name)?;
         if !write_scalar(&mut buffer, &value)? {
             let (name, kind) = (name.repr()?, value.get_type());
@@ -100,7 +100,7 @@ fn write_dict(buffer: &mut Buffer<'_>, dict: &Bound<'_, PyDict>, depth: usize) -
         let mut count = 0;
         for (name, value) in dict {
             let name = name.cast_into::<PyString>()?;
-            if name.to_cow()? != "$type" {
+            if name.to_string_lossy() != "$type" {
                 write_string(buffer, &name)?;
                 write_value(buffer, &value, depth + 1)?;
                 count += 1;
@@ -114,7 +114,8 @@ fn write_dict(buffer: &mut Buffer<'_>, dict: &Bound<'_, PyDict>, depth: usize) -
         return write_record(buffer, dict, depth);
     };
     let tag = tag.cast_into::<PyString>()?;
-    match &*tag.to_cow()? {
+    // A name may have lone surrogates, but none of these has.
+    match &*tag.to_string_lossy() {
         "$str" => write_string(buffer, content.cast::<PyString>()?),
         "$set" => write_items(
             buffer,
@@ -168,7 +169,7 @@ fn write_record(buffer: &mut Buffer<'_>, dict: &Bound<'_, PyDict>, depth: usize)
     let mut plain = true;
     for (name, value) in dict {
         let name = name.cast_into::<PyString>()?;
-        plain &= !name.to_cow()?.starts_with('$');
+        plain &= !name.to_string_lossy().starts_with('$');
         write_text(buffer, &name)?;
         write_value(buffer, &value, depth + 1)?;
     }

@@ -1,0 +1,220 @@
+"""Events sent to OpenTelemetry's collector, or to whatever takes OTLP, as log records."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, Final, Literal, Protocol, cast, get_args
+from urllib.parse import urlsplit
+
+from hogtrace._engine import ENGINE_VERSION, CaptureEvent
+from hogtrace.errors import ConfigError
+from hogtrace.exporters.parts import Parts
+
+if TYPE_CHECKING:
+    from hogtrace.exporters.otlp_records import Records
+    from hogtrace.types import Report
+
+__all__ = ["OTLPExporter"]
+
+_Protocol = Literal["http/protobuf", "grpc"]
+_Compression = Literal["none", "gzip", "deflate"]
+
+_PROTOCOLS: Final = get_args(_Protocol)
+_SENDERS: Final = {
+    "http/protobuf": "hogtrace.exporters.otlp_http.HTTPSender",
+    "grpc": "hogtrace.exporters.otlp_grpc.GRPCSender",
+}
+
+
+class _Sender(Protocol):
+    """What brings records and metrics to the server, over a connection that it keeps."""
+
+    def send(self, records: Sequence[Any]) -> int:
+        """Send log records; give how many of them were refused. Raises what an exporter raises, or `TooLargeError`."""
+
+    def send_metrics(self, data: Any) -> None:
+        """Send metrics. Raises what an exporter raises."""
+
+    def close(self) -> None:
+        """End the connection."""
+
+
+class OTLPExporter:
+    """Sends each batch as log records by OTLP, through OpenTelemetry's own exporters.
+
+    `protocol` is `http/protobuf`, or `grpc`; `endpoint` the address of the server, to which `/v1/logs` is added for the
+    former; `headers` are sent along; `timeout` is what one request may take, in seconds; `compression` is `gzip`,
+    `none`, or `deflate` (HTTP only). What is not given is what the variables `OTEL_EXPORTER_OTLP_LOGS_…` and
+    `OTEL_EXPORTER_OTLP_…` say, `headers` being added to theirs, and by default the collector on this machine, over
+    HTTP. `resource` are attributes of the resource beside those of `OTEL_RESOURCE_ATTRIBUTES`; what an event knows
+    itself (service, release, environment, host, process) comes before both. `logger` is the name of the
+    instrumentation scope.
+
+    A record holds all of its event: `hogtrace.events.read_otlp` reads it back. See `docs/export.md` for its form.
+
+    Each batch is sent once. It is sent again later, by `Retry-After` or `RetryInfo` where the server says when, after
+    what OTLP calls retryable (HTTP 429, 502, 503, 504; `UNAVAILABLE`, `ABORTED` and the like), and where there was no
+    connection. Where the server fell silent or hung up after the batch was sent, it counts as dropped, cause `unknown`.
+    What the server refuses of a batch counts as dropped, too. A batch that is too large for the server goes in halves.
+
+    Raises `ConfigError` for what cannot be followed, or if the extra `otlp` is not installed.
+    """
+
+    fork_timeout = 0.5
+    """How long a fork may wait for the connection to be ended, in seconds: gRPC has threads of its own."""
+
+    def __init__(
+        self,
+        *,
+        endpoint: str | None = None,
+        protocol: _Protocol | None = None,
+        headers: Mapping[str, str] | None = None,
+        timeout: float | None = None,
+        compression: _Compression | None = None,
+        resource: Mapping[str, str | bool | int | float] | None = None,
+        logger: str = "hogtrace",
+    ) -> None:
+        chosen = _chosen(protocol, "PROTOCOL", _PROTOCOLS[0])
+        if chosen not in _PROTOCOLS:
+            raise ConfigError(f"OTLPExporter: the protocol {chosen!r} is none of {', '.join(_PROTOCOLS)}")
+        packed = _chosen(compression, "COMPRESSION", "none").strip().lower()
+        if packed not in ("none", "gzip") and (packed != "deflate" or chosen == "grpc"):
+            raise ConfigError(f"OTLPExporter: {chosen} has no compression {packed!r}; choose none or gzip")
+        seconds = _seconds(timeout)
+        default = "http://localhost:4317" if chosen == "grpc" else "http://localhost:4318"
+        self._host = _host(_chosen(endpoint, "ENDPOINT", default), chosen)
+        self._options = {
+            "endpoint": endpoint,
+            "headers": _checked(headers or {}),
+            "timeout": seconds,
+            "compression": packed,
+        }
+        self._resource = dict(resource or {})
+        self._logger = logger
+        module, _, name = _SENDERS[chosen].rpartition(".")
+        try:
+            self._make_sender = getattr(import_module(module), name)
+            self._records_module = import_module("hogtrace.exporters.otlp_records")
+        except ImportError as error:
+            raise ConfigError(
+                f"OTLPExporter: OpenTelemetry's SDK and exporters are not there, or too old ({error}); "
+                "install hogtrace[otlp]"
+            ) from None
+        self._sender: _Sender | None = None
+        self._left_behind: list[_Sender] = []
+        self._records: Records | None = None
+        self._parts = Parts(self._send)
+
+    def __repr__(self) -> str:
+        return f"<hogtrace.OTLPExporter to {self._host}>"
+
+    def export(self, events: Sequence[CaptureEvent]) -> None:
+        """Send `events`.
+
+        Raises `RetryError`, `UnknownOutcomeError`, `PartialExportError`, or `ExportError` if they are not wanted.
+        """
+        with _unobserved():
+            self._parts.export(events)
+
+    def report(self, report: Report) -> None:
+        """Send what HogTrace says of itself as OTLP metrics. Raises as `export` does."""
+        from hogtrace.exporters.otlp_metrics import metrics_data
+        from hogtrace.exporters.otlp_records import resource_attributes
+
+        own = resource_attributes({name: getattr(report, name, None) for name in _REPORTED})
+        with _unobserved():
+            resource = self._of_records().resource(own)
+            self._connected().send_metrics(metrics_data(report, resource, self._logger))
+
+    def rest(self) -> None:
+        """End the connection until there is something to send again."""
+        sender, self._sender = self._sender, None
+        if sender is not None:
+            sender.close()
+
+    def after_fork(self) -> None:
+        """Leave the connection to the parent, and be another instance of the service."""
+        if self._sender is not None:
+            # To end it would be to end the parent's.
+            self._left_behind.append(self._sender)
+            self._sender = None
+        self._records = None
+        self._parts = Parts(self._send)
+
+    def close(self) -> None:
+        """End the connection."""
+        self.rest()
+
+    def _send(self, events: Sequence[CaptureEvent]) -> int:
+        records = self._of_records()
+        return self._connected().send([records.record(event) for event in events])
+
+    def _connected(self) -> _Sender:
+        if self._sender is None:
+            self._sender = cast("_Sender", self._make_sender(**self._options))
+        return self._sender
+
+    def _of_records(self) -> Records:
+        if self._records is None:
+            self._records = self._records_module.make_records(self._resource, self._logger, ENGINE_VERSION)
+        return self._records
+
+
+_REPORTED: Final = ("service", "release", "environment", "host", "process")
+
+
+@contextmanager
+def _unobserved() -> Iterator[None]:
+    """Have OpenTelemetry's instrumentation of HTTP and gRPC make no spans of what is sent here."""
+    from opentelemetry.context import _SUPPRESS_INSTRUMENTATION_KEY, attach, detach, set_value
+
+    token = attach(set_value(_SUPPRESS_INSTRUMENTATION_KEY, True))
+    try:
+        yield
+    finally:
+        detach(token)
+
+
+def _chosen(given: str | None, name: str, default: str) -> str:
+    """Give what an option is: as given, or as OpenTelemetry's variables have it."""
+    if given is not None:
+        return given
+    return os.environ.get(f"OTEL_EXPORTER_OTLP_LOGS_{name}") or os.environ.get(f"OTEL_EXPORTER_OTLP_{name}") or default
+
+
+def _seconds(given: float | None) -> float:
+    told = _chosen(None, "TIMEOUT", "10") if given is None else given
+    try:
+        seconds = float(told)
+    except (TypeError, ValueError):
+        seconds = 0.0
+    if not 0 < seconds < float("inf"):
+        raise ConfigError(f"OTLPExporter: the timeout {told!r} is not seconds, more than 0")
+    return seconds
+
+
+def _host(endpoint: str, protocol: str) -> str:
+    """Give the host of an address. Raises `ConfigError` for an address that will not do."""
+    if protocol == "grpc" and "://" not in endpoint:
+        endpoint = f"grpc://{endpoint}"
+    parts = urlsplit(endpoint)
+    schemes = ("http", "https", *(["grpc"] if protocol == "grpc" else []))
+    if parts.scheme not in schemes or not parts.hostname:
+        raise ConfigError("OTLPExporter: the endpoint must begin with http:// or https:// and name a host")
+    if parts.username is not None or parts.password is not None:
+        raise ConfigError("OTLPExporter: the endpoint holds a user or a password; give `headers` an Authorization")
+    return parts.hostname
+
+
+def _checked(headers: Mapping[str, str]) -> dict[str, str]:
+    for name, value in headers.items():
+        if not isinstance(name, str) or not isinstance(value, str):
+            raise ConfigError("OTLPExporter: `headers` maps names to texts")
+        if not name or not name.isascii() or not name.isprintable() or set(name) & set(" :"):
+            raise ConfigError(f"OTLPExporter: the header {name!r} cannot be sent")
+        if not value.isascii() or not value.isprintable():
+            raise ConfigError(f"OTLPExporter: the value of the header {name} cannot be sent")
+    return {name.lower(): value for name, value in headers.items()}
