@@ -276,6 +276,22 @@ def test_uvicorn_loses_nothing(tmp_path: Path, app: str, options: list[str]) -> 
     assert [event["values"]["path"] for event in read_events(path)] == [f"/{number}" for number in range(20)]
 
 
+@pytest.mark.slow
+def test_the_workers_of_uvicorn_lose_nothing(tmp_path: Path) -> None:
+    """They import the application when uvicorn's handlers are in place, and are ended by their parent."""
+    path = tmp_path / "events.jsonl"
+    options = ["--lifespan", "off", "--workers", "2"]
+    with uvicorn(
+        "tests.hogtrace.terminated:asgi", tmp_path, options=options, env=environment(path, delay=60)
+    ) as server:
+        server.exit_code = 0  # the parent's
+        for number in range(20):
+            with server.client() as client:
+                assert client.get(f"/{number}").status_code == 200
+        server.stop()
+    assert sorted(event["values"]["path"] for event in read_events(path)) == sorted(f"/{n}" for n in range(20))
+
+
 def test_uvicorn_loses_nothing_of_requests_that_are_under_way(tmp_path: Path) -> None:
     """What ends after the signal has come is exported too, whatever uvicorn had in its hands."""
     path = tmp_path / "events.jsonl"
