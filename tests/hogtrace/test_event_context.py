@@ -132,6 +132,7 @@ class TestThreads:
         """
         assert run(program) == expected
 
+    @pytest.mark.filterwarnings("ignore:.*multi-threaded:DeprecationWarning")
     def test_after_a_fork(self) -> None:
         """In a child the process, and the name that the thread has there, are the child's."""
 
@@ -222,13 +223,16 @@ class TestTasks:
                 return super().__getattribute__(name)
 
         async def main() -> str | None:
+            task = asyncio.current_task()
+            assert task is not None
+            task.set_name("own")
             ran.clear()
             name = event().task
             assert ran == []
             return name
 
         with asyncio.Runner() as runner:
-            runner.get_loop().set_task_factory(lambda loop, coro, **options: Named(coro, loop=loop, name="own"))
+            runner.get_loop().set_task_factory(lambda loop, coro, **options: Named(coro, loop=loop))
             assert runner.run(main()) == "own"
             python_task: Any = asyncio.tasks._PyTask  # type: ignore[attr-defined]
             runner.get_loop().set_task_factory(lambda loop, coro, **options: python_task(coro, loop=loop))
