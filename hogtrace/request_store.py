@@ -190,7 +190,8 @@ def request_scope(
     `store` is one to use instead of a new one; it stays open when the scope ends. Otherwise the store is new,
     with `request_id` (None makes one) and `info`, scalars that describe the request (`method`, `path`,
     `framework`, …) and go with each of its events. A scope inside a scope is a request of its own; the outer
-    one is current again after. If anything was captured in it, a new store's scope ends with a `request` record.
+    one is current again after. If anything was captured in it, the scope of a new store that has a description ends
+    with a `request` record.
 
     Raises `TypeError` if a store comes together with a description, which belongs to new stores only.
     """
@@ -198,7 +199,7 @@ def request_scope(
         if request_id is not None or info:
             raise TypeError("request_id and info describe a new store; a store that is passed in has its own")
         return RequestScope(store, owns=False)
-    return RequestScope(RequestLocalStore(request_id or new_request_id(), info, record=True))
+    return RequestScope(RequestLocalStore(request_id or new_request_id(), info, record=bool(info)))
 
 
 def scope_for(

@@ -6,6 +6,8 @@ import asyncio
 import gc
 import json
 import os
+import subprocess
+import sys
 import threading
 import weakref
 from collections.abc import Callable, Iterator
@@ -93,20 +95,31 @@ def test_a_request_ends_with_its_record(hogtrace: CapturedEvents) -> None:
 def test_a_request_without_captures_has_none(hogtrace: CapturedEvents) -> None:
     """Neither one in which nothing ran, nor one whose probes did not pass."""
     hogtrace.probe(f"fn:{__name__}.work:entry / number > 1 / {{ capture(number); }}")
-    with request_scope():
+    with request_scope(framework="test"):
         pass
-    with request_scope():
+    with request_scope(framework="test"):
         work(1)
     work(2)
     assert hogtrace.requests == []
     assert len(hogtrace) == 1
 
 
+def test_a_scope_that_says_nothing_of_itself_has_none(hogtrace: CapturedEvents) -> None:
+    """Only what tells what it is, is a request to tell of."""
+    hogtrace.probe(f"fn:{__name__}.work:entry {{ capture(number); }}")
+    with request_scope():
+        work(1)
+    with request_scope(request_id="r-2"):
+        work(2)
+    assert hogtrace.requests == []
+    assert len(hogtrace) == 2
+
+
 def test_a_request_that_was_sampled_out_has_none(hogtrace: CapturedEvents) -> None:
     """There is a record for each request that is in the sample, and for no other."""
     hogtrace.probe(f"fn:{__name__}.work:entry {{ sample 1/4; capture(number); }}")
     for number in range(200):
-        with request_scope(request_id=f"r-{number}"):
+        with request_scope(request_id=f"r-{number}", framework="test"):
             work(number)
             work(number)
     sampled = {event.request_id for event in hogtrace}
@@ -119,7 +132,7 @@ def test_each_queue_gets_its_own(make: Make) -> None:
     """One for each tracer that has an event of the request, with its own counts."""
     (first, firsts), (second, seconds) = make(), make(f"fn:{__name__}.work:exit / number == 2 / {{ capture(number); }}")
     third, thirds = make(f"fn:{__name__}.work:exit / number == 3 / {{ capture(number); }}")
-    with request_scope():
+    with request_scope(framework="test"):
         work(1)
         work(2)
     for tracer in (first, second, third):
@@ -132,7 +145,7 @@ def test_each_queue_gets_its_own(make: Make) -> None:
 def test_a_record_counts_in_the_tracers_accounts_and_in_no_probes(make: Make) -> None:
     """So that what was captured is what was exported, waits, or was dropped."""
     tracer, exporter = make()
-    with request_scope():
+    with request_scope(framework="test"):
         work(1)
     assert tracer.flush()
     status = tracer.status()
@@ -144,7 +157,7 @@ def test_a_record_counts_in_the_tracers_accounts_and_in_no_probes(make: Make) ->
 def test_they_can_be_switched_off(make: Make) -> None:
     """By `request_records`."""
     tracer, exporter = make(request_records=False)
-    with request_scope():
+    with request_scope(framework="test"):
         work(1)
     assert tracer.flush()
     assert [event.kind for event in exporter.events] == ["capture"]
@@ -153,17 +166,17 @@ def test_they_can_be_switched_off(make: Make) -> None:
 def test_what_a_full_queue_drops_is_not_counted(make: Make) -> None:
     """A record says how many events there are to find; a request of which none was taken has none."""
     tracer, exporter = make(queue_events=2, batch_delay=3600)
-    with request_scope(request_id="full"):
+    with request_scope(request_id="full", framework="test"):
         for number in range(4):
             work(number)
-    with request_scope(request_id="none"):
+    with request_scope(request_id="none", framework="test"):
         work(5)
     # The record of the first found no room either.
     assert tracer.status().dropped == {"queue_full": 4}
     assert tracer.flush()
     assert [event.values for event in exporter.events] == [{"number": 0}, {"number": 1}]
 
-    with request_scope() as store:
+    with request_scope(framework="test") as store:
         work(6)
         work(7)
         work(8)
@@ -187,7 +200,7 @@ def test_what_is_captured_after_the_end_makes_no_other(hogtrace: CapturedEvents)
             await gate.wait()
             work(2)
 
-        scope = request_scope(request_id="r")
+        scope = request_scope(request_id="r", framework="test")
         with scope:
             work(1)
             task = asyncio.create_task(outlive())
@@ -222,9 +235,9 @@ def test_a_store_of_somebody_elses_has_none(hogtrace: CapturedEvents) -> None:
 def test_a_request_in_a_request_has_its_own(hogtrace: CapturedEvents) -> None:
     """Each is counted for itself."""
     hogtrace.probe(WORK)
-    with request_scope(request_id="outer"):
+    with request_scope(request_id="outer", framework="test"):
         work(1)
-        with request_scope(request_id="inner"):
+        with request_scope(request_id="inner", framework="test"):
             work(2)
             work(3)
     assert [(record.request_id, record.values["captured"]) for record in hogtrace.requests] == [
@@ -238,7 +251,7 @@ def test_threads_of_one_request_are_counted_together(hogtrace: CapturedEvents) -
     hogtrace.probe(WORK)
 
     async def main() -> None:
-        with request_scope():
+        with request_scope(framework="test"):
             await asyncio.gather(*(asyncio.to_thread(work, number) for number in range(40)))
 
     asyncio.run(main())
@@ -251,7 +264,7 @@ def test_a_child_tells_what_it_has_captured_itself(make: Make, tmp_path: Any) ->
     tracer, exporter = make()
     told = tmp_path / "child"
     quiet = tmp_path / "quiet"
-    scope = request_scope(request_id="r")
+    scope = request_scope(request_id="r", framework="test")
     with scope:
         work(1)
         work(2)
@@ -319,13 +332,13 @@ def test_a_request_may_end_inside_of_a_probe(make: Make) -> None:
 
     class Ends:
         def __init__(self) -> None:
-            self.scope = request_scope(request_id="inner")
+            self.scope = request_scope(request_id="inner", framework="test")
 
         def __del__(self) -> None:
             self.scope.close()
 
     tracer, exporter = make(f"fn:{__name__}.work:entry {{ capture(number); $req.held = None; }}")
-    with request_scope(request_id="outer") as store:
+    with request_scope(request_id="outer", framework="test") as store:
         held = Ends()
         with held.scope.active():
             work(1)
@@ -346,10 +359,43 @@ def test_the_store_of_a_finished_request_is_free(hogtrace: CapturedEvents) -> No
     hogtrace.probe(WORK)
     gc.disable()
     try:
-        with request_scope():
+        with request_scope(framework="test"):
             work(1)
             store = weakref.ref(current_store())  # type: ignore[arg-type]
         assert store() is None
     finally:
         gc.enable()
     assert len(hogtrace.requests) == 1
+
+
+LEFT_OPEN = """
+import gc, sys
+import hogtrace
+from hogtrace.request_store import scope_for
+
+class Parcel:
+    def __del__(self):
+        weigh(self)
+
+def weigh(parcel):
+    return 1
+
+tracer = hogtrace.Tracer(exporter="memory", max_overhead=None)
+tracer.install(hogtrace.compile("fn:__main__.weigh:exit { capture(retval); }"))
+scope = scope_for({}, request_id=None, method="GET", path="/", framework="test")
+with scope.active():
+    weigh(None)
+gc.disable()
+parcel = Parcel()
+# Only the last collection of all finds them, when the interpreter has no modules any more.
+scope_in_a_circle = [scope, parcel]
+scope_in_a_circle.append(scope_in_a_circle)
+sys.keep = scope_in_a_circle
+print("well")
+"""
+
+
+def test_a_request_that_is_open_at_the_very_end_does_no_harm() -> None:
+    """Its end, and calls of probed functions by finalisers, come when the interpreter is nearly gone."""
+    run = subprocess.run([sys.executable, "-c", LEFT_OPEN], capture_output=True, text=True, timeout=60, check=False)
+    assert (run.stdout, run.stderr, run.returncode) == ("well\n", "", 0)

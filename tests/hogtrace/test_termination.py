@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from hogtrace import Settings, Tracer, termination
+from hogtrace import Settings, Tracer, _state, termination
 from hogtrace.events import read_jsonl
 from hogtrace.exporters import MemoryExporter
 from tests.hogtrace.exporters.samples import numbers
@@ -63,8 +63,9 @@ def environment(path: Path, delay: float = 1) -> dict[str, str]:
 
 
 @pytest.fixture
-def default() -> Iterator[None]:
-    """Let nobody handle SIGTERM in this process, and see that nobody does afterwards."""
+def default(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Let nobody handle SIGTERM in this process, for none of its tracers, and see that nobody does afterwards."""
+    monkeypatch.setattr(_state, "sigterm_for", {})
     before = signal.signal(signal.SIGTERM, signal.SIG_DFL)
     yield
     assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL

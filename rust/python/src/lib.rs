@@ -48,6 +48,7 @@ fn _engine(module: &Bound<'_, PyModule>) -> PyResult<()> {
     let py = module.py();
     refuse_subinterpreter()?;
     running::silence_panics();
+    ambient::know_modules(py);
     module.add("ENGINE_VERSION", env!("CARGO_PKG_VERSION"))?;
     module.add("BYTECODE_VERSION", wire::VERSION)?;
     let codes = Code::ALL

@@ -15,6 +15,8 @@ use std::sync::Arc;
 use pyo3::prelude::*;
 use pyo3::types::PyString;
 
+pub(crate) use modules::know_modules;
+
 use crate::access::{short_ascii, text_of};
 use crate::event::{Context, Runner, generation, process_number, thread_number};
 use crate::redact::Redaction;

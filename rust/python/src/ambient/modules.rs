@@ -4,6 +4,7 @@ use std::sync::atomic::{AtomicIsize, Ordering::Relaxed};
 
 use pyo3::ffi;
 use pyo3::prelude::*;
+use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyDict, PyString};
 
 use super::{asyncio, spans};
@@ -11,18 +12,27 @@ use crate::access::named;
 
 /// How many modules there were at the last look.
 static SEEN: AtomicIsize = AtomicIsize::new(0);
+/// `sys.modules`, kept because the interpreter takes it for a fatal error to be asked for it at its very end, when
+/// finalisers still run.
+static MODULES: PyOnceLock<Py<PyDict>> = PyOnceLock::new();
+
+/// Notes where the modules are. Called when the engine is imported.
+pub(crate) fn know_modules(py: Python<'_>) {
+    // SAFETY: gives a borrowed reference to what the interpreter keeps.
+    let modules = unsafe { Bound::from_borrowed_ptr_or_opt(py, ffi::PyImport_GetModuleDict()) };
+    if let Some(Ok(modules)) = modules.map(Bound::cast_into_exact) {
+        MODULES.get_or_init(py, || modules.unbind());
+    }
+}
 
 /// Finds out which of the libraries are there, if modules have come since the last time.
 #[inline]
 pub(super) fn look(py: Python<'_>) {
-    // SAFETY: gives a borrowed reference to what the interpreter keeps; of a dict, how many it holds stands in its head.
-    let count = unsafe {
-        let modules = ffi::PyImport_GetModuleDict();
-        if modules.is_null() || ffi::PyDict_CheckExact(modules) == 0 {
-            return;
-        }
-        (*modules.cast::<ffi::PyDictObject>()).ma_used
+    let Some(modules) = MODULES.get(py) else {
+        return;
     };
+    // SAFETY: an exact dict; how many it holds stands in its head.
+    let count = unsafe { (*modules.as_ptr().cast::<ffi::PyDictObject>()).ma_used };
     if SEEN.load(Relaxed) != count {
         look_again(py, count);
     }
@@ -35,17 +45,10 @@ fn look_again(py: Python<'_>, count: isize) {
     spans::find(py);
 }
 
-/// `sys.modules`.
-fn modules(py: Python<'_>) -> Option<Bound<'_, PyDict>> {
-    // SAFETY: gives a borrowed reference to what the interpreter keeps.
-    let modules = unsafe { Bound::from_borrowed_ptr_or_opt(py, ffi::PyImport_GetModuleDict()) };
-    modules?.cast_into_exact().ok()
-}
-
 /// The names of a module and their values.
 pub(super) fn names<'py>(name: &Bound<'py, PyString>) -> Option<Bound<'py, PyDict>> {
     let py = name.py();
-    let module = named(&modules(py)?, name)?;
+    let module = named(MODULES.get(py)?.bind(py), name)?;
     // SAFETY: what lives; a borrowed reference if it is a module, else null with an error, which is cleared.
     unsafe {
         let names = ffi::PyModule_GetDict(module.as_ptr());
