@@ -124,6 +124,35 @@ def daphne(app: str, directory: Path, *, env: Mapping[str, str] | None = None, c
 
 
 @contextmanager
+def granian(
+    app: str,
+    directory: Path,
+    *,
+    interface: str = "asgi",
+    workers: int = 1,
+    threads: int = 4,
+    factory: bool = False,
+    env: Mapping[str, str] | None = None,
+    cwd: Path = ROOT,
+) -> Iterator[Server]:
+    """Serve the `app` (`module:attribute`; with `factory`, of what makes it) with granian; logs go to `directory`.
+
+    `threads` is how many each worker has for WSGI applications; in an ASGI worker there is one, for its loop.
+    """
+    command = ["granian", "--interface", interface, "--workers", str(workers), "--workers-kill-timeout", "10"]
+    command += ["--blocking-threads", str(threads)] if interface == "wsgi" else []
+    command += ["--factory"] if factory else []
+    # granian takes no socket that is open already. One that is bound and does not listen keeps the port for it.
+    with socket.socket() as reserved:
+        reserved.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        reserved.bind(("127.0.0.1", 0))
+        port = reserved.getsockname()[1]
+        with _run([*command, "--port", str(port), app], port, directory, env, cwd, 0) as server:
+            _await_listening(server, port)
+            yield server
+
+
+@contextmanager
 def waitress(app: str, directory: Path, *, env: Mapping[str, str] | None = None, cwd: Path = ROOT) -> Iterator[Server]:
     """Serve the WSGI `app` (`module:attribute`) with waitress and four threads; logs go to `directory`.
 
@@ -146,21 +175,39 @@ def _serve(
     # The listening socket is made here and handed over: no port can be lost to another process in between,
     # and a request that comes before the server is up waits in the socket's queue.
     with socket.create_server(("127.0.0.1", 0), backlog=64) as listener:
-        port = listener.getsockname()[1]
         descriptor = listener.fileno()
-        log_path = directory / f"server-{port}.log"
-        with log_path.open("wb") as log:
-            process = subprocess.Popen(
-                [sys.executable, "-m", *command, option, value.format(fd=descriptor)],
-                cwd=cwd,
-                # gunicorn keeps a control socket in the runtime directory.
-                env={**_environment(), "XDG_RUNTIME_DIR": str(directory), **(env or {})},
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=subprocess.STDOUT,
-                pass_fds=[descriptor],
-                start_new_session=True,
-            )
+        port = listener.getsockname()[1]
+        arguments = [*command, option, value.format(fd=descriptor)]
+        with _run(arguments, port, directory, env, cwd, exit_code, inherited=[descriptor]) as server:
+            # The server has it now: where it has ended nobody listens.
+            listener.close()
+            yield server
+
+
+@contextmanager
+def _run(
+    command: Sequence[str],
+    port: int,
+    directory: Path,
+    env: Mapping[str, str] | None,
+    cwd: Path,
+    exit_code: int,
+    *,
+    inherited: Sequence[int] = (),
+) -> Iterator[Server]:
+    log_path = directory / f"server-{port}.log"
+    with log_path.open("wb") as log:
+        process = subprocess.Popen(
+            [sys.executable, "-m", *command],
+            cwd=cwd,
+            # gunicorn keeps a control socket in the runtime directory.
+            env={**_environment(), "XDG_RUNTIME_DIR": str(directory), **(env or {})},
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            pass_fds=inherited,
+            start_new_session=True,
+        )
     server = Server(f"http://127.0.0.1:{port}", process, log_path, exit_code)
     try:
         yield server
@@ -171,12 +218,26 @@ def _serve(
         server.stop()
 
 
+def _await_listening(server: Server, port: int) -> None:
+    deadline = time.monotonic() + ANSWER_WITHIN
+    while True:
+        try:
+            socket.create_connection(("127.0.0.1", port), 1).close()
+        except OSError:
+            assert server.process.poll() is None, server.log
+            if time.monotonic() > deadline:
+                raise TimeoutError("the server does not listen") from None
+            time.sleep(0.05)
+        else:
+            return
+
+
 def _environment() -> dict[str, str]:
     """Give this process's environment, without what would set up HogTrace or Django behind a test's back."""
     kept = {
         name: value
         for name, value in os.environ.items()
-        if not name.startswith(("HOGTRACE_", "DJANGO_", "GUNICORN_", "UVICORN_"))
+        if not name.startswith(("HOGTRACE_", "DJANGO_", "GRANIAN_", "GUNICORN_", "UVICORN_"))
     }
     path = [str(ROOT), *filter(None, [kept.get("PYTHONPATH")])]
     return {**kept, "PYTHONPATH": os.pathsep.join(path)}

@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 import pytest
 from websockets.sync.client import connect
 
-from tests.servers import Server, daphne, gunicorn, hypercorn, read_events, read_requests, uvicorn, wait_for_events
+from tests.servers import Server, daphne, granian, gunicorn, hypercorn, read_events, read_requests, uvicorn, wait_for_events
 
 
 def overlap(server: Server, path: str, place: Path, names: list[str]) -> None:
@@ -184,6 +184,7 @@ def talk(server: Server, name: str) -> None:
         pytest.param(with_websockets("websockets-sansio"), marks=pytest.mark.slow),
         pytest.param(hypercorn, marks=pytest.mark.slow),
         pytest.param(daphne, marks=pytest.mark.slow),
+        pytest.param(granian, marks=pytest.mark.slow),
         pytest.param(uvicorn_worker, marks=pytest.mark.slow),
         pytest.param(asgi_worker, marks=pytest.mark.slow),
     ],
