@@ -18,7 +18,7 @@ from hogtrace.events import read_jsonl
 from hogtrace.exporters import MemoryExporter
 from tests.hogtrace.exporters.samples import numbers
 from tests.hogtrace.pipelines import until
-from tests.servers import ROOT, read_events, uvicorn, waitress
+from tests.servers import ROOT, granian, read_events, uvicorn, waitress
 
 TRACER = """
 import os, signal, sys, threading, time
@@ -275,6 +275,27 @@ def test_uvicorn_loses_nothing(tmp_path: Path, app: str, options: list[str]) -> 
             assert [client.get(f"/{number}").status_code for number in range(20)] == [200] * 20
         server.stop()
     assert [event["values"]["path"] for event in read_events(path)] == [f"/{number}" for number in range(20)]
+
+
+@pytest.mark.parametrize(
+    ("app", "interface"),
+    [
+        ("tests.hogtrace.terminated:wsgi", "wsgi"),
+        pytest.param("tests.hogtrace.terminated:asgi", "asgi", marks=pytest.mark.slow),
+        pytest.param("tests.hogtrace.terminated:asgi", "asginl", marks=pytest.mark.slow),
+        pytest.param("tests.hogtrace.terminated:late", "asginl", marks=pytest.mark.slow),
+    ],
+)
+def test_granian_loses_nothing(tmp_path: Path, app: str, interface: str) -> None:
+    """Its workers are children of `multiprocessing`, and end without `atexit`."""
+    path = tmp_path / "events.jsonl"
+    env = environment(path, delay=60)
+    with granian(app, tmp_path, interface=interface, workers=2, env=env) as server:
+        for number in range(20):
+            with server.client() as client:
+                assert client.get(f"/{number}").status_code == 200
+        server.stop()
+    assert sorted(event["values"]["path"] for event in read_events(path)) == sorted(f"/{n}" for n in range(20))
 
 
 @pytest.mark.slow

@@ -23,7 +23,7 @@ from hogtrace.testing import CapturedEvents
 from hogtrace.wsgi import TRUST, HogTraceMiddleware
 from tests.hogtrace.test_wsgi import environ_for, ignore
 from tests.looking import check_names, read
-from tests.servers import Server, gunicorn, read_events, wait_for_events, waitress
+from tests.servers import Server, granian, gunicorn, read_events, wait_for_events, waitress
 
 
 def fail(_self: Any, *_given: Any) -> Any:
@@ -121,6 +121,11 @@ def serve_threads(app: str, directory: Path, **options: Any) -> AbstractContextM
     return gunicorn(app, directory, threads=4, **options)
 
 
+def serve_granian(app: str, directory: Path, **options: Any) -> AbstractContextManager[Server]:
+    """Serve with granian, in two processes of four threads."""
+    return granian(app, directory, interface="wsgi", workers=2, **options)
+
+
 def work(number: str) -> str:
     """Do nothing; a place for a probe."""
     return number
@@ -204,14 +209,17 @@ def test_routes_and_records(
         pytest.param("bottle", serve_threads, marks=pytest.mark.slow),
         ("bottle", serve_gevent),
         pytest.param("bottle", waitress, marks=pytest.mark.slow),
+        pytest.param("bottle", serve_granian, marks=pytest.mark.slow),
         pytest.param("falcon", gunicorn, marks=pytest.mark.slow),
         pytest.param("falcon", serve_threads, marks=pytest.mark.slow),
         pytest.param("falcon", serve_gevent, marks=pytest.mark.slow),
         pytest.param("falcon", waitress, marks=pytest.mark.slow),
+        pytest.param("falcon", serve_granian, marks=pytest.mark.slow),
         pytest.param("pyramid", gunicorn, marks=pytest.mark.slow),
         ("pyramid", serve_threads),
         pytest.param("pyramid", serve_gevent, marks=pytest.mark.slow),
         pytest.param("pyramid", waitress, marks=pytest.mark.slow),
+        pytest.param("pyramid", serve_granian, marks=pytest.mark.slow),
     ],
 )
 def test_under_a_server(framework: str, serve: Callable[..., AbstractContextManager[Server]], tmp_path: Path) -> None:

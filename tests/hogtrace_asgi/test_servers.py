@@ -14,7 +14,17 @@ from urllib.parse import urlsplit
 import pytest
 from websockets.sync.client import connect
 
-from tests.servers import Server, daphne, granian, gunicorn, hypercorn, read_events, read_requests, uvicorn, wait_for_events
+from tests.servers import (
+    Server,
+    daphne,
+    granian,
+    gunicorn,
+    hypercorn,
+    read_events,
+    read_requests,
+    uvicorn,
+    wait_for_events,
+)
 
 
 def overlap(server: Server, path: str, place: Path, names: list[str]) -> None:

@@ -11,7 +11,17 @@ from typing import Any
 import django
 import pytest
 
-from tests.servers import Server, daphne, gunicorn, hypercorn, read_events, read_requests, uvicorn, wait_for_events
+from tests.servers import (
+    Server,
+    daphne,
+    granian,
+    gunicorn,
+    hypercorn,
+    read_events,
+    read_requests,
+    uvicorn,
+    wait_for_events,
+)
 
 SETTINGS = {"DJANGO_SETTINGS_MODULE": "tests.hogtrace_django.settings"}
 
@@ -197,7 +207,7 @@ def test_under_gunicorns_sync_workers(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("serve", [hypercorn, daphne], ids=["hypercorn", "daphne"])
+@pytest.mark.parametrize("serve", [hypercorn, daphne, granian], ids=["hypercorn", "daphne", "granian"])
 def test_under_other_asgi_servers(serve: Any, tmp_path: Path) -> None:
     """The same as under uvicorn, as far as variables, streams and failures are concerned."""
     path = tmp_path / "events.jsonl"

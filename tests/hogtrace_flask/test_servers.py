@@ -3,34 +3,38 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.servers import gunicorn, read_events, read_requests
+from tests.servers import Server, granian, gunicorn, read_events, read_requests
 
 THREADS = {"workers": 2, "threads": 4}
 
 
 @pytest.mark.parametrize(
-    "options",
+    ("serve", "options"),
     [
-        {**THREADS, "preload": False},
-        pytest.param({**THREADS, "preload": True}, marks=pytest.mark.slow),
+        (gunicorn, {**THREADS, "preload": False}),
+        pytest.param(gunicorn, {**THREADS, "preload": True}, marks=pytest.mark.slow),
         # Requests that overlap need a process each.
-        pytest.param({"workers": 4, "worker": "sync"}, marks=pytest.mark.slow),
-        pytest.param({"workers": 2, "worker": "gevent"}, marks=pytest.mark.slow),
+        pytest.param(gunicorn, {"workers": 4, "worker": "sync"}, marks=pytest.mark.slow),
+        pytest.param(gunicorn, {"workers": 2, "worker": "gevent"}, marks=pytest.mark.slow),
+        pytest.param(granian, {**THREADS, "interface": "wsgi", "factory": True}, marks=pytest.mark.slow),
     ],
-    ids=["gthread", "gthread-preload", "sync", "gevent"],
+    ids=["gthread", "gthread-preload", "sync", "gevent", "granian"],
 )
-def test_under_gunicorn(tmp_path: Path, options: dict[str, Any]) -> None:
+def test_under_a_server(
+    tmp_path: Path, serve: Callable[..., AbstractContextManager[Server]], options: dict[str, Any]
+) -> None:
     """In threads, processes and greenlets variables stay with their request, to its teardown and its stream's end."""
     path = tmp_path / "events.jsonl"
-    with gunicorn(
-        "tests.hogtrace_flask.app:create_app()", tmp_path, env={"EVENTS_PATH": str(path)}, **options
-    ) as server:
+    app = "tests.hogtrace_flask.app:create_app" + ("" if options.get("factory") else "()")
+    with serve(app, tmp_path, env={"EVENTS_PATH": str(path)}, **options) as server:
 
         def get(url: str, name: str, place: str = "") -> tuple[int, str]:
             headers = {
