@@ -63,6 +63,7 @@ _DJANGO = (
     "daphne",
     "djangorestframework",
     "gevent",
+    "granian",
     "gunicorn",
     "hypercorn",
     "pytest-django",
@@ -70,8 +71,8 @@ _DJANGO = (
 )
 
 # pytest is configured with the settings of Django's tests, which it asks pytest-django to know.
-_FLASK = ("asgiref", "django", "gevent", "gunicorn", "pytest-django")
-_ASGI = ("daphne", "django", "gunicorn", "hypercorn", "pytest-django", "uvicorn", "websockets", "wsproto")
+_FLASK = ("asgiref", "django", "gevent", "granian", "gunicorn", "pytest-django")
+_ASGI = ("daphne", "django", "granian", "gunicorn", "hypercorn", "pytest-django", "uvicorn", "websockets", "wsproto")
 # Those that name no other framework.
 _ASGI_TESTS = tuple(f"tests/hogtrace_asgi/test_{name}.py" for name in ("context", "middleware", "servers", "trust"))
 
