@@ -12,6 +12,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
+import starlette
 from websockets.sync.client import connect
 
 from tests.servers import (
@@ -25,6 +26,9 @@ from tests.servers import (
     uvicorn,
     wait_for_events,
 )
+
+# Before 1.0 Starlette does not keep which route it has found.
+TELLS_ROUTES = int(starlette.__version__.partition(".")[0]) >= 1
 
 
 def overlap(server: Server, path: str, place: Path, names: list[str]) -> None:
@@ -111,11 +115,14 @@ def test_starlette_under_uvicorn(tmp_path: Path) -> None:
     records = {record["request_id"]: record["values"] for record in read_requests(path)}
     counts = Counter(event["request_id"] for event in events)
     assert {name: values["captured"] for name, values in records.items()} == counts
-    assert {values["route"]: values["status"] for values in records.values() if values["route"] != "/fail"} == {
+    assert {values["path"]: values["status"] for values in records.values()} == {
         **dict.fromkeys(("/meet", "/sync/meet", "/inner/meet"), 203),
         **dict.fromkeys(("/plain", "/background", "/stream"), 200),
+        "/fail": 500,
     }
-    assert [values["status"] for values in records.values() if values["route"] == "/fail"] == [500]
+    # The paths have no parameters, so each is its own route.
+    for values in records.values():
+        assert values["route"] == (values["path"] if TELLS_ROUTES else None)
     # The mounted application's middleware joined the request of the outer one.
     assert statuses["inner-0"]["request"]["path"] == "/inner/meet"
     # Requests that shared a connection are requests of their own.
