@@ -6,6 +6,7 @@ import asyncio
 import logging
 import sys
 from collections.abc import Awaitable, Callable, MutableMapping
+from types import FrameType
 from typing import Any, Final, TypeAlias, Unpack
 
 from hogtrace import Settings, Tracer
@@ -25,9 +26,10 @@ _App: TypeAlias = Callable[[_Scope, _Receive, _Send], Awaitable[None]]
 # down.
 _FLUSH_TIMEOUT: Final = 5.0
 
-# Who puts middleware together lazily, in its first call. An exception that comes from there is swallowed at
-# start by servers that take it for "no lifespan support", and then fails each request.
-_LAZY_BUILDERS: Final = ("starlette.applications",)
+# The method in which Starlette and FastAPI, each in its own, put their middleware together, in their first call. An
+# exception that comes from there is swallowed at start by servers that take it for "no lifespan support", and then
+# fails each request.
+_LATE_BUILDER: Final = "build_middleware_stack"
 
 _FRAMEWORKS: Final = ("fastapi", "starlette", "litestar", "quart", "falcon")
 
@@ -80,7 +82,7 @@ class HogTraceMiddleware:
             if not settings.disabled:
                 self.tracer = Tracer.shared(settings, trust=TRUST)
         except Exception as error:
-            if sys._getframe(1).f_globals.get("__name__") not in _LAZY_BUILDERS:
+            if not _is_built_late(sys._getframe(1)):
                 raise
             self._error = error
             _logger.critical("HogTrace is off, its configuration is wrong: %s", error)
@@ -132,6 +134,12 @@ class HogTraceMiddleware:
             await send(message)
 
         await self.app(scope, receive, flush_and_send)
+
+
+def _is_built_late(frame: FrameType | None) -> bool:
+    while frame is not None and frame.f_code.co_name != _LATE_BUILDER:
+        frame = frame.f_back
+    return frame is not None
 
 
 def _headers(scope: _Scope, *names: bytes) -> list[str | None]:

@@ -165,6 +165,13 @@ def make_fastapi() -> FastAPI:
     return app
 
 
-def make_wrongly_configured() -> Starlette:
+def make_wrong_starlette() -> Starlette:
     """Make an application with a setting that does not exist."""
     return Starlette(routes=ROUTES, middleware=[Middleware(HogTraceMiddleware, **WRONG)])
+
+
+def make_wrong_fastapi() -> FastAPI:
+    """Make the same in FastAPI."""
+    app = FastAPI()
+    app.add_middleware(HogTraceMiddleware, **WRONG)
+    return app

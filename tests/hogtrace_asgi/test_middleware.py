@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 from fastapi import FastAPI
 from starlette.applications import Starlette
-from starlette.middleware import Middleware
 
 from hogtrace import CompileError, ConfigError, RequestLocalStore, Settings, current_store
 from hogtrace.exporters import MemoryExporter
@@ -308,10 +307,22 @@ def test_settings_come_in_one_way_only() -> None:
         HogTraceMiddleware(nothing, settings, probes=[])
 
 
-def test_where_middleware_is_built_late_the_start_up_fails(caplog: pytest.LogCaptureFixture) -> None:
+class OwnMiddleware(HogTraceMiddleware):
+    """One with an initialiser of its own."""
+
+    def __init__(self, app: Any, **given: Any) -> None:
+        super().__init__(app, **given)
+
+
+@pytest.mark.parametrize("kind", [Starlette, FastAPI])
+@pytest.mark.parametrize("middleware", [HogTraceMiddleware, OwnMiddleware])
+def test_where_middleware_is_built_late_the_start_up_fails(
+    kind: type[Starlette], middleware: type[HogTraceMiddleware], caplog: pytest.LogCaptureFixture
+) -> None:
     """Starlette builds it in its first call: the server is told to stop, and no request is made to fail."""
     wrong: dict[str, Any] = {"probs": []}
-    app = Starlette(middleware=[Middleware(HogTraceMiddleware, **wrong)])
+    app = kind()
+    app.add_middleware(middleware, **wrong)
     (sent,) = lifespan_of(app, "startup")
     assert sent["type"] == "lifespan.startup.failed"
     assert "did you mean 'PROBES'" in sent["message"]

@@ -152,9 +152,10 @@ def test_fastapi_under_uvicorn(tmp_path: Path) -> None:
     assert len({event["request_id"] for event in events}) == 40
 
 
-def test_a_wrong_setting_ends_the_server_at_start(tmp_path: Path) -> None:
-    """Starlette builds its middleware in its first call; the server ends there and says why."""
-    with uvicorn("tests.hogtrace_asgi.app:make_wrongly_configured", tmp_path, factory=True) as server:
+@pytest.mark.parametrize("kind", ["fastapi", pytest.param("starlette", marks=pytest.mark.slow)])
+def test_a_wrong_setting_ends_the_server_at_start(tmp_path: Path, kind: str) -> None:
+    """Starlette and FastAPI build their middleware in their first call; the server ends there and says why."""
+    with uvicorn(f"tests.hogtrace_asgi.app:make_wrong_{kind}", tmp_path, factory=True) as server:
         assert server.process.wait(20) != 0
         assert "did you mean 'PROBES'?" in server.log
         assert "Application startup failed" in server.log
