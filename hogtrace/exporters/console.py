@@ -11,6 +11,7 @@ from hogtrace import display, paint
 from hogtrace._engine import CaptureEvent
 from hogtrace.account import Account, Layout
 from hogtrace.errors import ConfigError
+from hogtrace.exporters.checks import checked_flag
 
 __all__ = ["ConsoleExporter"]
 
@@ -30,10 +31,14 @@ class ConsoleExporter:
     `colour` None means: colours if the stream is a terminal, the environment variable NO_COLOR is not set, and the
     package rich is there, which the extra `console` brings. Without it the text is the same, without colours.
 
-    Raises `ConfigError` for a layout that there is not, and for `colour` True without rich.
+    Raises `ConfigError` for a layout that there is not, a `stream` that is none, and for `colour` True without rich.
     """
 
     def __init__(self, stream: _Stream | None = None, colour: bool | None = None, layout: Layout = "tree") -> None:
+        if stream is not None and not all(callable(getattr(stream, name, None)) for name in ("write", "flush")):
+            raise ConfigError("ConsoleExporter: `stream` must be an object with write(text) and flush()")
+        if colour is not None:
+            checked_flag(colour, "ConsoleExporter: `colour`, if it is given,")
         self._stream = stream
         self._colour = colour
         try:

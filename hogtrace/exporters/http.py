@@ -10,12 +10,12 @@ from collections.abc import Mapping, Sequence
 from http.client import HTTPException
 from typing import Final
 from urllib.error import HTTPError, URLError
-from urllib.parse import urlsplit
 from urllib.request import HTTPRedirectHandler, OpenerDirector, Request, build_opener
 
 from hogtrace._engine import ENGINE_VERSION, CaptureEvent, encode_lines
 from hogtrace.errors import ConfigError, ExportError, RetryError, UnknownOutcomeError
 from hogtrace.exporters.answers import retry_after
+from hogtrace.exporters.checks import checked_flag, checked_headers, checked_seconds, host_of
 
 __all__ = ["HTTPExporter"]
 
@@ -39,7 +39,8 @@ class HTTPExporter:
     again: cause `unknown`. Any other answer but 2xx drops the batch. Events that come twice all the same have the same
     `id`.
 
-    Raises `ConfigError` for an address that is not http or https, or a header that cannot be sent.
+    Raises `ConfigError` for an address that is not http or https, a header that cannot be sent, an empty `secret`, or
+    whatever else cannot be followed.
     """
 
     def __init__(
@@ -51,20 +52,15 @@ class HTTPExporter:
         secret: str | bytes | None = None,
         timeout: float = 10.0,
     ) -> None:
-        parts = urlsplit(url)
-        if parts.scheme not in ("http", "https") or not parts.hostname:
-            raise ConfigError("HTTPExporter: `url` must begin with http:// or https:// and name a host")
-        if parts.username is not None or parts.password is not None:
-            raise ConfigError("HTTPExporter: `url` holds a user or a password; give `headers` an Authorization instead")
+        self._host = host_of(url, "HTTPExporter: `url`", instead="`headers` an Authorization")
         self._url = url
-        self._host = parts.hostname
         self._headers = {"User-Agent": f"hogtrace/{ENGINE_VERSION}", **_checked(headers or {})}
         self._headers["Content-Type"] = "application/x-ndjson"
         if compress:
             self._headers["Content-Encoding"] = "gzip"
-        self._compress = compress
-        self._secret = secret.encode() if isinstance(secret, str) else secret
-        self._timeout = timeout
+        self._compress = checked_flag(compress, "HTTPExporter: `compress`")
+        self._secret = _key(secret)
+        self._timeout = checked_seconds(timeout, "HTTPExporter: `timeout`")
         self._opener: OpenerDirector | None = None
 
     def __repr__(self) -> str:
@@ -118,11 +114,17 @@ class _NoRedirects(HTTPRedirectHandler):
 
 
 def _checked(headers: Mapping[str, str]) -> dict[str, str]:
-    for name, value in headers.items():
-        if not isinstance(name, str) or not isinstance(value, str):
-            raise ConfigError("HTTPExporter: `headers` maps names to texts")
+    checked = checked_headers(headers, "HTTPExporter")
+    for name in checked:
         if name.lower() in _OWN:
             raise ConfigError(f"HTTPExporter: the header {name} is HogTrace's own to set")
-        if not name.isascii() or not name.isprintable() or set(name) & set(" :") or "\n" in value or "\r" in value:
-            raise ConfigError(f"HTTPExporter: the header {name!r} cannot be sent")
-    return dict(headers)
+    return checked
+
+
+def _key(secret: object) -> bytes | None:
+    if secret is None:
+        return None
+    # An empty one, as a variable that is not set gives, would sign in a way that everybody can.
+    if not isinstance(secret, str | bytes) or not secret:
+        raise ConfigError("HTTPExporter: `secret` must be text or bytes, and not empty")
+    return secret.encode() if isinstance(secret, str) else secret

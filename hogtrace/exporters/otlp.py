@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final, Literal, Protocol, cast, get_args
-from urllib.parse import urlsplit
 
 from hogtrace._engine import ENGINE_VERSION, CaptureEvent
 from hogtrace.errors import ConfigError
+from hogtrace.exporters.checks import checked_headers, checked_seconds, host_of
 from hogtrace.exporters.parts import Parts
 
 if TYPE_CHECKING:
@@ -27,6 +28,8 @@ _SENDERS: Final = {
     "http/protobuf": "hogtrace.exporters.otlp_http.HTTPSender",
     "grpc": "hogtrace.exporters.otlp_grpc.GRPCSender",
 }
+
+_GRPC_NAME: Final = re.compile(r"[0-9a-z_.-]+")
 
 
 class _Sender(Protocol):
@@ -80,7 +83,7 @@ class OTLPExporter:
         chosen = _chosen(protocol, "PROTOCOL", _PROTOCOLS[0])
         if chosen not in _PROTOCOLS:
             raise ConfigError(f"OTLPExporter: the protocol {chosen!r} is none of {', '.join(_PROTOCOLS)}")
-        packed = _chosen(compression, "COMPRESSION", "none").strip().lower()
+        packed = str(_chosen(compression, "COMPRESSION", "none")).strip().lower()
         if packed not in ("none", "gzip") and (packed != "deflate" or chosen == "grpc"):
             raise ConfigError(f"OTLPExporter: {chosen} has no compression {packed!r}; choose none or gzip")
         seconds = _seconds(timeout)
@@ -88,11 +91,13 @@ class OTLPExporter:
         self._host = _host(_chosen(endpoint, "ENDPOINT", default), chosen)
         self._options = {
             "endpoint": endpoint,
-            "headers": _checked(headers or {}),
+            "headers": _checked(headers or {}, chosen),
             "timeout": seconds,
             "compression": packed,
         }
-        self._resource = dict(resource or {})
+        self._resource = _attributes(resource or {})
+        if not isinstance(logger, str):
+            raise ConfigError("OTLPExporter: `logger` must be text")
         self._logger = logger
         module, _, name = _SENDERS[chosen].rpartition(".")
         try:
@@ -178,6 +183,14 @@ def _unobserved() -> Iterator[None]:
         detach(token)
 
 
+def _attributes(resource: object) -> dict[str, str | bool | int | float]:
+    if not isinstance(resource, Mapping) or not all(
+        isinstance(name, str) and isinstance(value, str | bool | int | float) for name, value in resource.items()
+    ):
+        raise ConfigError("OTLPExporter: `resource` maps names to texts, numbers or truth values")
+    return dict(resource)
+
+
 def _chosen(given: str | None, name: str, default: str) -> str:
     """Give what an option is: as given, or as OpenTelemetry's variables have it."""
     if given is not None:
@@ -186,35 +199,29 @@ def _chosen(given: str | None, name: str, default: str) -> str:
 
 
 def _seconds(given: float | None) -> float:
-    told = _chosen(None, "TIMEOUT", "10") if given is None else given
+    if given is not None:
+        return checked_seconds(given, "OTLPExporter: the timeout")
+    told = _chosen(None, "TIMEOUT", "10")
     try:
         seconds = float(told)
-    except (TypeError, ValueError):
-        seconds = 0.0
-    if not 0 < seconds < float("inf"):
-        raise ConfigError(f"OTLPExporter: the timeout {told!r} is not seconds, more than 0")
-    return seconds
+    except ValueError:
+        raise ConfigError(f"OTLPExporter: the timeout {told!r} is no number of seconds") from None
+    return checked_seconds(seconds, f"OTLPExporter: the timeout {told!r}")
 
 
-def _host(endpoint: str, protocol: str) -> str:
+def _host(endpoint: object, protocol: str) -> str:
     """Give the host of an address. Raises `ConfigError` for an address that will not do."""
-    if protocol == "grpc" and "://" not in endpoint:
-        endpoint = f"grpc://{endpoint}"
-    parts = urlsplit(endpoint)
-    schemes = ("http", "https", *(["grpc"] if protocol == "grpc" else []))
-    if parts.scheme not in schemes or not parts.hostname:
-        raise ConfigError("OTLPExporter: the endpoint must begin with http:// or https:// and name a host")
-    if parts.username is not None or parts.password is not None:
-        raise ConfigError("OTLPExporter: the endpoint holds a user or a password; give `headers` an Authorization")
-    return parts.hostname
+    schemes = ["http", "https"]
+    if protocol == "grpc":
+        schemes.append("grpc")
+        if isinstance(endpoint, str) and "://" not in endpoint:
+            endpoint = f"grpc://{endpoint}"
+    return host_of(endpoint, "OTLPExporter: the endpoint", schemes=schemes, instead="`headers` an Authorization")
 
 
-def _checked(headers: Mapping[str, str]) -> dict[str, str]:
-    for name, value in headers.items():
-        if not isinstance(name, str) or not isinstance(value, str):
-            raise ConfigError("OTLPExporter: `headers` maps names to texts")
-        if not name or not name.isascii() or not name.isprintable() or set(name) & set(" :"):
-            raise ConfigError(f"OTLPExporter: the header {name!r} cannot be sent")
-        if not value.isascii() or not value.isprintable():
-            raise ConfigError(f"OTLPExporter: the value of the header {name} cannot be sent")
-    return {name.lower(): value for name, value in headers.items()}
+def _checked(headers: Mapping[str, str], protocol: str) -> dict[str, str]:
+    checked = {name.lower(): value for name, value in checked_headers(headers, "OTLPExporter").items()}
+    for name in checked:
+        if protocol == "grpc" and (not _GRPC_NAME.fullmatch(name) or name.endswith("-bin")):
+            raise ConfigError(f"OTLPExporter: the header {name!r} cannot be sent over gRPC")
+    return checked

@@ -9,11 +9,11 @@ from datetime import UTC, datetime
 from importlib import import_module
 from string import Formatter
 from typing import Any, Final, cast
-from urllib.parse import urlsplit
 from uuid import NAMESPACE_OID, UUID, uuid5
 
 from hogtrace._engine import ENGINE_VERSION, CaptureEvent, Mark
 from hogtrace.errors import ConfigError, ExportError, UnknownOutcomeError
+from hogtrace.exporters.checks import checked_flag, checked_seconds, host_of
 from hogtrace.exporters.parts import Parts
 from hogtrace.exporters.portable import portable
 
@@ -70,11 +70,12 @@ class PostHogExporter:
     ) -> None:
         if not isinstance(project_api_key, str) or not project_api_key.strip():
             raise ConfigError("PostHogExporter: `project_api_key` is empty; it is in the settings of the project")
-        parts = urlsplit(host)
-        if parts.scheme not in ("http", "https") or not parts.hostname:
-            raise ConfigError("PostHogExporter: `host` must begin with http:// or https:// and name a host")
-        if parts.username is not None or parts.password is not None:
-            raise ConfigError("PostHogExporter: `host` holds a user or a password")
+        self._host_name = host_of(host, "PostHogExporter: `host`", instead="`project_api_key`")
+        if distinct_id is not None and not isinstance(distinct_id, str):
+            raise ConfigError("PostHogExporter: `distinct_id` must be the name of a field")
+        self._timeout = checked_seconds(timeout, "PostHogExporter: `timeout`")
+        self._compress = checked_flag(compress, "PostHogExporter: `compress`")
+        self._profiles = checked_flag(person_profiles, "PostHogExporter: `person_profiles`")
         try:
             json.dumps(dict(properties or {}))
         except (TypeError, ValueError):
@@ -88,14 +89,10 @@ class PostHogExporter:
                 f"PostHogExporter: the package posthog is not there ({error}); install hogtrace[posthog]"
             ) from None
         self._key = project_api_key.strip()
-        self._host_name = parts.hostname
         self._host = str(self._requests.determine_server_host(host))
         self._event = event
         self._distinct_id = distinct_id
-        self._profiles = person_profiles
         self._properties = dict(properties or {})
-        self._compress = compress
-        self._timeout = timeout
         self._session: Any = None
         self._parts = Parts(self._send)
 

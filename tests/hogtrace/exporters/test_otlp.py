@@ -528,7 +528,7 @@ def test_the_record_of_a_request(http: Kept) -> None:
         ({"protocol": "http/json"}, "none of http/protobuf, grpc"),
         ({"compression": "zstd"}, "no compression 'zstd'"),
         ({"protocol": "grpc", "compression": "deflate"}, "no compression 'deflate'"),
-        ({"timeout": 0}, "not seconds, more than 0"),
+        ({"timeout": 0}, "number of seconds, more than 0"),
         ({"headers": {"a b": "c"}}, "cannot be sent"),
         ({"headers": {"a": "pa55\n"}}, "cannot be sent"),
         ({"headers": {"a": 1}}, "maps names to texts"),
