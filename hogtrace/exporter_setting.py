@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import difflib
 import importlib
+import inspect
 import logging
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Final, Self, cast
 
 from hogtrace._engine import Redaction
@@ -27,6 +28,11 @@ EXPORTERS: Final[Mapping[str, str]] = {
     "sqlite": "hogtrace.exporters.SQLiteExporter",
 }
 """Short names of exporters, and what they stand for."""
+
+_OPEN_NOTHING: Final = frozenset(
+    EXPORTERS[name] for name in ("console", "http", "logging", "memory", "otlp", "posthog")
+)
+"""Those of ours that may be made to see whether they can be."""
 
 _DOTTED: Final = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)+")
 
@@ -140,6 +146,30 @@ class ExporterSetting:
             raise ConfigError(f"{where}: {problem}")
         return cast("Exporter", made)
 
+    def check(self, *, where: str = "EXPORTER") -> None:
+        """See that the exporter is there and takes its options, as far as one can without opening anything.
+
+        A file that is made by a check would belong to whoever checks. Raises `ConfigError`, which begins with `where`
+        and has all that is wrong.
+        """
+        if self.several:
+            problems: list[str] = []
+            for index, setting in enumerate(self.several):
+                try:
+                    setting.check(where=f"{where}[{index}]")
+                except ConfigError as error:
+                    problems += error.problems
+            if problems:
+                raise ConfigError(*problems)
+        elif self.backend in _OPEN_NOTHING:
+            self.build(where=where).close()
+        elif self.instance is None:
+            problem, found = self._find()
+            if problem is None and callable(found):
+                problem = self._misfit(found)
+            if problem is not None:
+                raise ConfigError(f"{where}: {problem}")
+
     def _build_several(self, where: str) -> Exporter:
         made: list[Exporter] = []
         try:
@@ -152,28 +182,49 @@ class ExporterSetting:
                     exporter.close()
             raise
 
-    def _attempt(self) -> tuple[str, None] | tuple[None, object]:
+    def _find(self) -> tuple[str, None] | tuple[None, object]:
         backend = self.backend or ""
         module_name, _, name = backend.rpartition(".")
         try:
-            made = getattr(importlib.import_module(module_name), name)
+            found = getattr(importlib.import_module(module_name), name)
         except AttributeError:
             return f"the module {module_name} has no {name!r}; name an exporter's class", None
         except Exception as error:
             return f"cannot import {module_name}: {type(error).__name__}: {error}", None
-        if not callable(made):
+        if not callable(found):
             if self.options:
                 return f"{backend} is not a class, so it takes no OPTIONS; name an exporter's class", None
-        else:
+            if not _is_exporter(found):
+                return self._no_exporter(), None
+        return None, found
+
+    def _misfit(self, found: Callable[..., object]) -> str | None:
+        """Say why `found` cannot be called with the options; None if it can, or tells nothing of what it takes."""
+        try:
+            inspect.signature(found).bind(**self.options)
+        except ValueError:
+            return None
+        except TypeError as error:
+            return f"{self.backend} cannot start: TypeError: {error}"
+        return None
+
+    def _attempt(self) -> tuple[str, None] | tuple[None, object]:
+        problem, made = self._find()
+        if problem is not None:
+            return problem, None
+        if callable(made):
             try:
                 made = made(**self.options)
             except HogTraceError as error:
                 return str(error), None
             except Exception as error:
-                return f"{backend} cannot start: {type(error).__name__}: {self._without_options(error)}", None
-        if not all(callable(getattr(made, method, None)) for method in ("export", "close")):
-            return f"{backend} gives no exporter, which has export(events) and close()", None
+                return f"{self.backend} cannot start: {type(error).__name__}: {self._without_options(error)}", None
+        if not _is_exporter(made):
+            return self._no_exporter(), None
         return None, made
+
+    def _no_exporter(self) -> str:
+        return f"{self.backend} gives no exporter, which has export(events) and close()"
 
     def _without_options(self, error: Exception) -> str:
         """Give the error's message without the values of the options, any of which may be a secret."""
@@ -194,6 +245,10 @@ def build_exporter(exporter: object = None, *, where: str = "EXPORTER") -> Expor
         _log.info("no exporter is named, so captured events go to SQLite: %s (%s)", default.path, default.retention)
         return default
     return ExporterSetting.read(exporter, where=where).build(where=where)
+
+
+def _is_exporter(found: object) -> bool:
+    return all(callable(getattr(found, method, None)) for method in ("export", "close"))
 
 
 def _backend(name: str, where: str) -> str:

@@ -147,8 +147,8 @@ class Tracer:
         self._redaction = Redaction(add=list(redact), remove=list(redact_except))
         whose = resource(service=service, release=release, environment=environment)
         origin = {name: getattr(whose, name) for name in ("service", "release", "environment")}
-        built = build_exporter(exporter)
         hooks = build_hooks(read_hooks(before_export, "before_export"), "before_export")
+        built = build_exporter(exporter)
         self._pipeline = Pipeline(
             built,
             resource=whose,

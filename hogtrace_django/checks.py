@@ -1,21 +1,24 @@
 """System checks: what is wrong with the settings is said by `manage.py check` and at start, not by a request.
 
-- `hogtrace.E001`: a setting is unknown or wrong.
+- `hogtrace.E001`: a setting is unknown or wrong, or names what is not there, such as an exporter.
 - `hogtrace.E002`: a probe file does not compile; the compiler's own report is the message.
 - `hogtrace.E003`: a probe file is not there or cannot be read.
 - `hogtrace.W001`: the application is installed, and the middleware is not in MIDDLEWARE.
 - `hogtrace.W002`: middleware that may run code of the application stands before ours.
 """
 
+from collections.abc import Callable, Iterator
 from typing import Any, Final
 
 from django.conf import settings
 from django.core import checks
 from django.utils.module_loading import import_string
 
-from hogtrace import CompileError, ConfigError
+from hogtrace import CompileError, ConfigError, Settings
+from hogtrace.before_export import build_hooks
+from hogtrace.exporter_setting import ExporterSetting
 from hogtrace.trust import check_names
-from hogtrace_django.conf import load_settings
+from hogtrace_django.conf import WHERE, load_settings
 from hogtrace_django.middleware import HogTraceMiddleware
 
 __all__ = ["MAY_STAND_BEFORE", "TAG", "check_middleware", "check_settings"]
@@ -40,6 +43,9 @@ MAY_STAND_BEFORE: Final = frozenset(
 """Middleware that may stand before ours with nothing lost."""
 
 
+_DEFAULT: Final = ExporterSetting.read("sqlite")
+
+
 def check_settings(**_what: Any) -> list[checks.CheckMessage]:
     """Give the errors of `settings.HOGTRACE` and of the programs that it names, without installing any.
 
@@ -47,12 +53,13 @@ def check_settings(**_what: Any) -> list[checks.CheckMessage]:
     """
     try:
         hogtrace = load_settings()
-        if not hogtrace.disabled:
-            check_names(hogtrace.trust, "TRUST")
     except ConfigError as error:
         return [checks.Error(problem, id="hogtrace.E001") for problem in error.problems]
     if hogtrace.disabled:
         return []
+    problems = list(_problems(hogtrace))
+    if problems:
+        return [checks.Error(problem, id="hogtrace.E001") for problem in problems]
     try:
         hogtrace.programs()
     except CompileError as error:
@@ -60,6 +67,20 @@ def check_settings(**_what: Any) -> list[checks.CheckMessage]:
     except ConfigError as error:
         return [checks.Error(problem, id="hogtrace.E003") for problem in error.problems]
     return []
+
+
+def _problems(hogtrace: Settings) -> Iterator[str]:
+    """Give what is wrong with settings that are right by themselves: what they name is not there, or takes no such."""
+    looks: list[Callable[[], object]] = [
+        lambda: check_names(hogtrace.trust, "TRUST"),
+        lambda: (hogtrace.exporter or _DEFAULT).check(where=f"EXPORTER in {WHERE}"),
+        lambda: build_hooks(hogtrace.before_export, f"BEFORE_EXPORT in {WHERE}"),
+    ]
+    for look in looks:
+        try:
+            look()
+        except ConfigError as error:
+            yield from error.problems
 
 
 def check_middleware(**_what: Any) -> list[checks.CheckMessage]:

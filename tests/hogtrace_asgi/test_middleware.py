@@ -290,6 +290,7 @@ async def nothing(_scope: Any, _receive: Any, _send: Any) -> None:
         ({"probs": []}, ConfigError, "did you mean 'PROBES'"),
         ({"probes": ["no/such/file.hogtrace"]}, ConfigError, "no/such/file.hogtrace"),
         ({"probes": ["fn:a.b:entry { capture(x=retval); }"]}, CompileError, "HT"),
+        ({"exporter": {"BACKEND": "sqlite", "OPTIONS": {"path": "/no/such/x"}}}, ConfigError, "no directory /no/such"),
     ],
 )
 def test_a_wrong_setting_is_an_error_at_construction(
@@ -316,16 +317,26 @@ class OwnMiddleware(HogTraceMiddleware):
 
 @pytest.mark.parametrize("kind", [Starlette, FastAPI])
 @pytest.mark.parametrize("middleware", [HogTraceMiddleware, OwnMiddleware])
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ({"probs": []}, "did you mean 'PROBES'"),
+        ({"exporter": {"BACKEND": "jsonl", "OPTIONS": {"path": "/no/such/x"}}}, "cannot write to /no/such/x"),
+    ],
+)
 def test_where_middleware_is_built_late_the_start_up_fails(
-    kind: type[Starlette], middleware: type[HogTraceMiddleware], caplog: pytest.LogCaptureFixture
+    kind: type[Starlette],
+    middleware: type[HogTraceMiddleware],
+    wrong: dict[str, Any],
+    message: str,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     """Starlette builds it in its first call: the server is told to stop, and no request is made to fail."""
-    wrong: dict[str, Any] = {"probs": []}
     app = kind()
     app.add_middleware(middleware, **wrong)
     (sent,) = lifespan_of(app, "startup")
     assert sent["type"] == "lifespan.startup.failed"
-    assert "did you mean 'PROBES'" in sent["message"]
+    assert message in sent["message"]
     assert "configuration is wrong" in caplog.text
 
     async def serve() -> list[Message]:

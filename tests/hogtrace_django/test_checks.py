@@ -42,6 +42,37 @@ def test_a_wrong_setting_is_an_error(settings: Any, named: str) -> None:
     assert named in messages["hogtrace.E001"]
 
 
+@pytest.mark.parametrize(
+    ("settings", "named"),
+    [
+        ({"EXPORTER": "no.such.Exporter"}, "cannot import no.such"),
+        ({"EXPORTER": "hogtrace.exporters.Nothing"}, "has no 'Nothing'"),
+        ({"EXPORTER": {"BACKEND": "sqlite", "OPTIONS": {"paht": "x"}}}, "'paht'"),
+        ({"EXPORTER": {"BACKEND": "http"}}, "'url'"),
+        ({"EXPORTER": {"BACKEND": "posthog", "OPTIONS": {"project_api_key": ""}}}, "`project_api_key` is empty"),
+        ({"EXPORTER": ["memory", {"BACKEND": "otlp", "OPTIONS": {"timeout": 0}}]}, "HOGTRACE[1]: OTLPExporter: the"),
+        ({"BEFORE_EXPORT": "no.such.hook"}, "BEFORE_EXPORT in settings.HOGTRACE: cannot import no.such"),
+    ],
+)
+def test_what_a_setting_names_is_looked_for(settings: Any, named: str) -> None:
+    """An exporter that is not there or cannot be made with its options, and a function that is not there."""
+    with override_settings(HOGTRACE=settings):
+        messages = found()
+    assert list(messages) == ["hogtrace.E001"]
+    assert named in messages["hogtrace.E001"]
+
+
+def test_a_check_makes_no_file(tmp_path: Path) -> None:
+    """It would belong to whoever checks, which may be somebody else than who serves."""
+    several = [
+        {"BACKEND": "sqlite", "OPTIONS": {"path": tmp_path / "a.sqlite"}},
+        {"BACKEND": "jsonl", "OPTIONS": {"path": tmp_path / "a.jsonl"}},
+    ]
+    with override_settings(HOGTRACE={"EXPORTER": several}):
+        assert found() == {}
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_each_mistake_is_an_error_of_its_own() -> None:
     """All are found at once."""
     with override_settings(HOGTRACE={"PROBS": [], "ACCESS": "rw"}):

@@ -167,6 +167,8 @@ def test_disabled_means_out_of_the_way(app: Flask, monkeypatch: pytest.MonkeyPat
         ("HOGTRACE_PROBS", [], r"(?s)PROBS.*app\.config.*PROBES"),
         ("HOGTRACE_PROBES", 7, r"PROBES.*app\.config"),
         ("HOGTRACE_PROBES", ["no/such/file.hogtrace"], "no/such/file.hogtrace"),
+        ("HOGTRACE_EXPORTER", {"BACKEND": "jsonl", "OPTIONS": {"path": "/no/such/x"}}, "cannot write to /no/such/x"),
+        ("HOGTRACE_EXPORTER", ["memory", {"BACKEND": "http"}], r"EXPORTER\[1\].*'url'"),
     ],
 )
 def test_a_wrong_setting_is_an_error_at_init(app: Flask, name: str, value: Any, message: str) -> None:
