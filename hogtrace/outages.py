@@ -7,12 +7,14 @@ from typing import Literal, TypeAlias
 
 from hogtrace._engine import Redaction
 
-__all__ = ["ExporterState", "Outage", "warn"]
+__all__ = ["ExporterState", "Outage", "describe", "warn"]
 
 ExporterState: TypeAlias = Literal["working", "failing", "hanging"]
 """How an exporter does: as it should; it raises; it has not come back for the time that one call may take."""
 
 _log = logging.getLogger("hogtrace")
+
+_scrub = Redaction().scrub
 
 
 class Outage:
@@ -21,11 +23,10 @@ class Outage:
     The logger `hogtrace` is told whenever that changes, never of each event.
     """
 
-    __slots__ = ("_is_failing", "_is_hanging", "_name", "_scrub")
+    __slots__ = ("_is_failing", "_is_hanging", "_name")
 
     def __init__(self, name: str) -> None:
         self._name = name
-        self._scrub = Redaction().scrub
         self._is_failing = False
         self._is_hanging = False
 
@@ -38,7 +39,7 @@ class Outage:
         """Note that the exporter raised `error`; `what` is what is said of it, if nothing has been said."""
         if not self._is_failing:
             self._is_failing = True
-            warn("%s %s: %s", self._name, what, self.describe(error))
+            warn("%s %s: %s", self._name, what, describe(error))
 
     def hang(self, seconds: float) -> None:
         """Note that a call of the exporter has taken `seconds`, and goes on."""
@@ -66,13 +67,14 @@ class Outage:
         """Forget what was: this is the child of a fork."""
         self._is_failing = self._is_hanging = False
 
-    def describe(self, error: BaseException) -> str:
-        """Give the error's type and message on one line, without what looks like a secret."""
-        try:
-            text = self._scrub(" ".join(str(error).split()))
-        except Exception:
-            text = "(its message cannot be shown)"
-        return f"{type(error).__name__}: {text}" if text else type(error).__name__
+
+def describe(error: BaseException) -> str:
+    """Give the error's type and message on one line, without what looks like a secret."""
+    try:
+        text = _scrub(" ".join(str(error).split()))
+    except Exception:
+        text = "(its message cannot be shown)"
+    return f"{type(error).__name__}: {text}" if text else type(error).__name__
 
 
 def warn(message: str, *values: object) -> None:

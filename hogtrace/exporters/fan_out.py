@@ -66,7 +66,7 @@ class FanOutExporter:
         return self._branches
 
     def export(self, events: Sequence[CaptureEvent]) -> None:
-        """Queue `events` for each of the exporters; a tracer does so itself."""
+        """Queue `events` for each of the exporters."""
         for branch in self._branches or self.open_branches():
             branch.take_over(events)
 

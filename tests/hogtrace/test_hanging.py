@@ -111,7 +111,7 @@ def test_a_call_that_is_quick_enough_is_nobodys_business(tmp_path: Path, caplog:
 
 def test_the_watching_thread_goes_with_the_worker(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """An application that captures nothing has no thread of ours, and one that stops its tracer neither."""
-    monkeypatch.setattr("hogtrace.pipeline._IDLE_ROUNDS", 2)
+    monkeypatch.setattr("hogtrace.worker._IDLE_ROUNDS", 2)
     before = _thread._count()
     pipeline = Pipeline(JSONLinesExporter(tmp_path / "a.jsonl"), batch_delay=0.01)
     for number in range(5):
@@ -140,7 +140,7 @@ def test_closing_that_hangs_is_noticed_too(tmp_path: Path, caplog: pytest.LogCap
     assert accounts(pipeline) == (3, 3, 0, {})
     assert "Stuck has not come back for 0.1 s" in caplog.text
     Stuck.gate.set()
-    until(lambda: not pipeline._alive.locked(), 20)
+    until(lambda: not pipeline._worker.is_at_work, 20)
 
 
 def test_forks_while_it_hangs_and_while_it_is_watched(tmp_path: Path) -> None:

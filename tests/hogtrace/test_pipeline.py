@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from hogtrace import CaptureEvent
-from hogtrace import pipeline as pipeline_module
+from hogtrace import worker as worker_module
 from hogtrace.events import read_jsonl, read_sqlite
 from hogtrace.exporters import MemoryExporter
 from hogtrace.pipeline import Pipeline
@@ -322,7 +322,7 @@ def test_waiting_costs_no_processor_time(pipe: Pipe) -> None:
 
 def test_the_worker_goes_when_it_is_idle_and_comes_back(pipe: Pipe, monkeypatch: pytest.MonkeyPatch) -> None:
     """An application that captures nothing has no thread of ours."""
-    monkeypatch.setattr(pipeline_module, "_IDLE_ROUNDS", 2)
+    monkeypatch.setattr(worker_module, "_IDLE_ROUNDS", 2)
     before = _thread._count()
     exporter = MemoryExporter()
     pipeline = pipe(exporter, batch_delay=0.01)
@@ -334,7 +334,7 @@ def test_the_worker_goes_when_it_is_idle_and_comes_back(pipe: Pipe, monkeypatch:
 
 def test_no_event_is_missed_while_the_worker_comes_and_goes(pipe: Pipe, monkeypatch: pytest.MonkeyPatch) -> None:
     """Whatever moment an event arrives at, it is exported without a flush."""
-    monkeypatch.setattr(pipeline_module, "_IDLE_ROUNDS", 1)
+    monkeypatch.setattr(worker_module, "_IDLE_ROUNDS", 1)
     exporter = MemoryExporter()
     pipeline = pipe(exporter, batch_delay=0.001)
 
@@ -391,7 +391,9 @@ def test_probes_on_what_exporters_use_do_not_feed_themselves() -> None:
         "        json.dumps([event.to_dict() for event in events])\n"
         "        super().export(events)\n"
         "exporter = Encoder()\n"
-        "with hogtrace.Tracer(exporter=exporter, max_overhead=None, batch_delay=0.01) as tracer:\n"
+        # The last of these programs is captured while it is woven: some 20,000 events.
+        "room = {'queue_events': 200_000, 'queue_bytes': 1 << 28}\n"
+        "with hogtrace.Tracer(exporter=exporter, max_overhead=None, batch_delay=0.01, **room) as tracer:\n"
         "    for target in ('json.dumps', '__main__.Encoder.export', 'json.**', 'logging.**', 'hogtrace.**'):\n"
         "        tracer.install(hogtrace.compile(f'fn:{target}:entry {{ capture(a=1); }}'))\n"
         "    for _ in range(3): json.dumps({}); time.sleep(0.1)\n"

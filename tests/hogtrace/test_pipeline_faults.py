@@ -179,7 +179,7 @@ def test_a_worker_that_dies_is_replaced(tmp_path: Path, caplog: pytest.LogCaptur
         put(pipeline, [make_event(number) for number in range(count, count + 20)])
         count += 20
         time.sleep(chance.random() * 0.002)
-        server = pipeline._server
+        server = pipeline._worker._server
         if server is not None:
             ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(server), ctypes.py_object(SystemExit))
     until(lambda: pipeline.flush(1), 30)
@@ -200,15 +200,15 @@ def test_a_flush_is_answered_although_the_worker_dies(tmp_path: Path, monkeypatc
     """Who waits is not forgotten by the thread that goes on."""
     path = tmp_path / "events.jsonl"
     pipeline = Pipeline(JSONLinesExporter(path), batch_delay=60, batch_size=5)
-    export = pipeline._export_next
+    hand_over = pipeline._delivery.hand_over
     deaths = [MemoryError(), SystemExit()]
 
-    def die(*given: int, **options: bool) -> int:
+    def die(due: int) -> bool:
         if deaths:
             raise deaths.pop()
-        return export(*given, **options)
+        return hand_over(due)
 
-    monkeypatch.setattr(pipeline, "_export_next", die)
+    monkeypatch.setattr(pipeline._delivery, "hand_over", die)
     put(pipeline, make_events(12))
     assert pipeline.flush(20)
     assert accounts(pipeline) == (12, 12, 0, {})

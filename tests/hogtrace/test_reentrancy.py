@@ -481,8 +481,9 @@ CASES = {
         def work(value): return value
         probe('hogtrace.targets.**', 'hogtrace.weave.**', sample='1%')
         probe(*(f'hogtrace.{name}.**' for name in (
-            'tracer', 'pipeline', 'sites', 'placing', 'binding', 'exporters', 'imports', 'display', '_state',
-            'request_store', 'config', 'sources', 'trust', 'types', 'errors', 'cli')), enter='1', leave='duration')
+            'tracer', 'pipeline', 'worker', 'delivery', 'sites', 'placing', 'binding', 'exporters', 'imports',
+            'display', '_state', 'request_store', 'config', 'sources', 'trust', 'types', 'errors', 'cli')),
+            enter='1', leave='duration')
         for number in range(3):
             probe('__main__.work')
             with request_scope(request_id=str(number)) as scope:

@@ -13,7 +13,7 @@ import pytest
 
 import hogtrace
 from hogtrace import CaptureEvent, Tracer, reporting
-from hogtrace import pipeline as pipeline_module
+from hogtrace import worker as worker_module
 from hogtrace.exporters import MemoryExporter
 from hogtrace.pipeline import Pipeline
 from hogtrace.processes import birth_of, host_name
@@ -104,7 +104,7 @@ def test_events_after_a_quiet_time_are_reported_soon() -> None:
             if captured == 1:
                 until(lambda: len(keeper.reports) == 2, 30)
                 assert keeper.reports[1].status.captured == 1
-        assert tracer._pipeline._reporter.patience > 60
+        assert tracer._pipeline._worker._reporter.patience > 60
     assert [report.status.captured for report in keeper.reports] == [0, 1, 2]
 
 
@@ -151,7 +151,7 @@ def test_events_that_are_dropped_at_the_end_are_in_the_last_report() -> None:
 
 def test_reports_come_again_and_again_and_at_rest(monkeypatch: pytest.MonkeyPatch) -> None:
     """As often as was asked while the thread is there, and just before it goes."""
-    monkeypatch.setattr(pipeline_module, "_IDLE_ROUNDS", 40)
+    monkeypatch.setattr(worker_module, "_IDLE_ROUNDS", 40)
     keeper = Keeper()
     with Tracer(exporter=keeper, batch_delay=0.02, report_interval=0.1) as tracer:
         tracer.install(PLACE)
@@ -165,11 +165,11 @@ def test_reports_come_again_and_again_and_at_rest(monkeypatch: pytest.MonkeyPatc
 
 def test_without_an_interval_nothing_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     """None is never, not even at the end; and no thread is started for it."""
-    monkeypatch.setattr(pipeline_module, "_IDLE_ROUNDS", 5)
+    monkeypatch.setattr(worker_module, "_IDLE_ROUNDS", 5)
     keeper = Keeper()
     with Tracer(exporter=keeper, batch_delay=0.02, report_interval=None) as tracer:
         tracer.install(PLACE)
-        assert not tracer._pipeline._alive.locked()
+        assert not tracer._pipeline._worker.is_at_work
         shop.place("tea")
         until(lambda: "rest" in keeper.calls, 30)
     assert set(keeper.calls) == {"export", "rest", "close"}
@@ -179,15 +179,15 @@ def test_an_exporter_without_reports_costs_no_thread() -> None:
     """Nothing is started before the first event."""
     with Tracer(exporter=MemoryExporter()) as tracer:
         tracer.install(PLACE)
-        assert not tracer._pipeline._alive.locked()
-        assert tracer._pipeline._native_id is None
+        assert not tracer._pipeline._worker.is_at_work
+        assert tracer._pipeline._worker._native_id is None
 
 
 def test_a_report_that_fails_is_noted_once_and_costs_no_event(
     caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Events go on, also where it raises what ends threads; the message shows no secret."""
-    monkeypatch.setattr(pipeline_module, "_IDLE_ROUNDS", 3000)
+    monkeypatch.setattr(worker_module, "_IDLE_ROUNDS", 3000)
 
     class Failing(Keeper):
         def report(self, report: Report) -> None:
@@ -228,7 +228,7 @@ def test_a_report_that_hangs_does_not_hold_the_end() -> None:
         assert tracer.status().dropped == {"stopped": 1}
     finally:
         let_go.set()
-        until(lambda: not tracer._pipeline._alive.locked(), 30)
+        until(lambda: not tracer._pipeline._worker.is_at_work, 30)
 
 
 def test_whoever_is_at_work_on_probes_is_not_waited_for() -> None:
