@@ -20,9 +20,10 @@ from hogtrace._engine import (
 )
 from hogtrace.config import Settings
 from hogtrace.errors import CompileError, ConfigError, Diagnostic, HogTraceError, ProgramError
+from hogtrace.installation import Installation
 from hogtrace.request_store import RequestScope, current_store, request_scope
 from hogtrace.sources import compile_file
-from hogtrace.tracer import Installation, Tracer
+from hogtrace.tracer import Tracer
 from hogtrace.types import Exporter, ProbeStatus, Status, TrustEntry
 
 __version__ = ENGINE_VERSION

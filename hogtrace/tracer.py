@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from time import monotonic
 from types import TracebackType
-from typing import Any, Final, Literal, Self, TypeAlias
+from typing import Final, Literal, Self, TypeAlias
 
 from hogtrace import _state, imports, placing, termination
 from hogtrace._engine import LinkedProbe, Program, Redaction, TrustList
@@ -15,7 +14,8 @@ from hogtrace.before_export import BeforeExport, build_hooks, read_hooks
 from hogtrace.config import Settings, copy_limits, overhead_budget
 from hogtrace.errors import ConfigError
 from hogtrace.exporter_setting import ExporterSetting, build_exporter
-from hogtrace.governor import Governor, Trips
+from hogtrace.governor import Governor
+from hogtrace.installation import Installation, InstalledProbe, with_counts_of
 from hogtrace.pipeline import Pipeline
 from hogtrace.placing import Placement
 from hogtrace.reporting import Reporter
@@ -23,9 +23,9 @@ from hogtrace.resource import resource
 from hogtrace.sources import compile_file
 from hogtrace.targets import Target
 from hogtrace.trust import check_names, read_entries
-from hogtrace.types import Budget, Exporter, ProbeState, ProbeStatus, Status, TrustEntry
+from hogtrace.types import Budget, Exporter, ProbeStatus, Status, TrustEntry
 
-__all__ = ["Installation", "Tracer"]
+__all__ = ["Tracer"]
 
 _Exporter: TypeAlias = Exporter | ExporterSetting | Mapping[str, object] | str
 
@@ -34,32 +34,6 @@ _PLACED: Final = frozenset(("pending", "installed", "refused"))
 
 _FINAL_PATIENCE: Final = 0.5  # seconds
 """How long the last report waits for whoever is at work on the probes."""
-
-_STANDING: Final = ("state", "reason", "sites", "functions", "warnings", "back_in")
-"""What a status says of where a probe sits; it is no more once the probe is taken out."""
-
-
-@dataclass(eq=False, slots=True)
-class _Installed:
-    """One probe of an installation: where it sits, and what to say of it."""
-
-    linked: LinkedProbe
-    placement: Placement
-    state: ProbeState = "pending"
-    reason: str | None = None
-    trips: Trips = field(default_factory=Trips)
-
-
-class Installation:
-    """One program in place, as :meth:`Tracer.install` gives it; hand it to :meth:`Tracer.uninstall`."""
-
-    def __init__(self, program: Program, probes: Sequence[_Installed]) -> None:
-        self.program = program
-        self._probes = tuple(probes)
-
-    def __repr__(self) -> str:
-        states = ", ".join(f"{probe.linked.probe.id} {probe.state}" for probe in self._probes)
-        return f"<hogtrace.Installation of {self.program.name!r}: {states or 'no probes'}>"
 
 
 class Tracer:
@@ -127,7 +101,7 @@ class Tracer:
     ) -> None:
         if access not in ("safe", "python"):
             raise ConfigError(f"access is {access!r}; it must be 'safe' or 'python'")
-        budget = overhead_budget(max_overhead, max_total_overhead, overhead_pause)
+        self._budget = overhead_budget(max_overhead, max_total_overhead, overhead_pause)
         self._access: Literal["safe", "python"] = "python" if access == "python" else "safe"
         self._limits = copy_limits(
             {
@@ -163,10 +137,10 @@ class Tracer:
         )
         if flush_on_sigterm:
             termination.flush_on_sigterm(self)
-        self._governor = None if budget is None else Governor(budget, self._tend)
+        self._governor = None if self._budget is None else Governor(self._budget, self._tend)
         self._installations: list[Installation] = []
         self._reported: tuple[ProbeStatus, ...] = ()
-        self._last: list[tuple[Program, _Installed, ProbeStatus]] = []
+        self._last: list[tuple[InstalledProbe, ProbeStatus]] = []
         self._watching: Callable[[imports.Callback], None] | None = None
         self._stopped = False
 
@@ -243,8 +217,7 @@ class Tracer:
             self._vouch(new, self._trusted)
             for installation in self._installations:
                 self._remove(installation._probes)
-                program = installation.program
-                installation._probes = tuple(self._link(program, index) for index in range(len(program.probes)))
+                installation._probes = self._link(installation.program)
                 self._bind(installation._probes)
             self._watch()
 
@@ -258,7 +231,7 @@ class Tracer:
         with _state.lock:
             if self._stopped:
                 raise RuntimeError("this tracer is stopped; make a new one")
-            installation = Installation(program, [self._link(program, index) for index in range(len(program.probes))])
+            installation = Installation(program, self._link(program))
             self._installations.append(installation)
             self._bind(installation._probes)
             self._watch()
@@ -280,7 +253,7 @@ class Tracer:
         back. What is not installed (any more) is no error.
         """
         with _state.lock:
-            gone: list[_Installed] = []
+            gone: list[InstalledProbe] = []
             for installation in list(self._installations):
                 if what is None or what is installation or what is installation.program:
                     self._installations.remove(installation)
@@ -297,7 +270,7 @@ class Tracer:
         What was found before stays probed for as long as it lives.
         """
         with _state.lock:
-            self._bind(probe for installation in self._installations for probe in installation._probes)
+            self._bind(self._installed())
             self._watch()
 
     def status(self) -> Status:
@@ -307,10 +280,9 @@ class Tracer:
         """
         with _state.lock:
             self._tend()
-            installed = [probe for installation in self._installations for probe in installation._probes]
-            self._bind(probe for probe in installed if not probe.placement.target.is_wildcard)
+            self._bind(probe for probe in self._installed() if not probe.placement.target.is_wildcard)
             self._watch()
-            probes = tuple(status for _program, _probe, status in self._probe_statuses())
+            probes = tuple(status for _, status in self._probe_statuses())
         return self._status(probes)
 
     def _look(self, *, final: bool) -> Status | None:
@@ -318,11 +290,8 @@ class Tracer:
         # The thread that exports does not wait for one that weaves, or imports.
         if _state.lock.acquire(timeout=_FINAL_PATIENCE) if final else _state.lock.acquire(blocking=False):
             try:
-                last = [
-                    replace(before, **_counts(self._probe_status(program, probe)))
-                    for program, probe, before in self._last
-                ]
-                now = [status for _program, _probe, status in self._probe_statuses()]
+                last = [with_counts_of(probe.status(self._budget), before) for probe, before in self._last]
+                now = [status for _, status in self._probe_statuses()]
                 self._reported = (*last, *now)
             finally:
                 _state.lock.release()
@@ -367,21 +336,25 @@ class Tracer:
     ) -> None:
         self.stop()
 
-    def _link(self, program: Program, index: int) -> _Installed:
-        probe = program.probes[index]
-        linked = LinkedProbe(
-            program,
-            probe,
-            self._pipeline.queue,
-            access=self._access,
-            trust=self._trust,
-            redaction=self._redaction,
-            limits=self._limits,
-            governor=None if self._governor is None else self._governor.engine,
+    def _link(self, program: Program) -> tuple[InstalledProbe, ...]:
+        linked = [
+            LinkedProbe(
+                program,
+                probe,
+                self._pipeline.queue,
+                access=self._access,
+                trust=self._trust,
+                redaction=self._redaction,
+                limits=self._limits,
+                governor=None if self._governor is None else self._governor.engine,
+            )
+            for probe in program.probes
+        ]
+        return tuple(
+            InstalledProbe(program.name, one, Placement(one, Target.parse(one.probe.spec.specifier))) for one in linked
         )
-        return _Installed(linked, Placement(linked, Target.parse(probe.spec.specifier)))
 
-    def _bind(self, probes: Iterable[_Installed], *, module: str | None = None) -> None:
+    def _bind(self, probes: Iterable[InstalledProbe], *, module: str | None = None) -> None:
         """Look for the targets of ``probes``, and weave what is found and not woven yet.
 
         With ``module``, the one that has been imported, wildcards look into that one alone.
@@ -396,7 +369,7 @@ class Tracer:
         if changed:
             self._pipeline.report_soon()
 
-    def _remove(self, probes: Sequence[_Installed]) -> None:
+    def _remove(self, probes: Sequence[InstalledProbe]) -> None:
         placing.remove([probe.placement for probe in probes])
         for probe in probes:
             probe.state = "removed"
@@ -413,7 +386,7 @@ class Tracer:
         waits: list[float] = []
         with _state.lock:
             governor.engine.take_call()
-            for probe in [probe for installation in self._installations for probe in installation._probes]:
+            for probe in self._installed():
                 if is_interrupted():
                     return 0.0
                 if probe.linked.tripped is None:
@@ -426,7 +399,7 @@ class Tracer:
                     waits.append(probe.trips.until - monotonic())
         return max(0.0, min(waits)) if waits else None
 
-    def _take_out(self, probe: _Installed, taken: tuple[float, float | None], budget: Budget) -> None:
+    def _take_out(self, probe: InstalledProbe, taken: tuple[float, float | None], budget: Budget) -> None:
         began = monotonic()
         placing.take_out([probe.placement])
         now = monotonic()
@@ -434,7 +407,7 @@ class Tracer:
         probe.state = "tripped"
         self._pipeline.report_soon()
 
-    def _put_back(self, probe: _Installed) -> None:
+    def _put_back(self, probe: InstalledProbe) -> None:
         placing.put_back(probe.placement)
         probe.state = probe.placement.state
         self._bind([probe])
@@ -446,7 +419,7 @@ class Tracer:
 
     def _watch(self) -> None:
         """Follow imports while something waits for one; otherwise reloads alone, while there is anything to bind."""
-        probes = [probe for installation in self._installations for probe in installation._probes]
+        probes = self._installed()
         waits = any(probe.placement.waits for probe in probes)
         wanted = imports.watch if waits else imports.watch_reloads if probes else None
         if wanted is not self._watching:
@@ -457,54 +430,12 @@ class Tracer:
 
     def _imported(self, module: str) -> None:
         with _state.lock:
-            probes = [probe for installation in self._installations for probe in installation._probes]
-            self._bind([probe for probe in probes if probe.placement.target.concerns(module)], module=module)
+            concerned = [probe for probe in self._installed() if probe.placement.target.concerns(module)]
+            self._bind(concerned, module=module)
             self._watch()
 
-    def _probe_statuses(self) -> list[tuple[Program, _Installed, ProbeStatus]]:
-        return [
-            (installation.program, probe, self._probe_status(installation.program, probe))
-            for installation in self._installations
-            for probe in installation._probes
-        ]
+    def _probe_statuses(self) -> list[tuple[InstalledProbe, ProbeStatus]]:
+        return [(probe, probe.status(self._budget)) for probe in self._installed()]
 
-    def _probe_status(self, program: Program, probe: _Installed) -> ProbeStatus:
-        linked = probe.linked
-        now = monotonic()
-        is_out = probe.state == "tripped"
-        functions = () if is_out else probe.placement.functions
-        reasons = [linked.defect or (None if is_out else probe.reason)]
-        if self._governor is not None:
-            reasons.append(probe.trips.reason(self._governor.budget, now))
-        return ProbeStatus(
-            program=program.name,
-            probe=linked.probe.id,
-            target=linked.probe.spec.specifier,
-            point=linked.point,
-            state="failed" if linked.defect and probe.state == "installed" else probe.state,
-            reason="; ".join(filter(None, reasons)) or None,
-            sites=len(functions),
-            hits=linked.hits,
-            fired=linked.passed,
-            not_passed=linked.not_passed,
-            failed=linked.failed,
-            skipped=linked.skipped,
-            throttled=linked.throttled,
-            sampled_out=linked.sampled_out,
-            captured=linked.captured,
-            errors=linked.errors,
-            first_error=linked.first_error,
-            last_error=linked.last_error,
-            dropped_writes=linked.dropped_writes,
-            functions=functions,
-            warnings=probe.placement.warnings,
-            dropped=linked.dropped,
-            spent=linked.spent,
-            overhead=linked.overhead,
-            trips=probe.trips.count,
-            back_in=None if probe.trips.until is None else max(0.0, probe.trips.until - now),
-        )
-
-
-def _counts(status: ProbeStatus) -> dict[str, Any]:
-    return {one.name: getattr(status, one.name) for one in fields(status) if one.name not in _STANDING}
+    def _installed(self) -> list[InstalledProbe]:
+        return [probe for installation in self._installations for probe in installation._probes]
