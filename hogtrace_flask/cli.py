@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import click
 from flask.cli import NoAppException, ScriptInfo
@@ -22,6 +22,11 @@ from hogtrace.standing import status_of
 from hogtrace.survey import report, survey
 from hogtrace_flask.trust import TRUST
 
+if TYPE_CHECKING:
+    from flask import Flask
+
+    from hogtrace_flask.extension import Registration
+
 __all__ = ["commands"]
 
 _COLOURS: Final[dict[str, str | None]] = {
@@ -32,6 +37,10 @@ _COLOURS: Final[dict[str, str | None]] = {
     "detail": None,
 }
 
+_LATE: Final = (
+    "has changed since HogTrace has read it, which has no effect: set what is in app.config, and register blueprints, "
+    "before HogTrace(app) or init_app(app)"
+)
 _DISABLED: Final = "HogTrace is disabled by its settings: no probe would be installed"
 
 
@@ -49,20 +58,24 @@ def check(context: click.Context, strict: bool, verbose: bool) -> None:
 
     Ends with 1 if a probe could never fire.
     """
-    settings = _settings(context)
+    app, registration = _registered(context)
+    settings = registration.settings
     if settings.disabled:
         click.secho(_DISABLED, fg="yellow")
         return
     _programs(settings)
     try:
+        late = registration.changed(app)
         probes = survey(settings, trust=TRUST)
     except HogTraceError as error:
         raise click.ClickException(str(error)) from error
+    for name in late:
+        click.secho(f"warning: {name} {_LATE}", fg=_COLOURS["warning"])
     for line in report(probes, detailed=verbose):
         click.secho(line.text, fg=_COLOURS[line.kind])
     if wrong := sum(probe.is_wrong for probe in probes):
         raise click.ClickException(f"{_counted(wrong, 'probe')} of {len(probes)} could never fire")
-    warnings = sum(bool(probe.status.warnings) or probe.verdict == "waiting" for probe in probes)
+    warnings = len(late) + sum(bool(probe.status.warnings) or probe.verdict == "waiting" for probe in probes)
     if warnings and strict:
         raise click.ClickException(_counted(warnings, "warning"))
 
@@ -122,6 +135,11 @@ def _plain_errors() -> Iterator[None]:
 
 def _settings(context: click.Context) -> Settings:
     """Load the application, as Flask does, and give its settings."""
+    return _registered(context)[1].settings
+
+
+def _registered(context: click.Context) -> tuple[Flask, Registration]:
+    """Load the application, and give it with what HogTrace keeps of it."""
     try:
         app = context.ensure_object(ScriptInfo).load_app()
     except NoAppException:
@@ -130,13 +148,12 @@ def _settings(context: click.Context) -> Settings:
         raise _uncompiled(error) from error
     except HogTraceError as error:
         raise click.ClickException(str(error)) from error
-    registration = app.extensions.get("hogtrace")
+    registration: Registration | None = app.extensions.get("hogtrace")
     if registration is None:
         raise click.ClickException(
             f"the Flask application {app.name!r} has no HogTrace: HogTrace(app), or hogtrace.init_app(app), adds it"
         )
-    settings: Settings = registration.settings
-    return settings
+    return app, registration
 
 
 def _uncompiled(error: CompileError) -> click.ClickException:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any, Final, Unpack
 
 from flask import Flask
 
-from hogtrace import Settings, Tracer
+from hogtrace import ConfigError, Settings, Tracer
 from hogtrace.options import Options
 from hogtrace.wsgi import HogTraceMiddleware
 from hogtrace_flask.cli import commands
+from hogtrace_flask.reloading import is_watcher
 from hogtrace_flask.trust import TRUST
 
 __all__ = ["HogTrace", "Registration"]
@@ -28,7 +29,20 @@ class Registration:
     settings: Settings
     """The settings, as read from `app.config`, the extension's defaults and the environment."""
     tracer: Tracer | None
-    """The tracer that holds the probes; None if the settings say that HogTrace is disabled."""
+    """The tracer that holds the probes; None if the settings say that HogTrace is disabled, or this process only
+    watches files for the development server."""
+
+    def changed(self, app: Flask) -> list[str]:
+        """Name the settings that are others now than when `init_app` read them, which has no effect.
+
+        Raises `ConfigError` for one that is wrong.
+        """
+        now = self.extension._settings(app)
+        return [
+            field.name.upper()
+            for field in fields(now)
+            if getattr(now, field.name) != getattr(self.settings, field.name)
+        ]
 
 
 class HogTrace:
@@ -59,7 +73,10 @@ class HogTrace:
             )
         settings = self._settings(app)
         tracer = None
-        if not settings.disabled:
+        if not settings.disabled and is_watcher():
+            # What is wrong is said all the same.
+            settings.programs()
+        elif not settings.disabled:
             middleware = HogTraceMiddleware(app.wsgi_app, settings, framework="flask", framework_trust=TRUST)
             tracer = middleware.tracer
             app.wsgi_app = middleware  # type: ignore[method-assign]  # what Flask's documentation asks for
@@ -68,6 +85,15 @@ class HogTrace:
 
     def _settings(self, app: Flask) -> Settings:
         named: dict[str, Any] = {name.upper(): value for name, value in self._defaults.items()}
+        # By themselves first, so that a message says where the mistake is.
+        settings = Settings.load(named, where="HogTrace(…)")
+        if settings.disabled:
+            return settings
+        misspelt = [name for name in app.config if not name.startswith(_PREFIX) and name.upper().startswith(_PREFIX)]
+        if misspelt:
+            raise ConfigError(
+                *(f"{name!r} in app.config is not read; write {name.upper()!r}, in capitals" for name in misspelt)
+            )
         named.update(
             (name.removeprefix(_PREFIX), value) for name, value in app.config.items() if name.startswith(_PREFIX)
         )

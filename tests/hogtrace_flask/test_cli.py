@@ -148,6 +148,22 @@ def test_warnings_fail_the_check_only_if_told(app: Flask) -> None:
     assert runner.invoke(args=["hogtrace", "check", "--strict"]).exit_code == 1
 
 
+def test_what_is_set_too_late_is_a_warning(app: Flask) -> None:
+    """The extension has read the configuration by then."""
+    HogTrace(app)
+    app.config["HOGTRACE_BATCH_SIZE"] = 7
+    done = app.test_cli_runner().invoke(args=["hogtrace", "check", "--strict"])
+    assert done.exit_code == 1
+    assert "warning: BATCH_SIZE has changed since HogTrace has read it, which has no effect" in done.output
+    assert "Error: 1 warning\n" in done.output
+    app.config["HOGTRACE_BATCH_SIZE"] = "many"
+    done = app.test_cli_runner().invoke(args=["hogtrace", "check"])
+    assert (done.exit_code, done.output) == (
+        1,
+        "Error: BATCH_SIZE in app.config is a str; it must be a whole number of 1 or more\n",
+    )
+
+
 def test_list_shows_the_probes(app: Flask, tmp_path: Path) -> None:
     """By file, with their numbers."""
     file = tmp_path / "a.hogtrace"

@@ -179,6 +179,16 @@ def test_a_wrong_setting_is_an_error_at_init(app: Flask, name: str, value: Any, 
     assert "hogtrace" not in app.extensions
 
 
+def test_a_wrong_setting_is_told_where_it_stands(app: Flask) -> None:
+    """Among the arguments, in the configuration, or in letters that Flask's configuration never has."""
+    wrong: dict[str, Any] = {"probs": []}
+    with pytest.raises(ConfigError, match=r"unknown setting 'PROBS' in HogTrace\(…\); did you mean 'PROBES'\?"):
+        HogTrace(app, **wrong)
+    app.config["hogtrace_probes"] = []
+    with pytest.raises(ConfigError, match=r"'hogtrace_probes' in app\.config is not read; write 'HOGTRACE_PROBES'"):
+        HogTrace(app)
+
+
 def test_a_program_that_does_not_compile_is_an_error_at_init(app: Flask, tmp_path: Path) -> None:
     """The compiler's report names the file."""
     file = tmp_path / "broken.hogtrace"
