@@ -34,6 +34,9 @@ _OPEN_NOTHING: Final = frozenset(
 )
 """Those of ours that may be made to see whether they can be."""
 
+_SHORT_NAMES: Final = {path: name for name, path in EXPORTERS.items()}
+_NAMED: Final = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
+
 _DOTTED: Final = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)+")
 
 _log = logging.getLogger("hogtrace")
@@ -164,9 +167,7 @@ class ExporterSetting:
         elif self.backend in _OPEN_NOTHING:
             self.build(where=where).close()
         elif self.instance is None:
-            problem, found = self._find()
-            if problem is None and callable(found):
-                problem = self._misfit(found)
+            problem, _ = self._find()
             if problem is not None:
                 raise ConfigError(f"{where}: {problem}")
 
@@ -183,6 +184,7 @@ class ExporterSetting:
             raise
 
     def _find(self) -> tuple[str, None] | tuple[None, object]:
+        """Give what the path names, or what is wrong with it or with the options."""
         backend = self.backend or ""
         module_name, _, name = backend.rpartition(".")
         try:
@@ -191,21 +193,33 @@ class ExporterSetting:
             return f"the module {module_name} has no {name!r}; name an exporter's class", None
         except Exception as error:
             return f"cannot import {module_name}: {type(error).__name__}: {error}", None
-        if not callable(found):
-            if self.options:
-                return f"{backend} is not a class, so it takes no OPTIONS; name an exporter's class", None
-            if not _is_exporter(found):
-                return self._no_exporter(), None
-        return None, found
+        problem = None
+        if callable(found):
+            problem = self._misfit(found)
+        elif self.options:
+            problem = f"{backend} is not a class, so it takes no OPTIONS; name an exporter's class"
+        elif not _is_exporter(found):
+            problem = self._no_exporter()
+        return (None, found) if problem is None else (problem, None)
 
-    def _misfit(self, found: Callable[..., object]) -> str | None:
-        """Say why `found` cannot be called with the options; None if it can, or tells nothing of what it takes."""
+    def _misfit(self, kind: Callable[..., object]) -> str | None:
+        """Say which option `kind` does not take, or which one it needs; None if they fit, or it does not tell."""
         try:
-            inspect.signature(found).bind(**self.options)
-        except ValueError:
+            parameters = inspect.signature(kind).parameters
+        except (TypeError, ValueError):
             return None
-        except TypeError as error:
-            return f"{self.backend} cannot start: TypeError: {error}"
+        name = _SHORT_NAMES.get(self.backend or "", self.backend)
+        named = {key: one for key, one in parameters.items() if one.kind in _NAMED}
+        if not any(one.kind is inspect.Parameter.VAR_KEYWORD for one in parameters.values()):
+            for option in self.options:
+                if option not in named:
+                    nearest = next(iter(difflib.get_close_matches(option, named, n=1)), None)
+                    takes = f"it takes {', '.join(named)}" if named else "it takes none"
+                    return f"{name} has no option {option!r}; " + (f"did you mean {nearest!r}?" if nearest else takes)
+        for key, one in named.items():
+            if one.default is inspect.Parameter.empty and key not in self.options:
+                form = f'{{"BACKEND": "{name}", "OPTIONS": {{"{key}": …}}}}'
+                return f"{name} needs the option {key!r}; write {form}"
         return None
 
     def _attempt(self) -> tuple[str, None] | tuple[None, object]:

@@ -106,7 +106,7 @@ class OTLPExporter:
         except ImportError as error:
             raise ConfigError(
                 f"OTLPExporter: OpenTelemetry's SDK and exporters are not there, or too old ({error}); "
-                "install hogtrace[otlp]"
+                'pip install "hogtrace[otlp]"'
             ) from None
         self._sender: _Sender | None = None
         self._left_behind: list[_Sender] = []

@@ -86,7 +86,7 @@ class PostHogExporter:
             self._session_module: Any = import_module("hogtrace.exporters.session")
         except ImportError as error:
             raise ConfigError(
-                f"PostHogExporter: the package posthog is not there ({error}); install hogtrace[posthog]"
+                f'PostHogExporter: the package posthog is not there ({error}); pip install "hogtrace[posthog]"'
             ) from None
         self._key = project_api_key.strip()
         self._host = str(self._requests.determine_server_host(host))

@@ -381,7 +381,14 @@ def test_without_an_exporter_events_go_to_sqlite_and_a_log_line_says_where(
         ("hogtrace.exporters.Nothing", "EXPORTER: the module hogtrace.exporters has no 'Nothing'"),
         (f"{__name__}.Half", f"EXPORTER: {__name__}.Half gives no exporter"),
         ({"BACKEND": f"{__name__}.ready", "OPTIONS": {"a": 1}}, "is not a class, so it takes no OPTIONS"),
-        ({"BACKEND": "sqlite", "OPTIONS": {"paht": "x"}}, "SQLiteExporter cannot start: TypeError: "),
+        (
+            {"BACKEND": "sqlite", "OPTIONS": {"paht": "x"}},
+            "EXPORTER: sqlite has no option 'paht'; did you mean 'path'?",
+        ),
+        ({"BACKEND": "memory", "OPTIONS": {"path": "x"}}, "EXPORTER: memory has no option 'path'; it takes none"),
+        ("jsonl", """jsonl needs the option 'path'; write {"BACKEND": "jsonl", "OPTIONS": {"path": …}}"""),
+        (["memory", "posthog"], "EXPORTER[1]: posthog needs the option 'project_api_key'"),
+        ({"BACKEND": f"{__name__}.Picky", "OPTIONS": {"key": 1}}, f"{__name__}.Picky has no option 'key'"),
         ({"BACKEND": "jsonl", "OPTIONS": {"path": "/no/such/x"}}, "cannot write to /no/such/x: No such file"),
     ],
 )
@@ -390,6 +397,20 @@ def test_an_exporter_that_cannot_start_is_an_error_at_start(setting: object, exp
     with pytest.raises(ConfigError) as caught:
         build_exporter(setting)
     assert expected in str(caught.value)
+
+
+def test_an_exporter_is_looked_at_without_being_made(tmp_path: Path) -> None:
+    """A check opens no file; what shows only when it starts is said then."""
+    path = tmp_path / "events.jsonl"
+    settings = load({"EXPORTER": ["memory", {"BACKEND": "jsonl", "OPTIONS": {"path": str(path)}}]})
+    assert settings.exporter is not None
+    settings.exporter.check()
+    assert not path.exists()
+    wrong = load({"EXPORTER": ["memory", {"BACKEND": "jsonl", "OPTIONS": {"pth": str(path)}}]})
+    assert wrong.exporter is not None
+    with pytest.raises(ConfigError, match=r"EXPORTER\[1\]: jsonl has no option 'pth'; did you mean 'path'\?"):
+        wrong.exporter.check()
+    load({"EXPORTER": {"BACKEND": "no.such.Exporter"}})  # what reads the settings imports nothing
 
 
 def test_secrets_of_options_stay_out_of_messages_and_representations() -> None:
