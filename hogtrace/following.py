@@ -70,7 +70,7 @@ def _file(exporter: ExporterSetting | None, kinds: tuple[_File, ...], refusal: s
         problems = []
         for one in exporter.several:
             try:
-                return watched_file(one)
+                return _file(one, kinds, refusal)
             except ConfigError as error:
                 problems.append(str(error))
         raise ConfigError(*problems)

@@ -7,6 +7,7 @@ import os
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from time import time
 from typing import Any, Final, Literal
 
@@ -74,6 +75,11 @@ def status_of(
 
     The process that asks is left out. Raises what `read_reports` raises.
     """
+    if not Path(path).is_file():
+        raise FileNotFoundError(
+            f"there is no file {os.fspath(path)}: no process has written it yet. Start the server; if it runs, see "
+            "that it runs in this directory, or name the file by an absolute path"
+        )
     own = (os.getpid(), birth_of(os.getpid()))
     others = [report for report in read_reports(path) if (report.process, report.birth) != own]
     found = standings(others, now=time())

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Final
 
 import click
 
@@ -26,6 +27,9 @@ __all__ = ["hogtrace"]
 
 _PROBE_FILE = click.Path(dir_okay=False, path_type=Path)
 
+_VERSION: Final = "hogtrace {} (bytecode {}, Python {}.{}.{})".format(
+    ENGINE_VERSION, BYTECODE_VERSION, *sys.version_info[:3]
+)
 _LAYOUT = click.option(
     "--layout",
     type=click.Choice(LAYOUTS),
@@ -35,12 +39,13 @@ _LAYOUT = click.option(
 )
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120})
+@click.version_option(_VERSION, message="%(version)s")
 def hogtrace() -> None:
     """Probes for live Python web applications: check them, and read what they captured."""
 
 
-@hogtrace.command()
+@hogtrace.command(short_help="Compile probe files and report all that is wrong.")
 @click.argument("files", nargs=-1, required=True, type=_PROBE_FILE, metavar="FILE…")
 def check(files: tuple[Path, ...]) -> None:
     """Compile probe files and report everything that is wrong with them.
@@ -127,7 +132,7 @@ def fmt(files: tuple[Path, ...], only_check: bool, show_diff: bool) -> None:
         sys.exit(1)
 
 
-@hogtrace.command("explain")
+@hogtrace.command("explain", short_help="Tell what an error code means, as HT030.")
 @click.argument("code", required=False)
 def explain_code(code: str | None) -> None:
     """Tell what an error code of the compiler means, as HT030; without a code, list all of them."""
@@ -142,7 +147,7 @@ def explain_code(code: str | None) -> None:
         sys.exit(1)
 
 
-@hogtrace.command()
+@hogtrace.command(short_help="Show what was captured, request by request.")
 @click.argument("file", type=click.Path(dir_okay=False, path_type=Path), metavar="PATH.sqlite")
 @click.option("--request", metavar="ID", help="Only the request whose id begins with this.")
 @click.option("--probe", metavar="TEXT", help="Only events with this in their probe, target or function.")
@@ -171,7 +176,7 @@ def show(file: Path, request: str | None, probe: str | None, limit: int, layout:
     click.echo(f"\n{summary}" if events else "Nothing was captured that fits.")
 
 
-@hogtrace.command()
+@hogtrace.command(short_help="Show events as they come.")
 @click.argument("file", type=click.Path(dir_okay=False, path_type=Path), metavar="PATH")
 @tail_options
 @_LAYOUT
@@ -182,7 +187,7 @@ def tail(file: Path, request: str | None, probe: str | None, newest: int, layout
         follow(Follower(file, request=request, probe=probe, newest=newest), interval=interval, layout=layout)
 
 
-@hogtrace.command()
+@hogtrace.command(short_help="Show what the probes of all processes do.")
 @click.argument("file", type=click.Path(dir_okay=False, path_type=Path), metavar="PATH.sqlite")
 @status_options
 def status(file: Path, verbose: bool, everything: bool, as_json: bool) -> None:
@@ -194,11 +199,10 @@ def status(file: Path, verbose: bool, everything: bool, as_json: bool) -> None:
         click.echo(status_of(file, detailed=verbose, everything=everything, as_json=as_json))
 
 
-@hogtrace.command()
+@hogtrace.command(short_help="Show the versions.")
 def version() -> None:
     """Show the versions of HogTrace, its bytecode and this Python."""
-    python = ".".join(map(str, sys.version_info[:3]))
-    click.echo(f"hogtrace {ENGINE_VERSION} (bytecode {BYTECODE_VERSION}, Python {python})")
+    click.echo(_VERSION)
 
 
 @contextmanager

@@ -272,6 +272,14 @@ def test_version_names_the_parts() -> None:
     output = call("version").output
     assert output.startswith(f"hogtrace {hogtrace.__version__} (bytecode ")
     assert ".".join(map(str, sys.version_info[:3])) in output
+    assert call("--version").output == output
+
+
+def test_help_tells_each_command_in_a_whole_sentence() -> None:
+    """Nothing is cut off in a terminal of the usual width."""
+    output = call("--help").output
+    assert "  tail     Show events as they come.\n" in output
+    assert "..." not in output.partition("Commands:")[2]
 
 
 def test_without_click_the_command_says_how_to_get_it(

@@ -58,3 +58,6 @@ def test_the_file_with_the_status_of_processes(tmp_path: Path, monkeypatch: pyte
     assert status_file(ExporterSetting.read(f"{__name__}.Own")) == tmp_path / "own.sqlite"
     with pytest.raises(ConfigError, match="JSONLinesExporter, which keeps no status of the processes"):
         status_file(ExporterSetting.read({"BACKEND": "jsonl", "OPTIONS": {"path": "events"}}))
+    several = ExporterSetting.read([{"BACKEND": "jsonl", "OPTIONS": {"path": "events"}}, "console", "sqlite"])
+    assert status_file(several) == tmp_path / "hogtrace.sqlite"
+    assert watched_file(several) == tmp_path / "events"

@@ -200,6 +200,14 @@ def test_tail_needs_a_file(exporter: Any, said: str) -> None:
         assert said in failing("tail")[1]
 
 
+def test_status_before_any_server_has_run(tmp_path: Path) -> None:
+    """The file is named, and what there is to do."""
+    options = {"path": str(tmp_path / "none.sqlite")}
+    with override_settings(HOGTRACE={"EXPORTER": {"BACKEND": "sqlite", "OPTIONS": options}}):
+        message = failing("status")[1]
+    assert message.startswith(f"there is no file {options['path']}: no process has written it yet. Start the server")
+
+
 def test_status_tells_what_processes_said_last(tmp_path: Path) -> None:
     """Of all together, of each with `-v 2`, and as JSON; also where HogTrace is switched off for this process."""
     path = tmp_path / "events.sqlite"
