@@ -5,15 +5,15 @@ from __future__ import annotations
 import gzip
 import json
 import os
-import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import BinaryIO, Final, cast
 
 from hogtrace._engine import ROW_COLUMNS, CaptureEvent, Mark
-from hogtrace.exporters.rotation import compressed_name_of, name_of, rotated_numbers
-from hogtrace.exporters.sqlite import APPLICATION_ID, SCHEMA_VERSION
+from hogtrace.forms.posthog_properties import event_of
+from hogtrace.forms.rotated_files import compressed_name_of, name_of, rotated_numbers
+from hogtrace.forms.sqlite_store import open_store
 
 __all__ = [
     "CaptureEvent",
@@ -99,7 +99,7 @@ def read_otlp(data: bytes) -> Iterator[CaptureEvent]:
     Records of others are left out. Raises `ValueError` for bytes that are no such request, and for records of ours that
     are no events, and `ImportError` if the extra `otlp` is not installed.
     """
-    from hogtrace.exporters.otlp_records import read_records
+    from hogtrace.forms.otlp_records import read_records
 
     return read_records(data)
 
@@ -109,8 +109,6 @@ def read_posthog(properties: Mapping[str, object]) -> CaptureEvent:
 
     Raises `ValueError` for properties that are not an event's.
     """
-    from hogtrace.exporters.posthog import event_of
-
     return event_of(properties)
 
 
@@ -304,29 +302,6 @@ def _conditions(request: str | None, probe: str | None) -> tuple[str, list[str]]
         conditions.append("(instr(probe, ?) OR instr(target, ?) OR instr(function, ?))")
         values += [probe] * 3
     return " AND ".join(conditions), values
-
-
-def open_store(path: str | os.PathLike[str]) -> sqlite3.Connection:
-    """Open a file that a `SQLiteExporter` has written, to read it only.
-
-    Raises `OSError` for a file that is not there, and `ValueError` for one that is not HogTrace's.
-    """
-    if not Path(path).is_file():
-        raise FileNotFoundError(f"there is no file {os.fspath(path)}")
-    connection = sqlite3.connect(path, timeout=5.0, isolation_level=None)
-    try:
-        connection.execute("PRAGMA query_only = ON")
-        (application,) = connection.execute("PRAGMA application_id").fetchone()
-        (version,) = connection.execute("PRAGMA user_version").fetchone()
-    except sqlite3.DatabaseError as error:
-        connection.close()
-        raise ValueError(f"{os.fspath(path)} cannot be read as SQLite: {error}") from error
-    if application == APPLICATION_ID and version == SCHEMA_VERSION:
-        return connection
-    connection.close()
-    if application != APPLICATION_ID:
-        raise ValueError(f"{os.fspath(path)} holds no events of HogTrace")
-    raise ValueError(f"{os.fspath(path)} has tables of version {version}; this HogTrace reads version {SCHEMA_VERSION}")
 
 
 def _event(row: tuple[object, ...]) -> CaptureEvent:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 from contextlib import closing
 
-from hogtrace.events import open_store
 from hogtrace.exporters.sqlite_processes import read_processes
+from hogtrace.forms.sqlite_store import open_store
 from hogtrace.types import Report
 
 __all__ = ["read_reports"]

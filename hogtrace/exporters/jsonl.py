@@ -16,7 +16,8 @@ from typing import Final, Literal
 from hogtrace._engine import CaptureEvent, encode_lines
 from hogtrace.errors import ConfigError, RetryError, UnknownOutcomeError
 from hogtrace.exporters.appending import SharedFile
-from hogtrace.exporters.rotation import Compression, name_of, prune, rotated_numbers, uncompressed_files
+from hogtrace.exporters.rotation import Compression, prune
+from hogtrace.forms.rotated_files import name_of, rotated_numbers, uncompressed_files
 
 __all__ = ["JSONLinesExporter"]
 

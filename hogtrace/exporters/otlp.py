@@ -15,7 +15,7 @@ from hogtrace.exporters.checks import checked_headers, checked_seconds, host_of
 from hogtrace.exporters.parts import Parts
 
 if TYPE_CHECKING:
-    from hogtrace.exporters.otlp_records import Records
+    from hogtrace.forms.otlp_records import Records
     from hogtrace.types import Report
 
 __all__ = ["OTLPExporter"]
@@ -102,7 +102,7 @@ class OTLPExporter:
         module, _, name = _SENDERS[chosen].rpartition(".")
         try:
             self._make_sender = getattr(import_module(module), name)
-            self._records_module = import_module("hogtrace.exporters.otlp_records")
+            self._records_module = import_module("hogtrace.forms.otlp_records")
         except ImportError as error:
             raise ConfigError(
                 f"OTLPExporter: OpenTelemetry's SDK and exporters are not there, or too old ({error}); "
@@ -127,7 +127,7 @@ class OTLPExporter:
     def report(self, report: Report) -> None:
         """Send what HogTrace says of itself as OTLP metrics. Raises as `export` does."""
         from hogtrace.exporters.otlp_metrics import metrics_data
-        from hogtrace.exporters.otlp_records import resource_attributes
+        from hogtrace.forms.otlp_records import resource_attributes
 
         own = resource_attributes({name: getattr(report, name, None) for name in _REPORTED})
         with _unobserved():

@@ -8,21 +8,17 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from importlib import import_module
 from string import Formatter
-from typing import Any, Final, cast
+from typing import Any, Final
 from uuid import NAMESPACE_OID, UUID, uuid5
 
 from hogtrace._engine import ENGINE_VERSION, CaptureEvent, Mark
 from hogtrace.errors import ConfigError, ExportError, UnknownOutcomeError
 from hogtrace.exporters.checks import checked_flag, checked_seconds, host_of
 from hogtrace.exporters.parts import Parts
-from hogtrace.exporters.portable import portable
+from hogtrace.forms.portable import portable
+from hogtrace.forms.posthog_properties import properties_of
 
-__all__ = ["PostHogExporter", "event_of"]
-
-_PREFIX: Final = "hogtrace_"
-"""What the names of an event's fields begin with among the properties."""
-
-_JSON: Final = "hogtrace_json"
+__all__ = ["PostHogExporter"]
 
 _NAMES: Final = frozenset(
     ("kind", "program", "probe", "target", "function", "point", "service", "release", "environment", "host")
@@ -144,14 +140,12 @@ class PostHogExporter:
         user = self._user(event)
         properties = {
             **self._properties,
-            **{_PREFIX + name: value for name, value in fields.items()},
+            **properties_of(fields, whole),
             "$lib": "hogtrace",
             "$lib_version": ENGINE_VERSION,
             # The address is the server's, which says nothing of the user.
             "$geoip_disable": True,
         }
-        if whole is not None:
-            properties[_JSON] = whole
         if user is None or not self._profiles:
             properties["$process_person_profile"] = False
         message = {
@@ -181,17 +175,6 @@ class PostHogExporter:
                 if text and len(text) <= _LONGEST_NAME and "…truncated" not in text:
                     return text
         return None
-
-
-def event_of(properties: Mapping[str, object]) -> CaptureEvent:
-    """Give the event that has these properties. Raises `ValueError` if they are not an event's."""
-    try:
-        if _JSON in properties:
-            return CaptureEvent.from_json(cast("str", properties[_JSON]))
-        fields = {name.removeprefix(_PREFIX): value for name, value in properties.items() if name.startswith(_PREFIX)}
-        return CaptureEvent.from_dict(fields)
-    except (KeyError, TypeError) as error:
-        raise ValueError(f"properties that are not an event's: {error}") from error
 
 
 def _check_name(event: str) -> None:

@@ -1,81 +1,30 @@
-"""What a rotation leaves: files beside the one that is written, numbered, and compressed if that is wanted.
-
-`events.jsonl.000017` is younger than `events.jsonl.000016.gz`; a file keeps its number for good.
-"""
+"""What becomes of rotated files: the oldest are deleted, the others compressed if that is wanted."""
 
 from __future__ import annotations
 
 import contextlib
 import fcntl
 import os
-import re
 import zlib
 from pathlib import Path
 from time import monotonic
 from typing import Final
 
-__all__ = ["Compression", "compressed_name_of", "name_of", "prune", "rotated_numbers", "uncompressed_files"]
+from hogtrace.forms.rotated_files import COMPRESSED, PART, family
 
-_COMPRESSED: Final = ".gz"
-_PART: Final = ".part"
-_ENDING: Final = re.compile(rf"\.(\d{{6,}})({re.escape(_COMPRESSED)})?({re.escape(_PART)})?")
+__all__ = ["Compression", "prune"]
+
 _PIECE: Final = 1 << 18  # bytes
 _GZIP: Final = 31  # what zlib calls the largest window with gzip's header and checksum
 
 
-def rotated_numbers(path: Path) -> range:
-    """Give the numbers of the files that rotations of `path` have left, oldest first; single ones may be gone."""
-    # A directory that changes while it is listed may show neither the name that goes nor the one that comes.
-    found = [number for number, _ in _family(path) or _family(path)]
-    first, last = min(found, default=1), max(found, default=0)
-    while _is_there(path, last + 1):
-        last += 1
-    while first > 1 and _is_there(path, first - 1):
-        first -= 1
-    return range(first, last + 1)
-
-
-def uncompressed_files(path: Path) -> list[Path]:
-    """Give the files that rotations of `path` have left and that are not compressed, oldest first."""
-    return [file for _, file in sorted(_family(path)) if file.suffix not in (_COMPRESSED, _PART)]
-
-
-def name_of(path: Path, number: int) -> Path:
-    """Give the name of the rotated file of that number before it is compressed."""
-    return path.with_name(f"{path.name}.{number:06}")
-
-
-def compressed_name_of(path: Path, number: int) -> Path:
-    """Give the name of the rotated file of that number once it is compressed."""
-    return path.with_name(f"{path.name}.{number:06}{_COMPRESSED}")
-
-
 def prune(path: Path, keep: int) -> None:
     """Delete what rotations of `path` have left but for the newest `keep`. Raises `OSError` if that cannot be."""
-    family = list(_family(path))
-    kept = sorted({number for number, _ in family})[-keep:] if keep else []
-    for number, file in family:
+    files = family(path)
+    kept = sorted({number for number, _ in files})[-keep:] if keep else []
+    for number, file in files:
         if number not in kept:
             file.unlink(missing_ok=True)
-
-
-def _is_there(path: Path, number: int) -> bool:
-    # In this order: the compressed file comes before the other one goes.
-    return name_of(path, number).exists() or compressed_name_of(path, number).exists()
-
-
-def _family(path: Path) -> list[tuple[int, Path]]:
-    found = []
-    try:
-        with os.scandir(path.parent) as entries:
-            for entry in entries:
-                if entry.name.startswith(path.name):
-                    ending = _ENDING.fullmatch(entry.name, len(path.name))
-                    if ending is not None:
-                        found.append((int(ending[1]), path.with_name(entry.name)))
-    except FileNotFoundError:
-        return []
-    return found
 
 
 class Compression:
@@ -88,8 +37,8 @@ class Compression:
 
     def __init__(self, source: Path) -> None:
         self._source = source
-        self._target = source.with_name(source.name + _COMPRESSED)
-        self._part = source.with_name(source.name + _COMPRESSED + _PART)
+        self._target = source.with_name(source.name + COMPRESSED)
+        self._part = source.with_name(source.name + COMPRESSED + PART)
         self._deflate = zlib.compressobj(wbits=_GZIP)
         self._files: list[int] = [os.open(source, os.O_RDONLY | os.O_CLOEXEC)]
         try:

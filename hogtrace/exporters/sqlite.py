@@ -17,64 +17,10 @@ from hogtrace._engine import ROW_COLUMNS, CaptureEvent, encode_rows
 from hogtrace.errors import ConfigError, RetryError
 from hogtrace.exporters.retention import LEAST_BYTES, Retention
 from hogtrace.exporters.sqlite_processes import PROCESSES, store_report
+from hogtrace.forms.sqlite_store import APPLICATION_ID, SCHEMA, SCHEMA_VERSION
 from hogtrace.types import Report
 
-__all__ = ["APPLICATION_ID", "SCHEMA_VERSION", "SQLiteExporter"]
-
-SCHEMA_VERSION: Final = 2
-"""The version of the tables, kept in the file as SQLite's `user_version`."""
-
-APPLICATION_ID: Final = 0x486F6754
-"""What marks a SQLite file as HogTrace's (`HogT`), kept in it as SQLite's `application_id`."""
-
-_SCHEMA: Final = """
-CREATE TABLE IF NOT EXISTS events (
-    id          TEXT PRIMARY KEY,
-    timestamp   REAL NOT NULL,  -- Unix time in seconds
-    time        TEXT AS (strftime('%Y-%m-%d %H:%M:%f', timestamp, 'unixepoch')) VIRTUAL,  -- UTC
-    kind        TEXT NOT NULL,  -- capture, or request: the record that ends one
-    program     TEXT NOT NULL,
-    probe       TEXT NOT NULL,
-    target      TEXT NOT NULL,
-    function    TEXT NOT NULL,
-    point       TEXT NOT NULL,
-    request_id  TEXT,
-    method      TEXT,
-    path        TEXT,
-    route       TEXT,
-    status      INTEGER,        -- of a request that has ended
-    process     INTEGER NOT NULL,
-    thread      INTEGER NOT NULL,
-    thread_name TEXT,
-    task        TEXT,
-    trace_id    TEXT,
-    span_id     TEXT,
-    service     TEXT,
-    release     TEXT,
-    environment TEXT,
-    host        TEXT,
-    fields      TEXT NOT NULL,  -- JSON object: what was captured
-    errors      TEXT NOT NULL,  -- JSON array: what could not be
-    request     TEXT NOT NULL   -- JSON object: what is known of the request
-);
-CREATE INDEX IF NOT EXISTS events_by_time ON events (timestamp);
-CREATE INDEX IF NOT EXISTS events_by_request ON events (request_id, timestamp);
-CREATE INDEX IF NOT EXISTS events_by_probe ON events (probe, timestamp);
-CREATE VIEW IF NOT EXISTS captures AS
-    SELECT events.time, events.probe, events.function, events.point, events.request_id,
-           events.method, events.path, events.route, field.key AS field, field.value AS value,
-           events.timestamp, events.id AS event_id
-    FROM events, json_each(events.fields) AS field WHERE events.kind = 'capture';
-CREATE VIEW IF NOT EXISTS requests AS
-    SELECT request_id, max(method) AS method, max(path) AS path, max(route) AS route, max(status) AS status,
-           strftime('%Y-%m-%d %H:%M:%f', min(begun), 'unixepoch') AS started,
-           round(coalesce(max(duration), max(timestamp) - min(timestamp)) * 1000, 3) AS milliseconds,
-           sum(kind = 'capture') AS events, sum(kind = 'capture' AND errors <> '[]') AS events_with_errors,
-           min(begun) AS timestamp
-    FROM (SELECT *, timestamp - coalesce(duration, 0) AS begun FROM
-             (SELECT *, CASE kind WHEN 'request' THEN json_extract(fields, '$.duration') END AS duration FROM events))
-    WHERE request_id IS NOT NULL GROUP BY request_id
-"""
+__all__ = ["SQLiteExporter"]
 
 _COLUMNS: Final = ", ".join(ROW_COLUMNS)
 _PARAMETERS: Final = f"({', '.join('?' * len(ROW_COLUMNS))})"
@@ -287,7 +233,7 @@ class SQLiteExporter:
                 f"SQLiteExporter: {self.path} is the database of something else; "
                 "name a path of its own for HogTrace's events"
             )
-        for statement in [*_SCHEMA.split(";\n"), PROCESSES]:
+        for statement in [*SCHEMA.split(";\n"), PROCESSES]:
             connection.execute(statement)
         connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
         connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")

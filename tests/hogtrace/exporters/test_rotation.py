@@ -18,7 +18,8 @@ import pytest
 from hogtrace import CaptureEvent, ConfigError
 from hogtrace.events import Follower, read_jsonl
 from hogtrace.exporters import JSONLinesExporter, jsonl
-from hogtrace.exporters.rotation import Compression, compressed_name_of, name_of, rotated_numbers
+from hogtrace.exporters.rotation import Compression
+from hogtrace.forms.rotated_files import compressed_name_of, name_of, rotated_numbers
 from tests.hogtrace.exporters.samples import make_event, make_events, numbers
 
 LINE = len(make_event(1).to_json()) + 1

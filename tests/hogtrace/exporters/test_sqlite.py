@@ -19,7 +19,7 @@ from hogtrace import ConfigError
 from hogtrace.errors import RetryError
 from hogtrace.events import read_sqlite
 from hogtrace.exporters import SQLiteExporter
-from hogtrace.exporters.sqlite import SCHEMA_VERSION
+from hogtrace.forms.sqlite_store import SCHEMA_VERSION
 from tests.hogtrace.exporters.samples import ODD_VALUES, START, make_event, make_events, numbers
 
 REQUEST = {"method": "POST", "path": "/orders/"}

@@ -19,7 +19,7 @@ from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 from opentelemetry.trace import NonRecordingSpan, SpanContext, set_span_in_context
 
 from hogtrace._engine import CaptureEvent
-from hogtrace.exporters.portable import portable
+from hogtrace.forms.portable import portable
 
 __all__ = ["Records", "make_records", "read_records", "resource_attributes"]
 
