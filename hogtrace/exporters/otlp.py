@@ -10,7 +10,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final, Literal, Protocol, cast, get_args
 
 from hogtrace._engine import ENGINE_VERSION, CaptureEvent
-from hogtrace.errors import ConfigError
+from hogtrace.errors import ConfigError, ExportError
 from hogtrace.exporters.checks import checked_headers, checked_seconds, host_of
 from hogtrace.exporters.parts import Parts
 
@@ -34,6 +34,9 @@ _GRPC_NAME: Final = re.compile(r"[0-9a-z_.-]+")
 
 class _Sender(Protocol):
     """What brings records and metrics to the server, over a connection that it keeps."""
+
+    has_threads: bool
+    """Whether it has threads of its own, so that it cannot be forked while it is at work."""
 
     def send(self, records: Sequence[Any]) -> int:
         """Send log records; give how many of them were refused. Raises what an exporter raises, or `TooLargeError`."""
@@ -110,6 +113,7 @@ class OTLPExporter:
             ) from None
         self._sender: _Sender | None = None
         self._left_behind: list[_Sender] = []
+        self._is_cut_off = False
         self._records: Records | None = None
         self._parts = Parts(self._send)
 
@@ -145,6 +149,8 @@ class OTLPExporter:
         if self._sender is not None:
             # To end it would be to end the parent's.
             self._left_behind.append(self._sender)
+            # The library would wait here for threads that are the parent's alone.
+            self._is_cut_off = self._sender.has_threads
             self._sender = None
         self._records = None
         self._parts = Parts(self._send)
@@ -158,6 +164,8 @@ class OTLPExporter:
         return self._connected().send([records.record(event) for event in events])
 
     def _connected(self) -> _Sender:
+        if self._is_cut_off:
+            raise ExportError("the process was forked in the middle of a call over gRPC, so it cannot make any")
         if self._sender is None:
             self._sender = cast("_Sender", self._make_sender(**self._options))
         return self._sender

@@ -44,6 +44,8 @@ _BROKEN: Final = ("socket closed", "stream removed", "connection reset", "broken
 class GRPCSender:
     """Calls the server at `endpoint`; None is what the environment says."""
 
+    has_threads = True
+
     def __init__(self, *, endpoint: str | None, headers: Mapping[str, str], timeout: float, compression: str) -> None:
         packing = grpc.Compression.Gzip if compression == "gzip" else grpc.Compression.NoCompression
         # A connection that does not come about fails before the call does, for then nothing was sent.

@@ -30,6 +30,8 @@ _Answer = TypeVar("_Answer", ExportLogsServiceResponse, ExportMetricsServiceResp
 class HTTPSender:
     """Posts to `endpoint`, with `/v1/logs` or `/v1/metrics` after it; None is what the environment says."""
 
+    has_threads = False
+
     def __init__(self, *, endpoint: str | None, headers: Mapping[str, str], timeout: float, compression: str) -> None:
         self._endpoint = endpoint
         self._given = headers

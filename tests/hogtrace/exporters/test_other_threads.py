@@ -1,0 +1,77 @@
+"""What other threads do while events are encoded and written: they run, for the global lock is not held."""
+
+from __future__ import annotations
+
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from hogtrace._engine import encode_lines, encode_rows
+from hogtrace.exporters import JSONLinesExporter, SQLiteExporter
+from hogtrace.exporters.appending import SharedFile
+from tests.hogtrace.exporters.samples import make_event
+
+EVENTS = [make_event(number, values={"number": number, "text": "x\n" * 200_000}) for number in range(40)]
+
+
+@pytest.fixture
+def ticks() -> Iterator[list[int]]:
+    """Give a count that another thread goes on with whenever it may; nobody is made to let it."""
+    count, done = [0], threading.Event()
+
+    def tick() -> None:
+        while not done.is_set():
+            count[0] += 1
+            time.sleep(0.0002)
+
+    interval = sys.getswitchinterval()
+    thread = threading.Thread(target=tick)
+    thread.start()
+    sys.setswitchinterval(100)
+    try:
+        yield count
+    finally:
+        sys.setswitchinterval(interval)
+        done.set()
+        thread.join()
+
+
+def runs_meanwhile(ticks: list[int], work: Callable[[], object]) -> bool:
+    """Say whether the other thread ran during `work`, in one of several tries: a busy machine may not let it."""
+    for _ in range(20):
+        before = ticks[0]
+        work()
+        if ticks[0] > before:
+            return True
+    return False
+
+
+def test_it_would_be_noticed(ticks: list[int]) -> None:
+    """Of work that holds the lock the other thread sees nothing."""
+    assert not runs_meanwhile(ticks, lambda: sum(range(100_000)))
+
+
+@pytest.mark.parametrize("encode", [encode_lines, encode_rows])
+def test_encoding(ticks: list[int], encode: Callable[[Any], object]) -> None:
+    """Lines of JSON, which are also what is sent over HTTP, and rows."""
+    assert runs_meanwhile(ticks, lambda: encode(EVENTS))
+
+
+def test_writing(ticks: list[int], tmp_path: Path) -> None:
+    """The bytes of a batch into a file."""
+    data, file = encode_lines(EVENTS), SharedFile(tmp_path / "lines")
+    assert runs_meanwhile(ticks, lambda: file.append(data))
+    file.close()
+
+
+@pytest.mark.parametrize("make", [JSONLinesExporter, SQLiteExporter])
+def test_exporting(ticks: list[int], make: Callable[[Path], Any], tmp_path: Path) -> None:
+    """A whole batch, by the exporters of files."""
+    exporter = make(tmp_path / "file")
+    assert runs_meanwhile(ticks, lambda: exporter.export(EVENTS))
+    exporter.close()
