@@ -29,13 +29,13 @@ EXPORTERS: Final[Mapping[str, str]] = {
 }
 """Short names of exporters, and what they stand for."""
 
+_SHORT_NAMES: Final = {path: name for name, path in EXPORTERS.items()}
+_NAMED: Final = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
+
 _OPEN_NOTHING: Final = frozenset(
     EXPORTERS[name] for name in ("console", "http", "logging", "memory", "otlp", "posthog")
 )
 """Those of ours that may be made to see whether they can be."""
-
-_SHORT_NAMES: Final = {path: name for name, path in EXPORTERS.items()}
-_NAMED: Final = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
 
 _DOTTED: Final = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)+")
 
@@ -109,7 +109,7 @@ class ExporterSetting:
         if isinstance(value, list | tuple):
             if not value:
                 raise ConfigError(f"{where} is an empty list; name an exporter, or leave it out for SQLite")
-            several = [cls.read(one, where=f"{where}[{index}]") for index, one in enumerate(value)]
+            several = [cls.read(one, where=_part(where, index)) for index, one in enumerate(value)]
             return several[0] if len(several) == 1 else cls(several=several)
         if isinstance(value, type):
             raise ConfigError(f"{where} is the class {value.__qualname__}; give an object of it, or its dotted path")
@@ -131,8 +131,8 @@ class ExporterSetting:
         if not isinstance(backend, str):
             raise ConfigError(f"{where} has no BACKEND; name one of {_quoted(EXPORTERS)}, or a dotted path")
         if not isinstance(options, Mapping) or not all(isinstance(name, str) for name in options):
-            raise ConfigError(f"{where}['OPTIONS'] must be a mapping of the exporter's options by name")
-        return cls(backend=_backend(backend, f"{where}['BACKEND']"), options=options)
+            raise ConfigError(f"{_part(where, 'OPTIONS')} must be a mapping of the exporter's options by name")
+        return cls(backend=_backend(backend, _part(where, "BACKEND")), options=options)
 
     def build(self, *, where: str = "EXPORTER") -> Exporter:
         """Give the exporter, made anew if it was named by path.
@@ -159,7 +159,7 @@ class ExporterSetting:
             problems: list[str] = []
             for index, setting in enumerate(self.several):
                 try:
-                    setting.check(where=f"{where}[{index}]")
+                    setting.check(where=_part(where, index))
                 except ConfigError as error:
                     problems += error.problems
             if problems:
@@ -167,7 +167,9 @@ class ExporterSetting:
         elif self.backend in _OPEN_NOTHING:
             self.build(where=where).close()
         elif self.instance is None:
-            problem, _ = self._find()
+            problem, found = self._find()
+            if problem is None and callable(found):
+                problem = self._misfit(found)
             if problem is not None:
                 raise ConfigError(f"{where}: {problem}")
 
@@ -175,7 +177,7 @@ class ExporterSetting:
         made: list[Exporter] = []
         try:
             for index, setting in enumerate(self.several):
-                made.append(setting.build(where=f"{where}[{index}]"))
+                made.append(setting.build(where=_part(where, index)))
             return FanOutExporter(*made)
         except ConfigError:
             for setting, exporter in zip(self.several, made, strict=False):
@@ -184,7 +186,6 @@ class ExporterSetting:
             raise
 
     def _find(self) -> tuple[str, None] | tuple[None, object]:
-        """Give what the path names, or what is wrong with it or with the options."""
         backend = self.backend or ""
         module_name, _, name = backend.rpartition(".")
         try:
@@ -193,14 +194,12 @@ class ExporterSetting:
             return f"the module {module_name} has no {name!r}; name an exporter's class", None
         except Exception as error:
             return f"cannot import {module_name}: {type(error).__name__}: {error}", None
-        problem = None
-        if callable(found):
-            problem = self._misfit(found)
-        elif self.options:
-            problem = f"{backend} is not a class, so it takes no OPTIONS; name an exporter's class"
-        elif not _is_exporter(found):
-            problem = self._no_exporter()
-        return (None, found) if problem is None else (problem, None)
+        if not callable(found):
+            if self.options:
+                return f"{backend} is not a class, so it takes no OPTIONS; name an exporter's class", None
+            if not _is_exporter(found):
+                return self._no_exporter(), None
+        return None, found
 
     def _misfit(self, kind: Callable[..., object]) -> str | None:
         """Say which option `kind` does not take, or which one it needs; None if they fit, or it does not tell."""
@@ -227,6 +226,9 @@ class ExporterSetting:
         if problem is not None:
             return problem, None
         if callable(made):
+            problem = self._misfit(made)
+            if problem is not None:
+                return problem, None
             try:
                 made = made(**self.options)
             except HogTraceError as error:
@@ -263,6 +265,12 @@ def build_exporter(exporter: object = None, *, where: str = "EXPORTER") -> Expor
 
 def _is_exporter(found: object) -> bool:
     return all(callable(getattr(found, method, None)) for method in ("export", "close"))
+
+
+def _part(where: str, key: object) -> str:
+    """Name a part of what is set at `where`, which may be `EXPORTER in settings.HOGTRACE`."""
+    name, among, place = where.partition(" in ")
+    return f"{name}[{key!r}]{among}{place}"
 
 
 def _backend(name: str, where: str) -> str:

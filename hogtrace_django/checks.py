@@ -18,7 +18,7 @@ from hogtrace import CompileError, ConfigError, Settings
 from hogtrace.before_export import build_hooks
 from hogtrace.exporter_setting import ExporterSetting
 from hogtrace.trust import check_names
-from hogtrace_django.conf import load_settings
+from hogtrace_django.conf import WHERE, load_settings
 from hogtrace_django.middleware import HogTraceMiddleware
 
 __all__ = ["MAY_STAND_BEFORE", "TAG", "check_middleware", "check_settings"]
@@ -73,8 +73,8 @@ def _problems(hogtrace: Settings) -> Iterator[str]:
     """Give what is wrong with settings that are right by themselves: what they name is not there, or takes no such."""
     looks: list[Callable[[], object]] = [
         lambda: check_names(hogtrace.trust, "TRUST"),
-        lambda: (hogtrace.exporter or _DEFAULT).check(),
-        lambda: build_hooks(hogtrace.before_export, "BEFORE_EXPORT"),
+        lambda: (hogtrace.exporter or _DEFAULT).check(where=f"EXPORTER in {WHERE}"),
+        lambda: build_hooks(hogtrace.before_export, f"BEFORE_EXPORT in {WHERE}"),
     ]
     for look in looks:
         try:

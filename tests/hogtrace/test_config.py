@@ -213,7 +213,7 @@ def test_equal_settings_are_one_key() -> None:
         (
             "EXPORTER",
             {"BACKEND": "sqlite", "OPTIONS": ["x"]},
-            "['OPTIONS'] must be a mapping of the exporter's options",
+            "EXPORTER['OPTIONS'] in settings.HOGTRACE must be a mapping of the exporter's options",
         ),
     ],
 )

@@ -301,8 +301,8 @@ def test_what_is_wrong_with_one_of_several_names_it(tmp_path: Path) -> None:
     """An error at start, without its secrets; those that were made already are closed."""
     for setting, expected in [
         ([], "EXPORTER in settings.HOGTRACE is an empty list"),
-        (["memory", "consle"], "EXPORTER in settings.HOGTRACE[1] is 'consle', which is no exporter; did you mean"),
-        (["memory", {"BACKEND": "jsonl", "OPTION": {}}], "EXPORTER in settings.HOGTRACE[1] has the unknown key"),
+        (["memory", "consle"], "EXPORTER[1] in settings.HOGTRACE is 'consle', which is no exporter; did you mean"),
+        (["memory", {"BACKEND": "jsonl", "OPTION": {}}], "EXPORTER[1] in settings.HOGTRACE has the unknown key"),
     ]:
         with pytest.raises(ConfigError) as caught:
             Settings.load({"EXPORTER": setting}, environ={})

@@ -30,8 +30,8 @@ def test_right_settings_have_no_findings() -> None:
         ({"PROBS": []}, "did you mean 'PROBES'?"),
         ({"AUTODISCOVER": "yes"}, "AUTODISCOVER in settings.HOGTRACE"),
         ({"TRUST": [("collections.OrderedDic", "x")]}, "collections.OrderedDic"),
-        ({"EXPORTER": "jsonl"}, "EXPORTER: jsonl needs the option 'path'"),
-        ({"EXPORTER": ["memory", "shop.Exporter"]}, "EXPORTER[1]: cannot import shop"),
+        ({"EXPORTER": "jsonl"}, "EXPORTER in settings.HOGTRACE: jsonl needs the option 'path'"),
+        ({"EXPORTER": ["memory", "shop.Exporter"]}, "EXPORTER[1] in settings.HOGTRACE: cannot import shop"),
         ({"PROBES": 7}, "settings.HOGTRACE"),
         (["PROBES"], "settings.HOGTRACE"),
     ],
@@ -52,8 +52,11 @@ def test_a_wrong_setting_is_an_error(settings: Any, named: str) -> None:
         ({"EXPORTER": {"BACKEND": "sqlite", "OPTIONS": {"paht": "x"}}}, "'paht'"),
         ({"EXPORTER": {"BACKEND": "http"}}, "'url'"),
         ({"EXPORTER": {"BACKEND": "posthog", "OPTIONS": {"project_api_key": ""}}}, "`project_api_key` is empty"),
-        ({"EXPORTER": ["memory", {"BACKEND": "otlp", "OPTIONS": {"timeout": 0}}]}, "EXPORTER[1]: OTLPExporter: the"),
-        ({"BEFORE_EXPORT": "no.such.hook"}, "BEFORE_EXPORT: cannot import no.such"),
+        (
+            {"EXPORTER": ["memory", {"BACKEND": "otlp", "OPTIONS": {"timeout": 0}}]},
+            "EXPORTER[1] in settings.HOGTRACE",
+        ),
+        ({"BEFORE_EXPORT": "no.such.hook"}, "BEFORE_EXPORT in settings.HOGTRACE: cannot import no.such"),
     ],
 )
 def test_what_a_setting_names_is_looked_for(settings: Any, named: str) -> None:

@@ -240,6 +240,7 @@ def test_the_phrase_and_the_content_of_a_response(monkeypatch: pytest.MonkeyPatc
     response.write(b", two")
     other = HttpResponse(status=599, reason="Gone Fishing")
     unknown = HttpResponse(status=599)
+    stream = StreamingHttpResponse([b"x"])
     for kind, name in ((HttpResponseBase, "reason_phrase"), (HttpResponse, "content")):
         monkeypatch.setattr(kind, name, property(fail))
     assert read(response, "arg0.reason_phrase", TRUST) == "I'm a Teapot"
@@ -247,7 +248,7 @@ def test_the_phrase_and_the_content_of_a_response(monkeypatch: pytest.MonkeyPatc
     assert read(unknown, "arg0.reason_phrase", TRUST) == "Unknown Status Code"
     assert read(response, "arg0.content", TRUST) == b"one, two"
     with pytest.raises(LookupError, match="content"):
-        read(StreamingHttpResponse([b"x"]), "arg0.content", TRUST)
+        read(stream, "arg0.content", TRUST)
 
 
 @forms
