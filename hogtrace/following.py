@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import inspect
+import os
 import sys
 import time
 from pathlib import Path
@@ -15,7 +16,7 @@ from hogtrace.events import Follower
 from hogtrace.exporter_setting import EXPORTERS, ExporterSetting
 from hogtrace.exporters import ConsoleExporter, JSONLinesExporter, SQLiteExporter
 
-__all__ = ["follow", "status_file", "watched_file"]
+__all__ = ["environment", "follow", "status_file", "watched_file"]
 
 
 class _Stream(Protocol):
@@ -44,6 +45,14 @@ def follow(
         if events := follower.poll():
             console.export(events)
         time.sleep(interval)
+
+
+def environment() -> dict[str, str]:
+    """Give the environment's variables without the switch HOGTRACE_DISABLED.
+
+    With it nothing is read of the settings; but what other processes write can be looked at all the same.
+    """
+    return {name: text for name, text in os.environ.items() if name != "HOGTRACE_DISABLED"}
 
 
 def watched_file(exporter: ExporterSetting | None) -> Path:

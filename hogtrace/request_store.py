@@ -148,9 +148,14 @@ class RequestScope:
         if self._owns and isinstance(status, int):
             self.store.status = status
 
-    def failed(self, error: BaseException) -> None:
-        """Note that `error` left the application: servers answer 500 then, if the response has not begun."""
-        if self._owns and isinstance(error, Exception) and self.store.status is None:
+    def failed(self, error: BaseException, *, begun: bool | None = None) -> None:
+        """Note that `error` left the application: servers answer 500 then, if the response has not begun.
+
+        `begun` says whether it has. None means that it has if there is a status.
+        """
+        if begun is None:
+            begun = self.store.status is not None
+        if self._owns and isinstance(error, Exception) and not begun:
             self.store.status = 500
 
     def close(self) -> None:
@@ -217,7 +222,8 @@ def scope_for(
 
     `carrier` is what the request's applications hand each other, WSGI's `environ` or ASGI's `scope`; the
     store is put into it under `CARRIER_KEY`. (The context alone will not do: a server may begin a request's
-    task inside the one before it.) `request_id` is what the client sent as `X-Request-ID`, used if it is sane;
+    task inside the one before it.) Where an adapter stands between a WSGI application and an ASGI one, the inner joins
+    the outer one's scope as well. `request_id` is what the client sent as `X-Request-ID`, used if it is sane;
     otherwise the request's id is the trace id of `traceparent`, the header of that name, if it has one, and else a
     new one. `path` must not have the query string. `routes` says where the framework keeps the pattern of the route,
     beginning at `routed`, or at the carrier if that is None: the engine reads it there when something is captured.
@@ -226,9 +232,9 @@ def scope_for(
     logs why once.
     """
     try:
-        outer = carrier.get(CARRIER_KEY)
+        outer = _outer_store(carrier, method, path)
         scope: RequestScope
-        if isinstance(outer, RequestLocalStore) and not outer.closed:
+        if outer is not None:
             scope = RequestScope(outer, owns=False)
         else:
             known = clean_request_id(request_id) or trace_id_of(traceparent) or new_request_id()
@@ -241,6 +247,23 @@ def scope_for(
         _tell_failure_once()
         return None
     return scope
+
+
+def _outer_store(carrier: MutableMapping[str, Any], method: str, path: str) -> RequestLocalStore | None:
+    """Give the store of the request that `carrier` is a part of, if an outer application has opened one."""
+    # Between applications of WSGI and of ASGI the one carrier is in the other, as a2wsgi has it.
+    for handed in (carrier, carrier.get("asgi.scope"), carrier.get("wsgi_environ")):
+        outer = handed.get(CARRIER_KEY) if isinstance(handed, MutableMapping) else None
+        if isinstance(outer, RequestLocalStore) and not outer.closed:
+            return outer
+    # Other adapters (Starlette's, asgiref's) run a WSGI application in a copy of the outer one's context, and hand it
+    # nothing but the request. No WSGI server begins a request inside of another.
+    outer = current_store() if "wsgi.input" in carrier else None
+    if outer is not None and not outer.closed:
+        info = outer.info
+        if (info.get("method"), info.get("path")) == (method, path):
+            return outer
+    return None
 
 
 def _tell_failure_once() -> None:

@@ -72,7 +72,8 @@ class HogTraceMiddleware:
             with scope.active():
                 body = self.app(environ, scope.answering(start_response))
         except BaseException as error:
-            scope.failed(error)
+            # Whatever `start_response` was told, nothing of it is sent before a part of the body is.
+            scope.failed(error, begun=False)
             scope.close()
             raise
         wrapper = environ.get("wsgi.file_wrapper")
@@ -109,15 +110,24 @@ class _Body:
         self._body = body
         self._scope = scope
         self._parts: Iterator[bytes] | None = None
+        self._begun = False
 
     def __iter__(self) -> Iterator[bytes]:
         return self
 
     def __next__(self) -> bytes:
-        with self._scope.active():
-            if self._parts is None:
-                self._parts = iter(self._body)
-            return next(self._parts)
+        try:
+            with self._scope.active():
+                if self._parts is None:
+                    self._parts = iter(self._body)
+                part = next(self._parts)
+        except StopIteration:
+            raise
+        except BaseException as error:
+            self._scope.failed(error, begun=self._begun)
+            raise
+        self._begun = self._begun or bool(part)
+        return part
 
     def close(self) -> None:
         """Close the application's body if it can be closed, and end the request."""

@@ -143,11 +143,12 @@ def _is_built_late(frame: FrameType | None) -> bool:
 
 
 def _headers(scope: _Scope, *names: bytes) -> list[str | None]:
-    """Give the values of these headers, each the first of its name."""
+    """Give the values of these headers; of one that comes more than once all of them, with commas, as in WSGI."""
     found: dict[bytes, str] = {}
     for key, value in scope.get("headers", ()):
         if key in names:
-            found.setdefault(key, bytes(value).decode("latin-1"))
+            text = bytes(value).decode("latin-1")
+            found[key] = f"{found[key]},{text}" if key in found else text
     return [found.get(name) for name in names]
 
 

@@ -1,5 +1,6 @@
 """From Django's settings to HogTrace's, and to the tracer that they ask for."""
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, cast
 
 from django.apps import apps
@@ -17,13 +18,13 @@ WHERE = "settings.HOGTRACE"
 """How messages name the place of the settings."""
 
 
-def load_settings() -> Settings:
-    """Give what `settings.HOGTRACE` and the `HOGTRACE_*` environment variables say.
+def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
+    """Give what `settings.HOGTRACE` and the `HOGTRACE_*` environment variables say; these are `environ`, if given.
 
     If AUTODISCOVER is on, the probe files of the installed applications are among the probes. Raises `ConfigError`
     for a setting that is unknown, of a wrong kind, or cannot be followed.
     """
-    hogtrace = Settings.load(getattr(settings, "HOGTRACE", {}), where=WHERE)
+    hogtrace = Settings.load(getattr(settings, "HOGTRACE", {}), where=WHERE, environ=environ)
     return hogtrace.discovered(config.path for config in apps.get_app_configs())
 
 

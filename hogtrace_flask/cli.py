@@ -103,9 +103,9 @@ def list_probes(context: click.Context) -> None:
 @click.pass_context
 def status(context: click.Context, verbose: bool, everything: bool, as_json: bool) -> None:
     """Show what the probes of all processes do that write to HOGTRACE_EXPORTER, as each of them said last."""
-    settings = _settings(context)
+    app, registration = _registered(context)
     with _plain_errors():
-        path = status_file(settings.exporter)
+        path = status_file(registration.switched_on(app).exporter)
         click.echo(status_of(path, detailed=verbose, everything=everything, as_json=as_json))
 
 
@@ -114,9 +114,9 @@ def status(context: click.Context, verbose: bool, everything: bool, as_json: boo
 @click.pass_context
 def tail(context: click.Context, request: str | None, probe: str | None, newest: int) -> None:
     """Show events as they come into the file that HOGTRACE_EXPORTER writes, until it is interrupted."""
-    settings = _settings(context)
+    app, registration = _registered(context)
     with _plain_errors():
-        path = watched_file(settings.exporter)
+        path = watched_file(registration.switched_on(app).exporter)
         with contextlib.suppress(KeyboardInterrupt):
             follow(Follower(path, request=request, probe=probe, newest=newest))
 

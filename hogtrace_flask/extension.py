@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any, Final, Unpack
 
 from flask import Flask
 
 from hogtrace import ConfigError, Settings, Tracer
+from hogtrace.following import environment
 from hogtrace.options import Options
 from hogtrace.wsgi import HogTraceMiddleware
 from hogtrace_flask.cli import commands
@@ -31,6 +33,13 @@ class Registration:
     tracer: Tracer | None
     """The tracer that holds the probes; None if the settings say that HogTrace is disabled, or this process only
     watches files for the development server."""
+
+    def switched_on(self, app: Flask) -> Settings:
+        """Read the settings as they would be without the switch HOGTRACE_DISABLED in the environment.
+
+        Raises `ConfigError` for one that is wrong.
+        """
+        return self.extension._settings(app, environment())
 
     def changed(self, app: Flask) -> list[str]:
         """Name the settings that are others now than when `init_app` read them, which has no effect.
@@ -83,10 +92,10 @@ class HogTrace:
         app.extensions[_NAME] = Registration(self, settings, tracer)
         app.cli.add_command(commands)
 
-    def _settings(self, app: Flask) -> Settings:
+    def _settings(self, app: Flask, environ: Mapping[str, str] | None = None) -> Settings:
         named: dict[str, Any] = {name.upper(): value for name, value in self._defaults.items()}
         # By themselves first, so that a message says where the mistake is.
-        settings = Settings.load(named, where="HogTrace(…)")
+        settings = Settings.load(named, where="HogTrace(…)", environ=environ)
         if settings.disabled:
             return settings
         misspelt = [name for name in app.config if not name.startswith(_PREFIX) and name.upper().startswith(_PREFIX)]
@@ -97,5 +106,5 @@ class HogTrace:
         named.update(
             (name.removeprefix(_PREFIX), value) for name, value in app.config.items() if name.startswith(_PREFIX)
         )
-        settings = Settings.load(named, where="app.config")
+        settings = Settings.load(named, where="app.config", environ=environ)
         return settings.discovered([app.root_path, *(blueprint.root_path for blueprint in app.blueprints.values())])

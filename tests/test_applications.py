@@ -6,10 +6,14 @@ import asyncio
 from collections.abc import Iterator
 from typing import Any
 
+import httpx
 import pytest
+from asgiref.wsgi import WsgiToAsgi
 from django.test import override_settings
 from flask import Flask
+from starlette.applications import Starlette
 from starlette.requests import Request as StarletteRequest
+from starlette.routing import Mount
 from werkzeug.sansio.response import Response as WerkzeugResponse
 
 from hogtrace import Tracer, _state
@@ -25,6 +29,10 @@ PROBE = "fn:tests.test_applications.work:entry { capture(arg0); }"
 
 def work(what: Any) -> None:
     """Do nothing; a place for a probe."""
+
+
+def begin(who: str) -> None:
+    """Do nothing; a place for another."""
 
 
 def wsgi_app(_environ: Any, _start_response: Any) -> list[bytes]:
@@ -77,6 +85,52 @@ def test_equal_settings_are_one_tracer_in_all_frameworks() -> None:
 
 async def nothing(*_given: Any) -> Any:
     """Stand in for what a server gives to send and to receive with."""
+
+
+def test_a_flask_application_in_an_asgi_application_is_one_request() -> None:
+    """An adapter of asgiref's, in the thread of which the inner application joins the outer one's request."""
+    exporter = MemoryExporter()
+    options: dict[str, Any] = {
+        "probes": [
+            "fn:tests.test_applications.begin:entry { $req.who = arg0; }",
+            "fn:tests.test_applications.work:entry { capture(arg0, who=$req.who); }",
+        ],
+        "exporter": exporter,
+    }
+    inner = Flask(__name__)
+
+    @inner.get("/app/<int:number>")
+    def answer(number: int) -> tuple[str, int]:
+        work(f"flask {number}")
+        return "", 203
+
+    HogTrace(inner, **options)
+
+    async def begun(scope: Any, receive: Any, send: Any) -> None:
+        begin("outer")
+        work("starlette")
+        await Starlette(routes=[Mount("/mounted", WsgiToAsgi(inner))])(scope, receive, send)
+
+    outer = ASGIMiddleware(begun, framework="starlette", **options)
+
+    async def main() -> int:
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(outer), base_url="http://test") as http:
+            return (await http.get("/mounted/app/7")).status_code
+
+    assert asyncio.run(main()) == 203
+    assert outer.tracer is not None
+    assert outer.tracer.flush()
+    whats = ["starlette", "flask 7"]
+    assert [event.values for event in captures(exporter)] == [{"arg0": what, "who": "outer"} for what in whats]
+    (record,) = [event for event in exporter.events if event.kind == "request"]
+    assert {event.request_id for event in exporter.events} == {record.request_id}
+    assert record.request == {
+        "method": "GET",
+        "path": "/mounted/app/7",
+        "framework": "starlette",
+        "route": "/app/<int:number>",
+    }
+    assert (record.values["status"], record.values["captured"]) == (203, 2)
 
 
 def test_a_shared_tracer_knows_what_each_framework_vouches_for() -> None:

@@ -58,6 +58,16 @@ def test_the_file_with_the_status_of_processes(tmp_path: Path, monkeypatch: pyte
     assert status_file(ExporterSetting.read(f"{__name__}.Own")) == tmp_path / "own.sqlite"
     with pytest.raises(ConfigError, match="JSONLinesExporter, which keeps no status of the processes"):
         status_file(ExporterSetting.read({"BACKEND": "jsonl", "OPTIONS": {"path": "events"}}))
-    several = ExporterSetting.read([{"BACKEND": "jsonl", "OPTIONS": {"path": "events"}}, "console", "sqlite"])
-    assert status_file(several) == tmp_path / "hogtrace.sqlite"
+
+
+def test_of_several_exporters_the_first_that_writes_such_a_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Which one that is depends on what is looked for."""
+    monkeypatch.chdir(tmp_path)
+    lines = {"BACKEND": "jsonl", "OPTIONS": {"path": "events"}}
+    several = ExporterSetting.read(["console", lines, "sqlite"])
     assert watched_file(several) == tmp_path / "events"
+    assert status_file(several) == tmp_path / "hogtrace.sqlite"
+    with pytest.raises(ConfigError, match="JSONLinesExporter, which keeps no status"):
+        status_file(ExporterSetting.read(["console", lines]))

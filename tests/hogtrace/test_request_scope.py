@@ -251,6 +251,24 @@ def test_a_nested_application_joins_the_outer_request() -> None:
     assert store.closed
 
 
+@pytest.mark.parametrize("key", ["asgi.scope", "wsgi_environ"])
+def test_an_adapter_hands_the_outer_carrier_on(key: str) -> None:
+    """As a2wsgi does, which puts the one's carrier into the other's."""
+    carrier: dict[str, Any] = {}
+    with open_for(carrier) as outer:
+        assert open_for({key: carrier}).store is outer
+    assert open_for({key: carrier}).store is not outer
+    assert open_for({key: None}).store is not outer
+
+
+def test_a_wsgi_application_joins_the_request_that_it_answers() -> None:
+    """An adapter that hands nothing on runs it in the context of the same request; another one is another one."""
+    with open_for({}) as outer:
+        assert open_for({"wsgi.input": None}).store is outer
+        outer.describe(path="/b")
+        assert open_for({"wsgi.input": None}).store is not outer
+
+
 def test_another_request_does_not_join() -> None:
     """A request that a server begins inside another one's context, as with pipelining, has its own store."""
     with open_for({}) as first:

@@ -186,6 +186,43 @@ def test_an_exception_in_the_body_goes_through_too(wrap: Wrap) -> None:
     assert store.closed
 
 
+@pytest.mark.parametrize(
+    ("place", "status"), [("before", 500), ("call", 500), ("first part", 500), ("later", 201), ("end", 201)]
+)
+def test_a_failure_is_the_status_if_nothing_was_sent(wrap: Wrap, place: str, status: int) -> None:
+    """The server answers 500 as long as it can, whatever `start_response` was told."""
+    stores: list[RequestLocalStore | None] = []
+
+    def fail(where: str) -> None:
+        if where == place:
+            raise RuntimeError(place)
+
+    def parts(start_response: StartResponse) -> Iterator[bytes]:
+        fail("before")
+        start_response("201 Created", [])
+        fail("first part")
+        yield b""
+        yield b"a"
+        fail("later")
+
+    def app(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        stores.append(current_store())
+        if place == "call":
+            start_response("201 Created", [])
+        fail("call")
+        return parts(start_response)
+
+    if place == "end":
+        body = wrap(app)(environ_for(), ignore)
+        assert list(body) == [b"", b"a"]
+        body.close()  # type: ignore[attr-defined]
+    else:
+        with pytest.raises(RuntimeError, match=place):
+            list(wrap(app)(environ_for(), ignore))
+    assert stores[0] is not None
+    assert stores[0].status == status
+
+
 def test_the_request_is_described(wrap: Wrap) -> None:
     """Method, path without the query, framework, and the client's request id if it is sane."""
     stores: list[RequestLocalStore] = []

@@ -349,3 +349,16 @@ def test_where_middleware_is_built_late_the_start_up_fails(
         return answers
 
     assert asyncio.run(serve())[0]["status"] == 404
+
+
+def test_a_header_that_comes_twice_is_no_id(wrap: Wrap) -> None:
+    """Nobody can say which of the two is meant; so it is in WSGI, where the server puts a comma between them."""
+    stores: list[RequestLocalStore] = []
+
+    async def app(_scope: Any, _receive: Any, _send: Any) -> None:
+        stores.append(store_now())
+
+    scope = http_scope(X_Request_ID="r-1", traceparent="00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01")
+    scope["headers"].append((b"x-request-id", b"r-2"))
+    asyncio.run(wrap(app)(scope, receive, ignore))
+    assert [store.request_id for store in stores] == ["4bf92f3577b34da6a3ce929d0e0e4736"]

@@ -227,6 +227,19 @@ def test_status_tells_what_processes_said_last(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    ("verb", "said"),
+    [("status", "which keeps no status of the processes"), ("tail", "which writes no file that can be followed")],
+)
+def test_the_switch_in_the_environment_hides_no_file(verb: str, said: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What others write is looked for where EXPORTER says, and not where it would be without settings."""
+    monkeypatch.setenv("HOGTRACE_DISABLED", "1")
+    with override_settings(HOGTRACE={"EXPORTER": "console"}):
+        assert said in failing(verb)[1]
+    with override_settings(HOGTRACE={"EXPORTR": "console"}):
+        assert "did you mean 'EXPORTER'?" in failing(verb)[1]
+
+
+@pytest.mark.parametrize(
     ("exporter", "said"),
     [
         ("console", "events go to ConsoleExporter, which keeps no status of the processes"),

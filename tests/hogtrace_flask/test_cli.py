@@ -206,6 +206,25 @@ def test_status_needs_a_file_that_keeps_one(app: Flask) -> None:
     assert "MemoryExporter, which keeps no status of the processes" in result.output
 
 
+@pytest.mark.parametrize(
+    ("verb", "said"),
+    [("status", "which keeps no status of the processes"), ("tail", "which writes no file that can be followed")],
+)
+def test_the_switch_in_the_environment_hides_no_file(
+    app: Flask, verb: str, said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What others write is looked for where HOGTRACE_EXPORTER says, and not where it would be without settings."""
+    monkeypatch.setenv("HOGTRACE_DISABLED", "1")
+    app.config["HOGTRACE_EXPORTER"] = "console"
+    HogTrace(app)
+    assert app.extensions["hogtrace"].tracer is None
+    result = app.test_cli_runner().invoke(args=["hogtrace", verb])
+    assert (result.exit_code, said in result.output) == (1, True)
+    app.config["HOGTRACE_EXPORTR"] = "console"
+    result = app.test_cli_runner().invoke(args=["hogtrace", verb])
+    assert (result.exit_code, "did you mean 'EXPORTER'?" in result.output) == (1, True)
+
+
 @by_entry_point
 def test_status_tells_of_other_processes(shop: Path) -> None:
     """What one that served said at its end; the command, which loads the application, does not count itself."""

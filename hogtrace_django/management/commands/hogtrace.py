@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from argparse import ArgumentTypeError
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from importlib import import_module
 from typing import Any
 
@@ -16,7 +16,7 @@ from django.utils.module_loading import import_string
 
 from hogtrace import CompileError, ConfigError, HogTraceError, Settings
 from hogtrace.events import Follower
-from hogtrace.following import follow, status_file, watched_file
+from hogtrace.following import environment, follow, status_file, watched_file
 from hogtrace.standing import status_of
 from hogtrace.survey import report, survey
 from hogtrace_django.checks import TAG
@@ -77,7 +77,7 @@ class Command(BaseCommand):
         for owner, defaults in _OF_VERBS.items():
             if misplaced := [name for name in defaults if verb != owner and options[name] != defaults[name]]:
                 raise CommandError(f"--{misplaced[0]} belongs to manage.py hogtrace {owner}")
-        hogtrace = self._settings()
+        hogtrace = self._settings(environment() if verb in ("status", "tail") else None)
         if hogtrace.disabled and verb in ("check", "list"):
             self.stdout.write(self.style.WARNING("HogTrace is disabled by its settings: no probe would be installed"))
         elif verb == "check":
@@ -94,9 +94,9 @@ class Command(BaseCommand):
         else:
             self._tail(hogtrace, options)
 
-    def _settings(self) -> Settings:
+    def _settings(self, environ: Mapping[str, str] | None) -> Settings:
         try:
-            return load_settings()
+            return load_settings(environ)
         except ConfigError as error:
             raise CommandError(str(error)) from error
 
