@@ -18,9 +18,12 @@ Lock = _thread.LockType
 
 
 def native(name: str) -> Any:
-    """Give the system's own `_thread.<name>`: gevent's would make a waiting thread stop everybody."""
-    monkey = sys.modules.get("gevent.monkey")
-    return getattr(_thread, name) if monkey is None else monkey.get_original("_thread", name)
+    """Give the system's own `_thread.<name>`: gevent's and eventlet's would make a waiting thread stop all others."""
+    if (monkey := sys.modules.get("gevent.monkey")) is not None:
+        return monkey.get_original("_thread", name)
+    if (patcher := sys.modules.get("eventlet.patcher")) is not None:
+        return getattr(patcher.original("_thread"), name)
+    return getattr(_thread, name)
 
 
 def new_lock() -> Lock:

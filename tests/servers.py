@@ -163,6 +163,18 @@ def waitress(app: str, directory: Path, *, env: Mapping[str, str] | None = None,
 
 
 @contextmanager
+def eventlet(app: str, directory: Path, *, env: Mapping[str, str] | None = None, cwd: Path = ROOT) -> Iterator[Server]:
+    """Serve the WSGI `app` (`module:function()`, which makes it) with eventlet; logs go to `directory`.
+
+    `tests/eventlet_server.py` does what gunicorn's worker for eventlet did, which gunicorn has no more.
+    """
+    # Eventlet warns of itself.
+    env = {**(env or {}), "PYTHONWARNINGS": "", "PYTHONDEVMODE": ""}
+    with _serve(["tests.eventlet_server"], app, "{fd}", directory, env, cwd, 0) as server:
+        yield server
+
+
+@contextmanager
 def _serve(
     command: Sequence[str],
     option: str,

@@ -6,14 +6,17 @@ from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.servers import Server, granian, gunicorn, read_events, read_requests
+from tests.servers import Server, eventlet, granian, gunicorn, read_events, read_requests
 
 THREADS = {"workers": 2, "threads": 4}
+
+needs_eventlet = pytest.mark.skipif(find_spec("eventlet") is None, reason="eventlet is not installed")
 
 
 @pytest.mark.parametrize(
@@ -25,8 +28,9 @@ THREADS = {"workers": 2, "threads": 4}
         pytest.param(gunicorn, {"workers": 4, "worker": "sync"}, marks=pytest.mark.slow),
         pytest.param(gunicorn, {"workers": 2, "worker": "gevent"}, marks=pytest.mark.slow),
         pytest.param(granian, {**THREADS, "interface": "wsgi", "factory": True}, marks=pytest.mark.slow),
+        pytest.param(eventlet, {}, marks=[pytest.mark.slow, needs_eventlet]),
     ],
-    ids=["gthread", "gthread-preload", "sync", "gevent", "granian"],
+    ids=["gthread", "gthread-preload", "sync", "gevent", "granian", "eventlet"],
 )
 def test_under_a_server(
     tmp_path: Path, serve: Callable[..., AbstractContextManager[Server]], options: dict[str, Any]
@@ -86,5 +90,5 @@ def test_under_a_server(
     assert {name: record["values"]["captured"] for name, record in records.items()} == counts
     for name in names:
         assert (records[name]["values"]["route"], records[name]["values"]["status"]) == ("/meet", 203)
-    if options.get("worker") != "gevent":
+    if options.get("worker") != "gevent" and serve is not eventlet:
         assert len({(event["process"], event["thread"]) for event in events}) > 1
