@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Iterable, Iterator
+from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Iterable, Iterator, MutableMapping
 from typing import Any, Final, cast
 
 from asgiref.sync import iscoroutinefunction, markcoroutinefunction
@@ -71,7 +71,7 @@ class HogTraceMiddleware:
             scope.failed(error)
             scope.close()
             raise
-        _end_with(response, scope)
+        _end_with(response, scope, is_asgi=_carrier_of(request) is not None)
         return response
 
     async def _call_async(self, request: HttpRequest) -> HttpResponseBase:
@@ -86,14 +86,14 @@ class HogTraceMiddleware:
             scope.failed(error)
             scope.close()
             raise
-        _end_with(response, scope)
+        _end_with(response, scope, is_asgi=_carrier_of(request) is not None)
         return response
 
 
 def _open(request: HttpRequest) -> RequestScope | None:
     # WSGI's environ is META itself; an ASGI request makes a META of its own, so there the scope is what is
     # handed on.
-    carrier = getattr(request, "scope", None)
+    carrier = _carrier_of(request)
     return scope_for(
         request.META if carrier is None else carrier,
         request_id=request.META.get("HTTP_X_REQUEST_ID"),
@@ -106,7 +106,12 @@ def _open(request: HttpRequest) -> RequestScope | None:
     )
 
 
-def _end_with(response: HttpResponseBase, scope: RequestScope) -> None:
+def _carrier_of(request: HttpRequest) -> MutableMapping[str, Any] | None:
+    """Give the ASGI scope of a request, if it is one of ASGI."""
+    return getattr(request, "scope", None)
+
+
+def _end_with(response: HttpResponseBase, scope: RequestScope, *, is_asgi: bool) -> None:
     """Let `scope` end when `response` is closed, and be current while its body is made and closed."""
     scope.answered(getattr(response, "status_code", None))
     closers: list[Callable[[], object]] | None = getattr(response, "_resource_closers", None)
@@ -121,7 +126,8 @@ def _end_with(response: HttpResponseBase, scope: RequestScope) -> None:
         if response.is_async:
             response.streaming_content = _AsyncBody(cast("AsyncIterable[bytes]", response.streaming_content), scope)
         else:
-            response.streaming_content = _Body(cast("Iterable[bytes]", response.streaming_content), scope)
+            parts = cast("Iterable[bytes]", response.streaming_content)
+            response.streaming_content = _Body(parts, scope, is_asgi=is_asgi)
     closers.append(_Closer(scope, scope.close))
 
 
@@ -157,20 +163,35 @@ def _closer_of_a_copy() -> Callable[[], None]:
 class _Body:
     """A streamed body, each part of which is made inside the request's scope."""
 
-    def __init__(self, parts: Iterable[bytes], scope: RequestScope) -> None:
+    def __init__(self, parts: Iterable[bytes], scope: RequestScope, *, is_asgi: bool) -> None:
         self._parts = iter(parts)
         self._scope = scope
+        self._is_asgi = is_asgi
+        self._begun = False
 
     def __iter__(self) -> Iterator[bytes]:
         return self
 
     def __next__(self) -> bytes:
-        with self._scope.active():
-            return next(self._parts)
+        try:
+            with self._scope.active():
+                part = next(self._parts)
+        except StopIteration:
+            raise
+        except Exception as error:
+            if self._is_asgi:
+                # Django has sent the status, and does not close a response that fails here.
+                self._scope.close()
+            else:
+                # WSGI servers send the status with the first part.
+                self._scope.failed(error, begun=self._begun)
+            raise
+        self._begun = self._begun or bool(part)
+        return part
 
 
 class _AsyncBody:
-    """The same for an async body."""
+    """The same for an async body, as views under ASGI make it."""
 
     def __init__(self, parts: AsyncIterable[bytes], scope: RequestScope) -> None:
         self._parts = aiter(parts)
@@ -180,5 +201,11 @@ class _AsyncBody:
         return self
 
     async def __anext__(self) -> bytes:
-        with self._scope.active():
-            return await anext(self._parts)
+        try:
+            with self._scope.active():
+                return await anext(self._parts)
+        except StopAsyncIteration:
+            raise
+        except Exception:
+            self._scope.close()
+            raise

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import threading
+import warnings
 import weakref
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
@@ -12,7 +13,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from django.core.handlers.asgi import ASGIRequest
+from django.core.handlers.asgi import ASGIHandler, ASGIRequest
 from django.core.handlers.wsgi import WSGIHandler, WSGIRequest
 from django.http import FileResponse, Http404, HttpRequest, HttpResponse, StreamingHttpResponse
 from django.test import AsyncClient, Client, RequestFactory, override_settings
@@ -64,6 +65,26 @@ def stream(request: HttpRequest) -> StreamingHttpResponse:
     return StreamingHttpResponse(async_parts() if isinstance(request, ASGIRequest) else parts())
 
 
+def failing_stream(_request: HttpRequest) -> StreamingHttpResponse:
+    """Fail in the first part of a stream."""
+
+    def parts() -> Iterator[bytes]:
+        raise LookupError(work("x"))
+        yield b""
+
+    return StreamingHttpResponse(parts())
+
+
+async def failing_async_stream(_request: HttpRequest) -> StreamingHttpResponse:
+    """Fail in the second part of an async one."""
+
+    async def parts() -> AsyncIterator[bytes]:
+        yield b"x"
+        raise LookupError(work("x"))
+
+    return StreamingHttpResponse(parts())
+
+
 def file(_request: HttpRequest) -> FileResponse:
     """Answer with a file."""
     work("file")
@@ -89,6 +110,8 @@ urlpatterns = [
     path("shop/<slug:shop>/", include([path("", lambda _request, **_more: HttpResponse(work("all")))])),
     path("api/", include(inner)),
     path("stream", stream),
+    path("failing-stream", failing_stream),
+    path("failing-async-stream", failing_async_stream),
     path("file", file),
     path("fail", fail),
     path("gone", gone),
@@ -212,6 +235,54 @@ def test_an_error_that_leaves_the_middleware(captured: CapturedEvents) -> None:
     with pytest.raises(LookupError):
         HogTraceMiddleware(respond)(RequestFactory().get("/"))
     assert [record.values["status"] for record in captured.requests] == [500]
+
+
+@pytest.mark.parametrize(("parts", "status"), [([], 500), ([b""], 500), ([b"x"], 200)])
+def test_a_stream_that_fails_under_wsgi(captured: CapturedEvents, parts: list[bytes], status: int) -> None:
+    """The server answers 500 as long as it has sent nothing; the record comes when it closes the body."""
+
+    def body() -> Iterator[bytes]:
+        yield from parts
+        raise LookupError(work("x"))
+
+    response: Any = HogTraceMiddleware(lambda _request: StreamingHttpResponse(body()))(RequestFactory().get("/"))
+    with pytest.raises(LookupError):
+        list(response)
+    assert captured.requests == []
+    response.close()
+    assert [record.values["status"] for record in captured.requests] == [status]
+
+
+@pytest.mark.filterwarnings("ignore:StreamingHttpResponse must consume")
+@pytest.mark.parametrize("where", ["/failing-stream", "/failing-async-stream"])
+def test_a_stream_that_fails_under_asgi(captured: CapturedEvents, where: str) -> None:
+    """The status is sent before the body. Django does not close such a response: the request ends where it fails."""
+    messages: list[Any] = []
+    received = [{"type": "http.request", "body": b"", "more_body": False}]
+
+    async def receive() -> Any:
+        return received.pop() if received else await asyncio.Event().wait()
+
+    async def send(message: Any) -> None:
+        messages.append(message)
+
+    async def main() -> None:
+        application: Any = ASGIHandler()
+        scope = {"type": "http", "method": "GET", "path": where, "query_string": b"", "headers": []}
+        gc.disable()
+        try:
+            with pytest.raises(LookupError):
+                await application(scope, receive, send)
+            assert [record.values["status"] for record in captured.requests] == [200]
+        finally:
+            gc.enable()
+
+    # Neither does Django close the file that it has of the request's body.
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ResourceWarning)
+        asyncio.run(asyncio.wait_for(main(), 20))
+        gc.collect()
+    assert messages[0]["status"] == 200
 
 
 @pytest.mark.parametrize("status", [None, "200", SimpleNamespace()])
