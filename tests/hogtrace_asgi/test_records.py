@@ -49,14 +49,19 @@ def send() -> Iterator[Any]:
         async def receive() -> Any:
             if messages:
                 return messages.pop()
-            return await asyncio.sleep(3600)
+            # As servers do; Quart waits for it from 0.23 on.
+            await answered.wait()
+            return {"type": "http.disconnect"}
 
         async def take(message: Any) -> None:
             if len(sent) >= fail_after:
                 raise OSError("the client is gone")
             sent.append(message)
+            if message["type"] == "http.response.body" and not message.get("more_body"):
+                answered.set()
             await asyncio.sleep(0)
 
+        answered = asyncio.Event()
         scope = {
             "type": "http",
             "asgi": {"version": "3.0", "spec_version": "2.4"},
