@@ -187,7 +187,7 @@ def test_a_request_variable_as_distinct_id(server: PostHog) -> None:
                 f"fn:{__name__}.place:exit {{ capture(user=$req.who); capture(user=$req.password); }}"
             )
         )
-        with request_scope(request_id="r-1"):
+        with request_scope(request_id="r-1", path="/place"):
             place("ada")
         assert tracer.flush(20)
         assert tracer.status().exported == 3
