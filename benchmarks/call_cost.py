@@ -6,6 +6,9 @@ Each round times every variant once, in a shuffled order, so that a noisy moment
 variant the report gives the nanoseconds that it adds to a bare call of the same kind (the median over the rounds) and
 the ratio to what it is compared with. Quote the ratios: absolute times belong to one machine and one hour.
 
+An event tells the task of asyncio's and the span of OpenTelemetry's in which it was captured: what three values cost
+there is timed in rounds of their own, after the others, and compared with the hand-written decorator in the same place.
+
 The other tool is ddtrace, whose debugger puts probes into functions by a wrapping context: one that does nothing is
 measured. It is compared only where it can be imported; `make bench` installs what `benchmarks/requirements.txt` names
 into a directory of its own.
@@ -14,6 +17,7 @@ into a directory of its own.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import functools
 import importlib.metadata
 import inspect
@@ -46,6 +50,8 @@ class Discard:
 PLAIN = "def target(a, b, c):\n    return a\n"
 COROUTINE = "async def target(a, b, c):\n    return a\n"
 EXIT = "exit / retval > 5 / { capture(a); }"
+BY_HAND = "hand-written, three values"
+CAPTURED = "probe, three values captured"
 GENERATOR = "def target(a, b, c):\n    yield b\n    return a\n"
 
 
@@ -147,6 +153,24 @@ def measure(variants: dict[str, Variant], rounds: int, calls: int, settle: Calla
     return {name: statistics.median(values) for name, values in times.items()}
 
 
+def measure_inside(measured: Callable[[], dict[str, float]]) -> dict[str, dict[str, float]]:
+    """Give what is measured inside a task, a span and both: without OpenTelemetry, inside a task only."""
+    # Not before: what is timed outside is a process without it.
+    import asyncio
+
+    async def in_task() -> dict[str, float]:
+        return measured()
+
+    found = {"a task": asyncio.run(in_task())}
+    with contextlib.suppress(ImportError):
+        from opentelemetry import trace
+
+        span = trace.NonRecordingSpan(trace.SpanContext(1 << 127, 1 << 63, is_remote=False))
+        with trace.use_span(span):
+            found |= {"a span": measured(), "a task and a span": asyncio.run(in_task())}
+    return found
+
+
 def main() -> None:
     """Run the comparison and print it."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
@@ -172,16 +196,16 @@ def main() -> None:
             "the same, on a generator": Variant(
                 driven(probed(tracer, "generator", EXIT, GENERATOR)), "bare generator", "exit probe, predicate false"
             ),
-            "hand-written, three values": Variant(hand_written(made(), deque(maxlen=10_000)), "bare"),
-            "probe, three values captured": Variant(
-                probed(tracer, "three", "entry { capture(a, b, c); }"), "bare", "hand-written, three values"
-            ),
+            BY_HAND: Variant(hand_written(made(), deque(maxlen=10_000)), "bare"),
+            CAPTURED: Variant(probed(tracer, "three", "entry { capture(a, b, c); }"), "bare", BY_HAND),
         }
         wrapped = context_wrapped(made())
         if wrapped is not None:
             variants["ddtrace's context, doing nothing"] = Variant(wrapped, "bare", "no-op decorator")
         with request_scope():
             medians = measure(variants, options.rounds, options.calls, tracer.flush)
+            three = {name: variants[name] for name in ("bare", BY_HAND, CAPTURED)}
+            inside = measure_inside(lambda: measure(three, options.rounds, options.calls, tracer.flush))
         status = tracer.status()
     added = {name: medians[name] - medians[variant.base] for name, variant in variants.items()}
     print(f"CPython {sys.version.split()[0]}, {options.rounds} rounds of {options.calls} calls")
@@ -191,6 +215,10 @@ def main() -> None:
             continue
         ratio = f"   {added[name] / added[variant.against]:5.2f} of {variant.against}" if variant.against else ""
         print(f"  {name:32} {added[name]:8.1f}{ratio}")
+    for place, found in inside.items():
+        captured = found[CAPTURED] - found["bare"]
+        ratio = captured / (found[BY_HAND] - found["bare"])
+        print(f"  {'the same, inside ' + place:32} {captured:8.1f}   {ratio:5.2f} of {BY_HAND}")
     print(f"  events: {status.captured} captured, {dict(status.dropped) or 'none'} dropped")
     if wrapped is None:
         print("  ddtrace is not installed: pip install -r benchmarks/requirements.txt")

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import textwrap
 import threading
+import weakref
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -185,6 +186,27 @@ class TestTasks:
         asyncio.run(main())
         assert event().task is None
 
+    def test_names_that_are_of_a_class_of_their_own(self) -> None:
+        """A name that is no plain string is looked at each time."""
+
+        class Name(str):
+            __slots__ = ()
+
+            def __str__(self) -> str:
+                return self
+
+        async def main() -> None:
+            task = asyncio.current_task()
+            assert task is not None
+            for name in ("one", "two"):
+                task.set_name(Name(name))
+                assert event().task == event().task == name
+            task.set_name("three")
+            assert event().task == "three"
+
+        asyncio.run(main())
+        assert event().task is None
+
     def test_callbacks_are_in_no_task(self) -> None:
         """What the loop calls by itself happens in none."""
         made: list[str | None] = []
@@ -324,6 +346,23 @@ class TestSpans:
                 assert span_of(await asyncio.to_thread(event)) == ids(span)
 
         asyncio.run(main())
+
+    def test_many_spans(self) -> None:
+        """One context after the other may lie where one before lay."""
+        for number in range(1, 2000):
+            with trace.use_span(NonRecordingSpan(SpanContext(number, number + 1, is_remote=False))):
+                assert span_of(event()) == span_of(event()) == (f"{number:032x}", f"{number + 1:016x}")
+
+    def test_nothing_is_kept_alive(self) -> None:
+        """A context, and the span in it, end when they would without being looked at."""
+        span = NonRecordingSpan(SpanContext(1, 2, is_remote=False))
+        context = trace.set_span_in_context(span)
+        gone = [weakref.ref(span), weakref.ref(context)]
+        token = opentelemetry.context.attach(context)
+        assert span_of(event()) == (f"{1:032x}", f"{2:016x}")
+        opentelemetry.context.detach(token)
+        del span, context, token
+        assert [reference() for reference in gone] == [None, None]
 
     def test_spans_that_came_from_elsewhere(self) -> None:
         """A span that another process began is one; what is invalid is none."""

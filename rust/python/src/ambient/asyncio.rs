@@ -1,5 +1,9 @@
 //! asyncio's current task, as its C module has it: that of its own loop and of every other that keeps to it.
 
+use std::ptr;
+#[cfg(not(Py_3_12))]
+use std::sync::atomic::{AtomicPtr, Ordering::Relaxed};
+
 use pyo3::ffi;
 use pyo3::intern;
 use pyo3::prelude::*;
@@ -19,8 +23,12 @@ struct Asyncio {
     running_loop: Py<PyAny>,
     current: Current,
     task: Py<PyType>,
-    get_name: Py<PyAny>,
+    get_name: GetName,
 }
+
+/// The C function of the method `get_name` of tasks, which takes nothing.
+#[derive(Clone, Copy)]
+struct GetName(ffi::PyCFunction);
 
 /// What knows the task that a loop runs.
 enum Current {
@@ -60,15 +68,12 @@ impl Asyncio {
         let get_name = Kind::from_type(&task)
             .lookup(intern!(py, "get_name"))
             .ok()??;
-        if kind_of(&get_name) != Kind::of_static(&raw mut ffi::PyMethodDescr_Type) {
-            return None;
-        }
         Some(Self {
             #[cfg(Py_3_12)]
             running_loop: function(&names, intern!(py, "_get_running_loop"))?,
             current,
             task: task.unbind(),
-            get_name: get_name.unbind(),
+            get_name: GetName::of(&get_name)?,
         })
     }
 
@@ -94,13 +99,32 @@ impl Asyncio {
         if !kind_of(&task).derives_from(Kind::from_type(self.task.bind(py))) {
             return None;
         }
-        // SAFETY: a method of C's, and an object of its type.
-        let name = unsafe {
-            result(
-                py,
-                ffi::PyObject_CallOneArg(self.get_name.as_ptr(), task.as_ptr()),
-            )?
-        };
+        self.get_name.of_task(&task)
+    }
+}
+
+impl GetName {
+    /// The function of a method that was found in the type of tasks, if it is one of C's that takes nothing.
+    fn of(method: &Bound<'_, PyAny>) -> Option<Self> {
+        if kind_of(method) != Kind::of_static(&raw mut ffi::PyMethodDescr_Type) {
+            return None;
+        }
+        // SAFETY: by its type a method that C defines, and the definitions of a C module live as long as the process; one
+        // that takes nothing is a function of an object and null.
+        unsafe {
+            let definition = (*method.as_ptr().cast::<ffi::PyMethodDescrObject>()).d_method;
+            if (*definition).ml_flags != ffi::METH_NOARGS {
+                return None;
+            }
+            Some(Self((*definition).ml_meth.PyCFunction))
+        }
+    }
+
+    /// The name of a task, which has to be one of C's.
+    #[inline]
+    fn of_task<'py>(self, task: &Bound<'py, PyAny>) -> Option<Bound<'py, PyString>> {
+        // SAFETY: the function of a method of the object's type; it gives a new reference, or null with an error.
+        let name = unsafe { result(task.py(), (self.0)(task.as_ptr(), ptr::null_mut()))? };
         name.cast_into().ok()
     }
 }
@@ -135,8 +159,7 @@ impl Asyncio {
         let dict = unsafe { Bound::from_borrowed_ptr_or_opt(py, ffi::PyThreadState_GetDict())? };
         let dict = dict.cast_into_exact::<PyDict>().ok()?;
         let holder = named(&dict, intern!(py, "__asyncio_running_event_loop__"))?;
-        let kind = kind_of(&holder);
-        if !kind.is_native() || kind.c_name() != c"_RunningLoopHolder" {
+        if !is_holder(&holder) {
             return None;
         }
         // SAFETY: the type is that of the C module, whose objects are laid out so on 3.11; the loop is kept alive by it.
@@ -148,6 +171,23 @@ impl Asyncio {
         let is_ours = u32::try_from(process).is_ok_and(|process| process == process_number());
         (is_ours && !running.is_none()).then_some(running)
     }
+}
+
+/// Whether that is what keeps the loop of a thread: by its type, a static one of C's, of which there is one.
+#[cfg(not(Py_3_12))]
+#[inline]
+fn is_holder(object: &Bound<'_, PyAny>) -> bool {
+    static HOLDER: AtomicPtr<ffi::PyTypeObject> = AtomicPtr::new(ptr::null_mut());
+    #[cold]
+    fn meet(object: &Bound<'_, PyAny>) -> bool {
+        let kind = kind_of(object);
+        let is_it = kind.is_native() && kind.c_name() == c"_RunningLoopHolder";
+        if is_it {
+            HOLDER.store(object.get_type_ptr(), Relaxed);
+        }
+        is_it
+    }
+    ptr::eq(object.get_type_ptr(), HOLDER.load(Relaxed)) || meet(object)
 }
 
 /// The function of that name, if it is one of C's.

@@ -28,14 +28,12 @@ const LONGEST_NAME: usize = 200;
 struct Known {
     generation: u64,
     runner: Arc<Runner>,
-    /// The task that was met last.
-    task: Option<TaskName>,
-}
-
-/// A task's name: as it is, and as events show it.
-struct TaskName {
-    raw: Box<str>,
-    shown: Arc<str>,
+    /// What went on at the last look.
+    context: Context,
+    /// The name of the task in it, as asyncio has it: a string that does not change.
+    task: Option<Py<PyString>>,
+    /// Where OpenTelemetry's span in it was found.
+    span: spans::Met,
 }
 
 thread_local! {
@@ -54,14 +52,39 @@ pub(crate) fn here<T>(py: Python<'_>, part: impl FnOnce(&Arc<Runner>, &Context) 
         .filter(|known| known.generation == generation)
         .unwrap_or_else(|| Box::new(learn(py, generation)));
     modules::look(py);
-    let context = Context {
-        task: asyncio::task_name(py).map(|name| task(&name, &mut known.task)),
-        span: spans::current(py),
-    };
-    let outcome = part(&known.runner, &context);
+    known.look_for_task(py);
+    known.context.span = spans::current(py, &mut known.span);
+    let outcome = part(&known.runner, &known.context);
     // A thread that is about to end has no place for it any more.
     let _ = KNOWN.try_with(|place| place.set(Some(known)));
     outcome
+}
+
+impl Known {
+    /// Finds out in which task this is: mostly it is the one that was met last, whose name is the same object.
+    #[inline]
+    fn look_for_task(&mut self, py: Python<'_>) {
+        match asyncio::task_name(py) {
+            None if self.context.task.is_none() => {}
+            Some(name) if self.task.as_ref().is_some_and(|known| known.is(&name)) => {}
+            name => self.note_task(name),
+        }
+    }
+
+    #[cold]
+    fn note_task(&mut self, name: Option<Bound<'_, PyString>>) {
+        self.context.task = name.as_ref().map(|name| {
+            let raw = match short_ascii(name, LONGEST_NAME) {
+                Some(raw) => Cow::Borrowed(raw),
+                None => Cow::Owned(text_of(name)),
+            };
+            shown(&raw).into()
+        });
+        // What derives from `str` may be anything: it is looked at each time.
+        self.task = name
+            .and_then(|name| name.cast_into_exact().ok())
+            .map(Bound::unbind);
+    }
 }
 
 /// What a thread has to learn of itself once, and again when it has come out of a fork.
@@ -76,27 +99,9 @@ fn learn(py: Python<'_>, generation: u64) -> Known {
             thread,
             thread_name: name.map(|name| shown(&name).into()),
         }),
+        context: Context::default(),
         task: None,
-    }
-}
-
-/// The name of a task as events show it: mostly that of the task that was met last.
-#[inline]
-fn task(name: &Bound<'_, PyString>, last: &mut Option<TaskName>) -> Arc<str> {
-    let raw = match short_ascii(name, LONGEST_NAME) {
-        Some(raw) => Cow::Borrowed(raw),
-        None => Cow::Owned(text_of(name)),
-    };
-    match last {
-        Some(last) if *last.raw == *raw => Arc::clone(&last.shown),
-        _ => {
-            let shown: Arc<str> = shown(&raw).into();
-            *last = Some(TaskName {
-                raw: raw.into(),
-                shown: Arc::clone(&shown),
-            });
-            shown
-        }
+        span: spans::Met::default(),
     }
 }
 

@@ -7,7 +7,9 @@ use pyo3::ffi;
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
-use pyo3::types::{PyBool, PyBoolMethods, PyDict, PyInt, PyString, PyType};
+use pyo3::types::{
+    PyBool, PyBoolMethods, PyDict, PyInt, PyString, PyType, PyWeakrefMethods, PyWeakrefReference,
+};
 
 use super::modules;
 use crate::access::{named, plain_attribute, stored_item};
@@ -35,10 +37,28 @@ pub(super) fn find(py: Python<'_>) {
     }
 }
 
-/// The span that is current on this thread, if there is a valid one.
+/// What one of OpenTelemetry's contexts tells of its span, if it has a valid one. Contexts do not change.
+#[derive(Default)]
+pub(super) struct Met {
+    /// Weak, so that no span lives longer for having been looked at: what is found there is that very context.
+    context: Option<Py<PyWeakrefReference>>,
+    span: Option<Span>,
+}
+
+impl Met {
+    #[inline]
+    fn is(&self, context: &Bound<'_, PyAny>) -> bool {
+        self.context.as_ref().is_some_and(|known| {
+            let known = known.bind(context.py()).upgrade();
+            known.is_some_and(|known| known.is(context))
+        })
+    }
+}
+
+/// The span that is current on this thread, if there is a valid one; `met` is what was found there last.
 #[inline]
-pub(super) fn current(py: Python<'_>) -> Option<Span> {
-    OPEN_TELEMETRY.get(py)?.current(py)
+pub(super) fn current(py: Python<'_>, met: &mut Met) -> Option<Span> {
+    OPEN_TELEMETRY.get(py)?.current(py, met)
 }
 
 impl OpenTelemetry {
@@ -56,11 +76,11 @@ impl OpenTelemetry {
         })
     }
 
-    fn current(&self, py: Python<'_>) -> Option<Span> {
+    fn current(&self, py: Python<'_>, met: &mut Met) -> Option<Span> {
         let keeper = named(self.context.bind(py), intern!(py, "_RUNTIME_CONTEXT"))?;
         let variable = match self.keeper.get(py) {
-            Some((known, variable)) if keeper.is(known) => variable.bind(py).clone(),
-            _ => self.variable(&keeper)?,
+            Some((known, variable)) if keeper.is(known) => variable.bind(py),
+            _ => &self.variable(&keeper)?,
         };
         let mut value = ptr::null_mut();
         // SAFETY: a context variable; on success `value` is a new reference or null.
@@ -74,8 +94,25 @@ impl OpenTelemetry {
         if !is_exactly(&context, self.context_type.bind(py)) {
             return None;
         }
-        let context = context.cast_into::<PyDict>().ok()?;
-        let span = named(&context, self.span_key.bind(py))?;
+        if !met.is(&context) {
+            *met = self.meet(&context);
+        }
+        met.span
+    }
+
+    #[cold]
+    fn meet(&self, context: &Bound<'_, PyAny>) -> Met {
+        Met {
+            context: PyWeakrefReference::new(context).ok().map(Bound::unbind),
+            span: self.span_of(context),
+        }
+    }
+
+    /// The span that a context has, if that is a valid one.
+    fn span_of(&self, context: &Bound<'_, PyAny>) -> Option<Span> {
+        let py = context.py();
+        let context = context.cast::<PyDict>().ok()?;
+        let span = named(context, self.span_key.bind(py))?;
         let ids = plain_attribute(&span, intern!(py, "_context"))?;
         if !is_exactly(&ids, self.span_context_type.bind(py)) {
             return None;
