@@ -113,7 +113,7 @@ def test_a_worker_that_dies(place: Place, monkeypatch: pytest.MonkeyPatch) -> No
     deaths = Deaths()
     workers = at.pipeline._branches or (at.pipeline,)
     for worker in workers:
-        monkeypatch.setattr(worker, "_export_next", deaths.before(worker._export_next))
+        monkeypatch.setattr(worker._delivery, "hand_over", deaths.before(worker._delivery.hand_over))
         monkeypatch.setattr(worker.exporter, "export", deaths.around(worker.exporter.export))
     for begin in range(0, 300, 10):
         put(at.pipeline, [make_event(number) for number in range(begin, begin + 10)])
@@ -244,7 +244,7 @@ assert pipeline.flush(60)
 queue = pipeline.queue
 assert (queue.captured, queue.exported) == (1200, 1200)
 assert all(status.exported == 1200 for status in pipeline.exporters())
-pipeline._batch_delay = 60
+for one in (pipeline, *pipeline._branches): one._worker._batch_delay = 60
 put(pipeline, range(2000, 4000))
 print(f"\\nchildren {children} accepted {2000 - queue.dropped.get('queue_full', 0)}\\n", end="")
 print("end")
@@ -327,4 +327,4 @@ def test_an_end_while_a_server_hangs(name: str, tmp_path: Path, monkeypatch: pyt
         assert sum(dropped.values()) == 30
         proxy.refuse()
         with contextlib.suppress(AssertionError):
-            until(lambda: at.pipeline._exporter_closed, 10)
+            until(lambda: at.pipeline._worker._exporter_closed, 10)
