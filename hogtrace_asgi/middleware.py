@@ -75,6 +75,8 @@ class HogTraceMiddleware:
         self.framework = framework
         # What is wrapped may be a method, as Quart's `asgi_app`.
         self._name = _framework_of(getattr(app, "__self__", app)) or "asgi"
+        # The class of the application in the last request's scope, and what it is called: mostly it is the same again.
+        self._last: tuple[type, str] = (type(None), self._name)
         self.tracer = None
         self._error: Exception | None = None
         try:
@@ -113,9 +115,17 @@ class HogTraceMiddleware:
             traceparent=traceparent,
             method=scope.get("method") or "WEBSOCKET",
             path=scope.get("path", ""),
-            framework=self.framework or _framework_of(scope.get("app")) or self._name,
+            framework=self.framework or self._framework_in(scope),
             routes=_ROUTES,
         )
+
+    def _framework_in(self, scope: _Scope) -> str:
+        app = scope.get("app")
+        known, name = self._last
+        if type(app) is not known:
+            name = _framework_of(app) or self._name
+            self._last = type(app), name
+        return name
 
     async def _lifespan(self, scope: _Scope, receive: _Receive, send: _Send) -> None:
         if self._error is not None:
