@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import _thread
 import contextlib
 import os
 from collections.abc import Iterator, Sequence
@@ -70,6 +71,9 @@ class Delivery:
 
     def reset(self) -> None:
         """Forget what is in hand and what was wrong: this process has just begun, or is the child of a fork."""
+        # Held by whoever settles what another thread may have taken: each event is settled once. A handler of signals
+        # may come upon itself here.
+        self._settling = _thread.RLock()
         self._in_hand: Batch | None = None  # what the exporter has
         self._held: Batch | None = None  # what it asked to have again
         self._not_before = 0.0  # when it wants to be called again
@@ -108,15 +112,16 @@ class Delivery:
 
     def settle_lost(self) -> None:
         """Give up what was taken by a thread that is no more, except for what is held."""
-        self._in_hand = None
-        queue, held = self._queue, self._held
-        while True:
-            captured = queue.captured
-            lost = queue.queued - queue.waiting - (0 if held is None else len(held))
-            if captured == queue.captured:
-                break
-        if lost > 0:
-            queue.settle(dropped=lost, cause="unknown")
+        with self._settling:
+            self._in_hand = None
+            queue, held = self._queue, self._held
+            while True:
+                captured = queue.captured
+                lost = queue.queued - queue.waiting - (0 if held is None else len(held))
+                if captured == queue.captured:
+                    break
+            if lost > 0:
+                queue.settle(dropped=lost, cause="unknown")
 
     def is_open(self, end: float) -> bool:
         """Offer what is held again, if it is time; give whether the exporter may have what waits.
@@ -213,15 +218,17 @@ class Delivery:
             return
         self.is_over = True
         warn("%s did not finish in time; what it had not taken is dropped", self._name)
-        for batch, cause in [(self._in_hand, "unknown"), (self._held, "exporter_failed")]:
-            if batch is not None:
-                batch.settle(dropped=len(batch), cause=cause)
+        with self._settling:
+            for batch, cause in [(self._in_hand, "unknown"), (self._held, "exporter_failed")]:
+                if batch is not None:
+                    batch.settle(dropped=len(batch), cause=cause)
 
     def drop_waiting(self) -> None:
         """Drop what waits in the queue: it comes too late."""
         # What waits now: somebody may capture faster than this goes.
-        batch = self._batch(self._queue.take(self._queue.waiting))
-        batch.settle(dropped=len(batch), cause="stopped")
+        with self._settling:
+            batch = self._batch(self._queue.take(self._queue.waiting))
+            batch.settle(dropped=len(batch), cause="stopped")
 
     def _batch(self, events: Sequence[CaptureEvent]) -> Batch:
         return Batch(self._queue, events, tells_probes=self._tells_probes)
