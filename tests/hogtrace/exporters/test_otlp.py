@@ -566,8 +566,8 @@ for backend in ("otlp", {"BACKEND": "posthog", "OPTIONS": {"project_api_key": "p
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60)
     assert done.returncode == 0, done.stderr
     first, second = done.stdout.splitlines()
-    assert "install hogtrace[otlp]" in first
-    assert "install hogtrace[posthog]" in second
+    assert 'pip install "hogtrace[otlp]"' in first
+    assert 'pip install "hogtrace[posthog]"' in second
     assert "s3cret" not in second
 
 
