@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from importlib import import_module
-from typing import TYPE_CHECKING, Any, Final, Literal, Protocol, cast, get_args
+from typing import TYPE_CHECKING, Final, Literal, cast, get_args
 
 from hogtrace._engine import ENGINE_VERSION, CaptureEvent
 from hogtrace.errors import ConfigError, ExportError
@@ -15,6 +15,7 @@ from hogtrace.exporters.checks import checked_headers, checked_seconds, host_of
 from hogtrace.exporters.parts import Parts
 
 if TYPE_CHECKING:
+    from hogtrace.exporters.otlp_sender import OTLPSender
     from hogtrace.forms.otlp_records import Records
     from hogtrace.types import Report
 
@@ -30,22 +31,6 @@ _SENDERS: Final = {
 }
 
 _GRPC_NAME: Final = re.compile(r"[0-9a-z_.-]+")
-
-
-class _Sender(Protocol):
-    """What brings records and metrics to the server, over a connection that it keeps."""
-
-    has_threads: bool
-    """Whether it has threads of its own, so that it cannot be forked while it is at work."""
-
-    def send(self, records: Sequence[Any]) -> int:
-        """Send log records; give how many of them were refused. Raises what an exporter raises, or `TooLargeError`."""
-
-    def send_metrics(self, data: Any) -> None:
-        """Send metrics. Raises what an exporter raises."""
-
-    def close(self) -> None:
-        """End the connection."""
 
 
 class OTLPExporter:
@@ -111,8 +96,8 @@ class OTLPExporter:
                 f"OTLPExporter: OpenTelemetry's SDK and exporters are not there, or too old ({error}); "
                 'pip install "hogtrace[otlp]"'
             ) from None
-        self._sender: _Sender | None = None
-        self._left_behind: list[_Sender] = []
+        self._sender: OTLPSender | None = None
+        self._left_behind: list[OTLPSender] = []
         self._is_cut_off = False
         self._records: Records | None = None
         self._parts = Parts(self._send)
@@ -163,11 +148,11 @@ class OTLPExporter:
         records = self._of_records()
         return self._connected().send([records.record(event) for event in events])
 
-    def _connected(self) -> _Sender:
+    def _connected(self) -> OTLPSender:
         if self._is_cut_off:
             raise ExportError("the process was forked in the middle of a call over gRPC, so it cannot make any")
         if self._sender is None:
-            self._sender = cast("_Sender", self._make_sender(**self._options))
+            self._sender = cast("OTLPSender", self._make_sender(**self._options))
         return self._sender
 
     def _of_records(self) -> Records:

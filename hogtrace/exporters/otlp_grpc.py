@@ -13,11 +13,10 @@ from google.rpc.status_pb2 import Status
 from opentelemetry.exporter.otlp.proto.grpc._log_exporter import OTLPLogExporter
 from opentelemetry.exporter.otlp.proto.grpc.metric_exporter import OTLPMetricExporter
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
-from opentelemetry.sdk._logs import ReadableLogRecord
-from opentelemetry.sdk.metrics.export import MetricsData
 
 from hogtrace.errors import ConfigError, ExportError, RetryError, UnknownOutcomeError
-from hogtrace.exporters.otlp_http import environment_headers
+from hogtrace.exporters.answers import Attempt
+from hogtrace.exporters.otlp_sender import OTLPSender, Signal
 from hogtrace.exporters.parts import TooLargeError
 
 __all__ = ["GRPCSender"]
@@ -41,12 +40,13 @@ _BROKEN: Final = ("socket closed", "stream removed", "connection reset", "broken
 """What gRPC says of a connection that ended in the middle of a call; it calls that `UNAVAILABLE`, too."""
 
 
-class GRPCSender:
+class GRPCSender(OTLPSender):
     """Calls the server at `endpoint`; None is what the environment says."""
 
     has_threads = True
 
     def __init__(self, *, endpoint: str | None, headers: Mapping[str, str], timeout: float, compression: str) -> None:
+        super().__init__(headers)
         packing = grpc.Compression.Gzip if compression == "gzip" else grpc.Compression.NoCompression
         # A connection that does not come about fails before the call does, for then nothing was sent.
         patience = ("grpc.min_reconnect_backoff_ms", round(timeout * 500))
@@ -58,70 +58,27 @@ class GRPCSender:
         }
         if endpoint is not None and urlsplit(endpoint).scheme not in ("http", "https"):
             self._options["insecure"] = True
-        self._given = headers
-        self._logs: tuple[Any, _Watched] | None = None
-        self._metrics: tuple[Any, _Watched] | None = None
 
-    def send(self, records: Sequence[ReadableLogRecord]) -> int:
-        """Send log records; give how many of them were refused. Raises what `_Watched.take_answer` raises."""
-        if self._logs is None:
-            self._logs = self._made(OTLPLogExporter, "logs")
-        exporter, watched = self._logs
-        exporter.export(records)
-        return int(watched.take_answer().partial_success.rejected_log_records)
-
-    def send_metrics(self, data: MetricsData) -> None:
-        """Send metrics. Raises the same, and `ExportError` for figures that were refused."""
-        if self._metrics is None:
-            self._metrics = self._made(OTLPMetricExporter, "metrics")
-        exporter, watched = self._metrics
-        exporter.export(data)
-        refused = watched.take_answer().partial_success.rejected_data_points
-        if refused > 0:
-            raise ExportError(f"{refused} figures were refused")
-
-    def close(self) -> None:
-        """End the connections."""
-        for made in (self._logs, self._metrics):
-            if made is not None:
-                made[0].shutdown()
-        self._logs = self._metrics = None
-
-    def _made(self, make: Any, signal: str) -> tuple[Any, _Watched]:
-        headers = {**environment_headers(signal), **self._given}
+    def _make(self, signal: Signal, headers: Mapping[str, str]) -> tuple[Any, _Watched]:
+        make: Any = OTLPLogExporter if signal == "logs" else OTLPMetricExporter
         exporter = make(headers=tuple(headers.items()), **self._options)
-        # It waits and tries again by itself, and tells no more than whether it went well in the end, so what it calls
-        # is watched. No public way leads there.
+        # What it calls is watched. No public way leads there.
         client = getattr(exporter, "_client", None)
         if not hasattr(client, "Export"):
             raise ConfigError("OTLPExporter: this version of OpenTelemetry's exporter for gRPC is not known")
         watched = exporter._client = _Watched(client, str(getattr(exporter, "_endpoint", "")))
         return exporter, watched
 
+    def _read(self, signal: Signal, answer: Any) -> Any:  # noqa: ARG002 - over gRPC an answer is a message
+        return answer
 
-class _Watched:
-    """A client that makes one attempt, and remembers what came of it in place of who asked.
 
-    Whoever asks gets no error, and so neither tries again nor logs anything: what is to be done is up to `take_answer`.
-    """
+class _Watched(Attempt[Any]):
+    """A client that makes one attempt; whoever calls it gets no error."""
 
     def __init__(self, client: Any, address: str) -> None:
         self._client = client
         self._host = urlsplit(f"//{address}").hostname or address
-        self._result: Any = None
-
-    def take_answer(self) -> Any:
-        """Give the answer that said yes, or raise what stands for the other.
-
-        Raises `RetryError`, `UnknownOutcomeError`, `TooLargeError`, or `ExportError` for what is not wanted, or if
-        nothing was asked.
-        """
-        result, self._result = self._result, None
-        if result is None:
-            raise ExportError("nothing was sent: the batch could not be encoded, or is larger than may be sent")
-        if isinstance(result, ExportError):
-            raise result
-        return result
 
     def Export(self, request: Any, metadata: Any = None, timeout: float | None = None) -> None:  # noqa: N802 - gRPC's name
         """Make the call, and keep what comes of it."""

@@ -15,7 +15,7 @@ from requests.exceptions import ConnectTimeout, ProxyError, RequestException, SS
 from urllib3.exceptions import MaxRetryError
 
 from hogtrace.errors import ExportError, RetryError, UnknownOutcomeError
-from hogtrace.exporters.answers import retry_after
+from hogtrace.exporters.answers import Attempt, retry_after
 from hogtrace.exporters.parts import TooLargeError
 
 __all__ = ["Session"]
@@ -23,31 +23,17 @@ __all__ = ["Session"]
 _LONGEST_ANSWER: Final = 1 << 20  # bytes
 
 
-class Session(requests.Session):
-    """A session that makes one attempt, and remembers what came of it in place of who asked.
+class Session(Attempt[tuple[str, bytes]], requests.Session):
+    """A session that makes one attempt; whoever asks gets an empty answer 200 every time.
 
-    Whoever asks gets an empty answer 200 every time, and so neither tries again nor logs anything: what is to be done
-    is up to `take_answer`. `transient` are the answers after which the same may be taken later.
+    The answer to be taken is the type and the body of one that said yes. `transient` are the answers after which the
+    same may be taken later.
     """
 
     def __init__(self, transient: AbstractSet[int], timeout: float | None = None) -> None:
         super().__init__()
         self._transient = transient
         self._timeout = timeout
-        self._result: tuple[str, bytes] | ExportError | None = None
-
-    def take_answer(self) -> tuple[str, bytes]:
-        """Give the type and the body of the answer that said yes, or raise what stands for the other.
-
-        Raises `RetryError`, `UnknownOutcomeError`, `TooLargeError`, or `ExportError` for what is not wanted, or if
-        nothing was asked.
-        """
-        result, self._result = self._result, None
-        if result is None:
-            raise ExportError("nothing was sent: the batch could not be encoded, or is larger than may be sent")
-        if isinstance(result, ExportError):
-            raise result
-        return result
 
     def request(self, method: Any, url: Any, *arguments: Any, **options: Any) -> requests.Response:
         """Make the request, and give an empty answer 200 whatever came of it."""
