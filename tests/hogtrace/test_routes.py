@@ -111,7 +111,7 @@ def routes(captured: CapturedEvents) -> list[Any]:
 def route_of(captured: CapturedEvents, carrier: object, ways: RouteWays = WAYS) -> Any:
     """Give the route that an event has, if it is looked for there."""
     captured.clear()
-    with request_scope() as store:
+    with request_scope(framework="test") as store:
         store.find_route(carrier, ways)
         work()
     (route,) = routes(captured)
@@ -171,7 +171,7 @@ def test_what_is_mounted_has_its_place_before_it(captured: CapturedEvents) -> No
     """As far as it is below where the outermost application is; what has no endpoint is no route yet."""
     mount, route = Thing(path="/m"), Thing(path="/a/{n}", endpoint=work)
     scope: dict[str, Any] = {"root_path": "/proxy"}
-    with request_scope() as store:
+    with request_scope(framework="test") as store:
         store.find_route(scope, MOUNTED)
         scope.update(route=mount, app_root_path="/proxy", root_path="/proxy/m")
         work()
@@ -206,14 +206,14 @@ def test_of_nested_applications_the_innermost_is_asked_first(captured: CapturedE
 
 def test_what_the_application_says_counts(captured: CapturedEvents) -> None:
     """Where the engine finds none, or another one."""
-    with request_scope() as store:
+    with request_scope(framework="test") as store:
         store.find_route({"path_template": "/found"}, WAYS)
         store.describe(route="/said")
         work()
         store.find_route({"path_template": "/found later"}, WAYS)
         work()
     assert routes(captured) == ["/said", "/said"]
-    with request_scope() as store:
+    with request_scope(framework="test") as store:
         store.find_route({"path_template": "/found"}, WAYS)
         work()
         store.describe(route="/said")
@@ -231,7 +231,7 @@ def test_a_secret_in_a_route_is_hidden(captured: CapturedEvents) -> None:
 def test_a_late_event_has_the_route(captured: CapturedEvents) -> None:
     """It is looked for once more at the end, for work that outlives the request."""
     carrier = {"path_template": "/x"}
-    scope = request_scope()
+    scope = request_scope(framework="test")
     scope.store.find_route(carrier, WAYS)
     with scope:
         pass
