@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import logging
+import math
 import tempfile
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -36,11 +37,13 @@ Way = Callable[[Sequence[CaptureEvent]], Sequence[CaptureEvent]]
 
 TEXTS = st.text(st.characters(exclude_categories=()), max_size=20)  # half surrogate pairs and all
 NAMES = st.text(max_size=12)
+# An event says that a float is no number, not which of those that are none.
+FLOATS = st.floats().map(lambda number: math.nan if math.isnan(number) else number)
 SCALARS = (
     st.none()
     | st.booleans()
     | st.integers(-(2**70), 2**70)
-    | st.floats()
+    | FLOATS
     | TEXTS
     | st.binary(max_size=12)
     | st.datetimes()
