@@ -2,13 +2,13 @@
 
     python benchmarks/export_faults.py [--rounds N] [--requests N]
 
-A Flask application under gunicorn, with threads, in one process for each variant: without HogTrace (twice, which shows
-the noise), and with a probe that captures in each request and an exporter that is well, slow, refused, hanging, or
-answered 500 or 429. Requests go to one variant after the other, a few at a time and in a new order each time, so that
-all see the same machine. Shown are medians and 99th percentiles in milliseconds, their ratios to those without
-HogTrace, by how much the process has grown since its first requests, in MB, and what became of the events. The queue
-holds 1,000 events, so that it is full where nothing is exported. Ends with 1 if accounts do not balance, or a queue has
-grown beyond its bound.
+A Flask application under gunicorn, with threads, in one process for each variant: without HogTrace (twice, which
+shows the noise), and with a probe that captures in each request and an exporter that is well, slow, refused, hanging,
+answered 500 or 429, or whose disk is full or whose database somebody else has locked. Requests go to one variant
+after the other, a few at a time and in a new order each time, so that all see the same machine. Shown are medians and
+99th percentiles in milliseconds, their ratios to those without HogTrace, by how much the process has grown since its
+first requests, in MB, and what became of the events. The queue holds 1,000 events, so that it is full where nothing
+is exported. Ends with 1 if accounts do not balance, or a queue has grown beyond its bound.
 """
 
 from __future__ import annotations
@@ -18,13 +18,14 @@ import json
 import os
 import random
 import socket
+import sqlite3
 import subprocess
 import sys
 import tempfile
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field
 from http.client import HTTPConnection
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -35,6 +36,7 @@ from typing import Any
 ROOT = Path(__file__).parent.parent
 QUEUE = 1000
 WARM = 100
+LOCKED = "locked.sqlite"
 SLOW = 0.3  # seconds that the slow receiver takes for a batch
 
 
@@ -51,7 +53,7 @@ class Handler(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         """Answer, or not."""
         self.rfile.read(int(self.headers["Content-Length"]))
-        what = self.path.strip("/")
+        what = self.path.strip("/").partition("/")[0]
         if what == "hang":
             time.sleep(3600)
         if what == "slow":
@@ -106,19 +108,38 @@ def exporters(directory: Path, port: int, closed: int) -> dict[str, object]:
     def http(path: str, to: int = port) -> object:
         return {"BACKEND": "http", "OPTIONS": {"url": f"http://127.0.0.1:{to}/{path}", "timeout": 5}}
 
+    def otlp(path: str, to: int = port) -> object:
+        return {"BACKEND": "otlp", "OPTIONS": {"endpoint": f"http://127.0.0.1:{to}/{path}", "timeout": 5}}
+
+    def posthog(path: str, to: int = port) -> object:
+        options = {"project_api_key": "phc_benchmark", "host": f"http://127.0.0.1:{to}/{path}", "timeout": 5}
+        return {"BACKEND": "posthog", "OPTIONS": options}
+
+    def sqlite(path: Path) -> object:
+        return {"BACKEND": "sqlite", "OPTIONS": {"path": str(path)}}
+
     jsonl = {"BACKEND": "jsonl", "OPTIONS": {"path": str(directory / "a.jsonl")}}
     return {
         "none": None,
         "none again": None,
         "memory": "memory",
         "jsonl": jsonl,
-        "sqlite": {"BACKEND": "sqlite", "OPTIONS": {"path": str(directory / "a.sqlite")}},
+        "jsonl, disk full": {"BACKEND": "jsonl", "OPTIONS": {"path": "/dev/full"}},
+        "sqlite": sqlite(directory / "a.sqlite"),
+        "sqlite locked": sqlite(directory / LOCKED),
         "http": http("200"),
         "http refused": http("", closed),
         "http hanging": http("hang"),
         "http 500": http("500"),
         "http 429": http("429"),
         "http slow": http("slow"),
+        "otlp": otlp("200"),
+        "otlp refused": otlp("", closed),
+        "otlp hanging": otlp("hang"),
+        "otlp 503": otlp("503"),
+        "posthog refused": posthog("", closed),
+        "posthog hanging": posthog("hang"),
+        "posthog 500": posthog("500"),
         "jsonl + http hanging": [jsonl, http("hang")],
     }
 
@@ -202,12 +223,16 @@ def main() -> int:
         directory = Path(stack.enter_context(tempfile.TemporaryDirectory(ignore_cleanup_errors=True)))
         receiver = Receiver(("127.0.0.1", 0), Handler)
         threading.Thread(target=receiver.serve_forever, daemon=True).start()
-        with socket.create_server(("127.0.0.1", 0)) as closing:
-            closed = closing.getsockname()[1]
+        with socket.create_server(("127.0.0.1", 0)) as ending:
+            closed = ending.getsockname()[1]
         variants = []
         for name, exporter in exporters(directory, receiver.server_port, closed).items():
             port = stack.enter_context(served(exporter, directory))
             variants.append(Variant(name, HTTPConnection("127.0.0.1", port, timeout=60)))
+        for variant in variants:
+            variant.told()  # so that its exporter is there
+        locking = stack.enter_context(closing(sqlite3.connect(directory / LOCKED, isolation_level=None)))
+        locking.execute("BEGIN EXCLUSIVE")
         for variant in variants:
             for _ in range(WARM):
                 variant.ask()
