@@ -167,7 +167,7 @@ def commands(text: str) -> Iterator[tuple[list[str], str]]:
 
 def run(command: list[str], directory: Path, place: str) -> str:
     """Run a command in a directory, as a reader would; give all that it printed."""
-    environ = {name: value for name, value in os.environ.items() if not name.startswith("HOGTRACE_")}
+    environ = {name: value for name, value in os.environ.items() if not name.startswith(("HOGTRACE_", "PYTEST_"))}
     environ |= {"PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1", "NO_COLOR": "1"}
     done = subprocess.run(
         command,

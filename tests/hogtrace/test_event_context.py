@@ -287,6 +287,7 @@ class TestTasks:
             task = asyncio.current_task()
             assert task is not None
             task.set_name("mine")
+            event()  # asyncio is known from here on
             with monkeypatch.context() as patch:
                 for module in (asyncio, asyncio.tasks, asyncio.events, sys.modules["_asyncio"]):
                     for name in ("current_task", "_get_running_loop", "get_running_loop"):

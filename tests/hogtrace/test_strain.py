@@ -327,10 +327,11 @@ def cycle(turn: Callable[[int, list[Any]], None], cycles: int) -> None:
     del callers
     suspended.clear()
     after = counted()
-    growth = {name: after[name] - before[name] for name in before if after[name] != before[name]}
+    # Fewer there may be: what other tests have left goes when it likes.
+    growth = {name: after[name] - before[name] for name in before if after[name] > before[name]}
     # Names and numbers that are cached on the way; far less than one for each turn.
     for name in ("objects", "blocks"):
-        assert abs(growth.pop(name, 0)) < 500 + cycles // 100, growth
+        assert growth.pop(name, 0) < 500 + cycles // 100, growth
     assert growth == {}
     # The first samples are of a time when buffers still grow.
     assert max(memory[len(memory) // 2 :]) - memory[len(memory) // 4] < 4 * 1024 * 1024, memory
