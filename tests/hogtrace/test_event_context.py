@@ -246,8 +246,8 @@ class TestTasks:
 
         async def main() -> str | None:
             task = asyncio.current_task()
-            assert task is not None
-            task.set_name("own")
+            if task is not None:  # from 3.14 on C does not know of tasks in Python
+                task.set_name("own")
             ran.clear()
             name = event().task
             assert ran == []
