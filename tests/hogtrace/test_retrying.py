@@ -198,10 +198,11 @@ def test_forks_leave_what_waits_with_the_parent() -> None:
         "assert time.monotonic() - began < 0.8\n"
         "assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 1\n"
         "deadline = time.monotonic() + 20\n"
-        "while len(exporter.events) < 5 and time.monotonic() < deadline: time.sleep(0.01)\n"
+        "while pipeline.queue.queued and time.monotonic() < deadline: time.sleep(0.01)\n"
         "print(len(exporter.events), pipeline.queue.queued)"
     )
-    assert text.splitlines()[-1] == "5 0"
+    # The log may say after it that the exporter works again.
+    assert "5 0" in text.splitlines()
 
 
 def test_the_end_of_the_process_does_not_wait_for_an_attempt_that_comes_later() -> None:
