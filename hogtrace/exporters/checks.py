@@ -68,10 +68,9 @@ def checked_headers(headers: object, who: str) -> dict[str, str]:
 
 def checked_seconds(seconds: object, what: str) -> float:
     """Give `seconds`. Raises `ConfigError`, which begins with `what`, if that is no time to wait for."""
-    is_number = isinstance(seconds, int | float) and not isinstance(seconds, bool)
-    if not is_number or not 0 < seconds <= _LONGEST:  # type: ignore[operator]  # a number, as was seen
-        raise ConfigError(f"{what} must be a number of seconds, more than 0 and at most {_LONGEST:,.0f}")
-    return float(seconds)  # type: ignore[arg-type]
+    if isinstance(seconds, int | float) and not isinstance(seconds, bool) and 0 < seconds <= _LONGEST:
+        return float(seconds)
+    raise ConfigError(f"{what} must be a number of seconds, more than 0 and at most {_LONGEST:,.0f}")
 
 
 def checked_flag(flag: object, what: str) -> bool:
