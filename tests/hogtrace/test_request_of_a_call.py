@@ -130,6 +130,16 @@ def test_a_generator_begun_in_no_request(tracer: Tracer, exporter: MemoryExporte
     assert seen(tracer, exporter) == [("r-2", {"who": "ada", "cut": True})]
 
 
+def test_the_event_of_an_exit_names_the_request_of_the_entry(tracer: Tracer, exporter: MemoryExporter) -> None:
+    """A probe that asks nothing of the request, and fires at each call, is told the right one all the same."""
+    install(tracer, "fn:HERE.parts:exit { capture(name); }")
+    first, second = begun("r-1"), begun("r-2")
+    first.close()  # type: ignore[attr-defined]
+    with request_scope(request_id="r-3"):
+        second.close()  # type: ignore[attr-defined]
+    assert seen(tracer, exporter) == [("r-1", {"name": "r-1"}), ("r-2", {"name": "r-2"})]
+
+
 def test_an_async_generator_that_the_event_loop_closes(tracer: Tracer, exporter: MemoryExporter) -> None:
     """It does so in a task of its own, in no request."""
     install(
@@ -219,7 +229,10 @@ def test_a_store_that_holds_the_generator_is_no_leak(tracer: Tracer) -> None:
     [
         ("fn:HERE.parts:exit { capture($req.x); }", True),
         ("fn:HERE.parts:exit { sample 50%; capture(1); }", True),
-        ("fn:HERE.parts:exit { capture(1); }", False),
+        ("fn:HERE.parts:exit { capture(1); }", True),
+        ("fn:HERE.parts:exit { sample 50%; capture(1); }\nfn:HERE.parts:exit / name == 1 / { capture(1); }", True),
+        ("fn:HERE.parts:exit / name == 'x' / { capture(1); }", False),
+        ("fn:HERE.plain:exit { capture(1); }", False),
         ("fn:HERE.plain:exit { capture($req.x); }", False),
     ],
 )

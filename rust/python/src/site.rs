@@ -108,9 +108,16 @@ impl Site {
             let verified = probe.linked.verified();
             verified.uses_request_scope() || verified.sample().is_some()
         };
+        // An event names its request, too. Only where each call makes one is it worth what remembering costs each call.
+        let always_captures = |probe: &LinkedProbe| {
+            !probe.linked.verified().has_predicate() && probe.linked.captures() > 0
+        };
+        let ends_in_request = |probe: &SiteProbe| {
+            let probe = probe.linked.get();
+            of_request(probe) || always_captures(probe)
+        };
         let lines_use_request = suspends && at_lines().any(of_request);
-        let remembers_request = lines_use_request
-            || (suspends && exit.iter().any(|probe| of_request(probe.linked.get())));
+        let remembers_request = lines_use_request || (suspends && exit.iter().any(ends_in_request));
         let has_calls =
             timed || uses_call_scope || samples_lines || lines_use_request || !keep.is_empty();
         let sampled = |probe: &SiteProbe| probe.linked.get().linked.verified().sample().is_some();

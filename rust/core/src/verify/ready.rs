@@ -31,6 +31,12 @@ impl VerifiedProbe {
         self.sample
     }
 
+    /// Whether it has a predicate; without one it fires at each call, of those that are sampled.
+    #[must_use]
+    pub const fn has_predicate(&self) -> bool {
+        self.predicate.is_some()
+    }
+
     /// Its predicate for [`crate::vm::glance`]; `None` if there is none, if scalars alone never settle it, and for a
     /// probe with a sampling rate, which comes first.
     #[must_use]
