@@ -8,7 +8,7 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing
 from pathlib import Path
-from typing import BinaryIO, Final, cast
+from typing import Any, BinaryIO, Final, cast
 
 from hogtrace._engine import ROW_COLUMNS, CaptureEvent, Mark
 from hogtrace.forms.posthog_properties import event_of
@@ -306,10 +306,12 @@ def _conditions(request: str | None, probe: str | None) -> tuple[str, list[str]]
 
 def _event(row: tuple[object, ...]) -> CaptureEvent:
     _rowid, *columns, request, values, errors = row
+    stored: dict[str, Any] = dict(zip(_STORED, columns, strict=True))
     return CaptureEvent.from_dict(
         {
             "schema": 1,
-            **dict(zip(_STORED, columns, strict=True)),
+            **stored,
+            "thread": stored["thread"] % 2**64,  # SQLite's numbers have a sign
             "request": json.loads(str(request)),
             "values": json.loads(str(values)),
             "errors": json.loads(str(errors)),

@@ -32,7 +32,7 @@ CREATE TABLE IF NOT EXISTS events (
     route       TEXT,
     status      INTEGER,        -- of a request that has ended
     process     INTEGER NOT NULL,
-    thread      INTEGER NOT NULL,
+    thread      INTEGER NOT NULL,  -- 2**64 less, where it is 2**63 or more
     thread_name TEXT,
     task        TEXT,
     trace_id    TEXT,

@@ -99,6 +99,12 @@ class TestFields:
         with pytest.raises(ValueError, match="span_id: 16"):
             made(span_id=digits)
 
+    @pytest.mark.parametrize("timestamp", [float("nan"), float("inf"), float("-inf")])
+    def test_no_moment(self, timestamp: float) -> None:
+        """A time that no backend has a place for is refused, before a batch fails for it or loses it."""
+        with pytest.raises(ValueError, match="timestamp: a finite number"):
+            made().replace(timestamp=timestamp)
+
     def test_what_is_no_field(self) -> None:
         """A name that no field has is refused, and so is an event without what it must have."""
         with pytest.raises(TypeError, match="'colour'"):

@@ -80,7 +80,7 @@ FIELDS = st.fixed_dictionaries(
             max_size=4,
         ),
         "process": st.integers(1, 2**31 - 1),
-        "thread": st.integers(0, 2**63 - 1),
+        "thread": st.integers(0, 2**64 - 1),
         "thread_name": NAMES,
         "task": NAMES,
         "service": NAMES,
@@ -256,6 +256,7 @@ PLAIN = {"timestamp": START, "program": "p", "probe": "m.f:entry", "target": "m.
 @settings(max_examples=25, deadline=None, phases=[Phase.explicit, Phase.generate])
 @given(st.lists(FIELDS, min_size=1, max_size=3))
 @example([{**PLAIN, "values": ODD_VALUES}])
+@example([{**PLAIN, "values": {}, "thread": thread} for thread in (2**63 - 1, 2**63, 2**64 - 1)])
 @example([{**PLAIN, "values": {"half": "\ud800", "names": {"\udfff": 1}, "$type": "x"}}])
 @example([{**PLAIN, "values": {}, "service": "shop", "host": "h"}, {**PLAIN, "values": {}}])
 @example(

@@ -118,7 +118,7 @@ impl Draft {
                 let id: Option<String> = value.extract()?;
                 self.id = id.map(|id| Id::Given(id.into()));
             }
-            "timestamp" => self.timestamp = value.extract()?,
+            "timestamp" => self.timestamp = seconds(value)?,
             "program" => self.program = value.extract()?,
             "probe" => self.probe = value.extract()?,
             "target" => self.target = value.extract()?,
@@ -236,6 +236,18 @@ fn moment(point: &str, kind: Option<&str>) -> PyResult<Moment> {
             "an event of point {point:?} is of kind {:?}, not {kind:?}",
             moment.kind()
         ))),
+    }
+}
+
+/// A time: no backend has a place for one that is no number, or not finite.
+fn seconds(value: &Bound<'_, PyAny>) -> PyResult<Option<f64>> {
+    let seconds: Option<f64> = value.extract()?;
+    if seconds.is_none_or(f64::is_finite) {
+        Ok(seconds)
+    } else {
+        Err(PyValueError::new_err(
+            "timestamp: a finite number of seconds",
+        ))
     }
 }
 

@@ -57,7 +57,8 @@ pub(crate) fn encode_lines<'py>(
     PyBytes::new(py, lines.as_bytes())
 }
 
-/// The events as rows of `ROW_COLUMNS`: texts, numbers and None; `fields`, `errors` and `request` as JSON.
+/// The events as rows of `ROW_COLUMNS`: texts, numbers and None; `fields`, `errors` and `request` as JSON, `thread` as a
+/// signed number of 64 bits: one of 2**63 or more becomes negative.
 #[pyfunction]
 pub(crate) fn encode_rows<'py>(
     py: Python<'py>,
@@ -144,7 +145,8 @@ impl Row {
             maybe(self.route.as_deref()),
             number(self.status)?,
             runner.process.into_pyobject(py)?.into_any(),
-            runner.thread.into_pyobject(py)?.into_any(),
+            // A column of SQLite's has no greater numbers.
+            runner.thread.cast_signed().into_pyobject(py)?.into_any(),
             maybe(runner.thread_name.as_deref()),
             maybe(event.context.task.as_deref()),
             maybe(self.trace_id.as_deref()),
