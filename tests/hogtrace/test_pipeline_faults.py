@@ -11,7 +11,6 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
@@ -21,48 +20,35 @@ from hogtrace.exporters import HTTPExporter, JSONLinesExporter
 from hogtrace.pipeline import Pipeline
 from tests.hogtrace.exporters.samples import make_event, make_events, numbers
 from tests.hogtrace.pipelines import accounts, put, run, until
+from tests.loopback import PostHandler, PostServer, serving
 
 
-class Receiver(ThreadingHTTPServer):
+class Receiver(PostServer):
     """Keeps the numbers of the events that are posted; takes `delay` seconds for each batch."""
 
-    daemon_threads = True
-
     def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), Handler)
+        super().__init__(Handler)
         self.delay = 0.0
         self.numbers: list[int] = []
-        self.url = f"http://127.0.0.1:{self.server_port}/"
 
 
-class Handler(BaseHTTPRequestHandler):
+class Handler(PostHandler):
     """Reads a batch."""
 
-    def do_POST(self) -> None:
+    def take(self, body: bytes) -> None:
         """Keep what it holds, and answer."""
         assert isinstance(self.server, Receiver)
-        body = self.rfile.read(int(self.headers["Content-Length"]))
         self.server.numbers += [json.loads(line)["values"]["number"] for line in body.splitlines()]
         time.sleep(self.server.delay)
-        self.send_response(200)
-        self.send_header("Content-Length", "0")
-        self.end_headers()
-
-    def log_message(self, *_: object) -> None:
-        """Say nothing."""
+        self.answer()
 
 
 @pytest.fixture
 def receiver(monkeypatch: pytest.MonkeyPatch) -> Iterator[Receiver]:
     """Give a server that listens."""
     monkeypatch.setenv("NO_PROXY", "*")
-    server = Receiver()
-    thread = threading.Thread(target=server.serve_forever, args=(0.01,))
-    thread.start()
-    yield server
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with serving(Receiver()) as server:
+        yield server
 
 
 def test_a_burst_into_a_queue_that_cannot_hold_it(receiver: Receiver) -> None:

@@ -11,12 +11,12 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
 from hogtrace.events import read_posthog, read_sqlite
 from tests.hogtrace.exporters.otlp_servers import grpc_receiver, http_receiver
+from tests.loopback import PostHandler, PostServer, serving
 
 __all__ = ["EVERY", "NETWORK", "Place", "Proxy", "configure_logging", "place_of", "proxied", "told"]
 
@@ -38,52 +38,27 @@ class Place:
         return [form["values"]["number"] for form in self.forms()]
 
 
-class Server(ThreadingHTTPServer):
+class Server(PostServer):
     """Takes what `http` and `posthog` send."""
 
-    daemon_threads = True
-
     def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), Handler)
+        super().__init__(Handler)
         self.forms: list[dict[str, Any]] = []
 
 
-class Handler(BaseHTTPRequestHandler):
+class Handler(PostHandler):
     """Reads a batch."""
 
-    protocol_version = "HTTP/1.1"
-
-    def do_POST(self) -> None:
+    def take(self, body: bytes) -> None:
         """Keep what it holds, and say yes."""
         server = self.server
         assert isinstance(server, Server)
-        data = gzip.decompress(self.rfile.read(int(self.headers["Content-Length"])))
+        data = gzip.decompress(body)
         if self.path == "/batch/":
             server.forms += [read_posthog(message["properties"]).to_dict() for message in json.loads(data)["batch"]]
         else:
             server.forms += [json.loads(line) for line in data.splitlines()]
-        self.send_response(200)
-        self.send_header("Content-Length", "2")
-        self.end_headers()
-        with suppress(OSError):
-            self.wfile.write(b"{}")
-
-    def log_message(self, *_: object) -> None:
-        """Say nothing."""
-
-
-@contextmanager
-def served() -> Iterator[Server]:
-    """Serve `http` and `posthog`."""
-    server = Server()
-    thread = threading.Thread(target=server.serve_forever, args=(0.01,))
-    thread.start()
-    try:
-        yield server
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
+        self.answer(body=b"{}")
 
 
 class Proxy:
@@ -238,8 +213,8 @@ def place_of(name: str, directory: Path, *, proxy: bool = False) -> Iterator[tup
         elif name == "sqlite":
             found = place("sqlite", lambda: [event.to_dict() for event in read_sqlite(path)], path=str(path))
         elif name in ("http", "posthog"):
-            server = stack.enter_context(served())
-            url = address(f"http://127.0.0.1:{server.server_port}")
+            server = stack.enter_context(serving(Server()))
+            url = address(server.url)
             options = {"url": url} if name == "http" else {"host": url, "project_api_key": "phc_key"}
             found = place(name, lambda: list(server.forms), timeout=0.5 if proxy else 10, **options)
         elif name == "several":

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
 import gzip
-import threading
 import time
 import zlib
 from collections.abc import Iterator
@@ -12,7 +10,6 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from email.message import Message
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import grpc
@@ -32,6 +29,7 @@ from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import (
 )
 
 from hogtrace.events import CaptureEvent, read_otlp
+from tests.loopback import PostHandler, PostServer, serving
 
 PROTOBUF = {"Content-Type": "application/x-protobuf"}
 
@@ -64,20 +62,18 @@ class Kept:
         return [event for request in self.logs for event in read_otlp(request.SerializeToString())]
 
 
-class _Server(ThreadingHTTPServer):
-    daemon_threads = True
-    kept: Kept
+class _Server(PostServer):
+    def __init__(self) -> None:
+        super().__init__(_Handler)
+        self.kept = Kept(self.url)
 
 
-class _Handler(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-
-    def do_POST(self) -> None:
+class _Handler(PostHandler):
+    def take(self, raw: bytes) -> None:
         """Keep what came, and answer as told."""
         server = self.server
         assert isinstance(server, _Server)
         kept = server.kept
-        raw = self.rfile.read(int(self.headers["Content-Length"]))
         data = _unpacked(raw, self.headers)
         answer = kept.answers.pop(0) if kept.answers else Answer(headers=PROTOBUF)
         kept.headers.append({name.lower(): value for name, value in self.headers.items()} | {"path": self.path})
@@ -88,24 +84,12 @@ class _Handler(BaseHTTPRequestHandler):
             kept.logs.append(ExportLogsServiceRequest.FromString(data))
         if answer.sleep:
             time.sleep(answer.sleep)
-        if answer.status == 0:  # hang up
-            self.close_connection = True
-            return
         if answer.status == -1:  # what is no HTTP at all
             self.wfile.write(b"\x00\x01 what is this\r\n\r\n")
             self.close_connection = True
             return
-        self.send_response(answer.status)
-        for name, value in answer.headers.items():
-            self.send_header(name, value)
-        self.send_header("Content-Length", str(len(answer.body) if answer.length is None else answer.length))
-        with contextlib.suppress(OSError):  # who asked may have gone
-            self.end_headers()
-            self.wfile.write(answer.body)
-        self.close_connection = answer.length is not None
-
-    def log_message(self, *_: object) -> None:
-        """Say nothing."""
+        length = {} if answer.length is None else {"Content-Length": str(answer.length)}
+        self.answer(answer.status, {**answer.headers, **length}, answer.body)
 
 
 def _unpacked(raw: bytes, headers: Message) -> bytes:
@@ -123,16 +107,8 @@ def _unpacked(raw: bytes, headers: Message) -> bytes:
 @contextmanager
 def http_receiver() -> Iterator[Kept]:
     """Serve OTLP over HTTP; `url` is the base address."""
-    server = _Server(("127.0.0.1", 0), _Handler)
-    server.kept = Kept(f"http://127.0.0.1:{server.server_port}")
-    thread = threading.Thread(target=server.serve_forever, args=(0.01,))
-    thread.start()
-    try:
+    with serving(_Server()) as server:
         yield server.kept
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
 
 
 class _Logs(logs_service_pb2_grpc.LogsServiceServicer):

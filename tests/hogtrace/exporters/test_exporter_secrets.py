@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import logging
 import socket
-import threading
 import traceback
 from collections.abc import Iterator, Mapping
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import grpc
@@ -19,6 +17,7 @@ from hogtrace.exporter_setting import EXPORTERS, ExporterSetting
 from hogtrace.pipeline import Pipeline
 from tests.hogtrace.exporters.otlp_servers import Answer, grpc_receiver
 from tests.hogtrace.exporters.samples import make_events
+from tests.loopback import HANG_UP, PostHandler, PostServer, serving
 
 SECRET = "s3ntinel"  # noqa: S105
 
@@ -42,42 +41,28 @@ def options(name: str, url: str) -> dict[str, Any]:
     return {key: value.format(url=url) if isinstance(value, str) else value for key, value in SECRETIVE[name].items()}
 
 
-class _Parrot(BaseHTTPRequestHandler):
+class _Parrot(PostHandler):
     """Says no, in all the ways there are, and repeats what it was told."""
 
-    statuses = [400, 503, 302, 500, 413, 0, 429]  # noqa: RUF012
+    statuses = (400, 503, 302, 500, 413, HANG_UP, 429)
 
-    def do_POST(self) -> None:
+    def take(self, body: bytes) -> None:
         """Answer."""
-        self.rfile.read(int(self.headers["Content-Length"]))
         server: Any = self.server
         status = self.statuses[server.count % len(self.statuses)]
         server.count += 1
-        if not status:
-            return
         told = f"{self.path} {self.headers} {SECRET}".encode()
-        self.send_response(status, SECRET)
-        self.send_header("Location", f"http://127.0.0.1/{SECRET}")
-        self.send_header("Retry-After", "0")
-        self.send_header("Content-Length", str(len(told)))
-        self.end_headers()
-        self.wfile.write(told)
-
-    def log_message(self, *_: object) -> None:
-        """Say nothing."""
+        headers = {"Location": f"http://127.0.0.1/{SECRET}", "Retry-After": "0"}
+        self.answer(status, headers, told, reason=SECRET)
 
 
 @pytest.fixture
 def parrot() -> Iterator[str]:
     """Give the address of a server that repeats what it was told."""
-    server: Any = ThreadingHTTPServer(("127.0.0.1", 0), _Parrot)
+    server: Any = PostServer(_Parrot)
     server.count = 0
-    thread = threading.Thread(target=server.serve_forever, args=(0.01,))
-    thread.start()
-    yield f"http://127.0.0.1:{server.server_port}"
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with serving(server):
+        yield server.url
 
 
 def test_every_exporter_is_here() -> None:

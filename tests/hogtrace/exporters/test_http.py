@@ -15,7 +15,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from email.message import Message
 from email.utils import formatdate
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
@@ -24,18 +23,17 @@ from hogtrace.errors import ExportError, RetryError, UnknownOutcomeError
 from hogtrace.exporters import HTTPExporter
 from hogtrace.pipeline import Pipeline
 from tests.hogtrace.exporters.samples import make_event, make_events, numbers
+from tests.loopback import HANG_UP, PostHandler, PostServer, serving
 
 
-class Receiver(ThreadingHTTPServer):
+class Receiver(PostServer):
     """Takes what is posted; `answers` are the next answers, status and headers, and then 200."""
 
-    daemon_threads = True
-
     def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), Handler)
+        super().__init__(Handler)
         self.answers: list[tuple[int, dict[str, str]]] = []
         self.requests: list[tuple[str, Message, bytes]] = []
-        self.url = f"http://127.0.0.1:{self.server_port}/events?key=k3y"
+        self.url += "/events?key=k3y"
 
     def events(self) -> list[CaptureEvent]:
         """Give the events of all requests."""
@@ -43,38 +41,23 @@ class Receiver(ThreadingHTTPServer):
         return [CaptureEvent.from_json(line.decode()) for body in bodies for line in body.splitlines()]
 
 
-class Handler(BaseHTTPRequestHandler):
+class Handler(PostHandler):
     """Reads a request and answers as it was told."""
 
-    def do_POST(self) -> None:
+    def take(self, body: bytes) -> None:
         """Keep the request."""
         receiver = self.server
         assert isinstance(receiver, Receiver)
-        body = self.rfile.read(int(self.headers["Content-Length"]))
         receiver.requests.append((self.path, self.headers, body))
         status, headers = receiver.answers.pop(0) if receiver.answers else (200, {})
-        if status == 0:  # hang up
-            return
-        self.send_response(status)
-        for name, value in {"Content-Length": "2", **headers}.items():
-            self.send_header(name, value)
-        self.end_headers()
-        self.wfile.write(b"ok")
-
-    def log_message(self, *_: object) -> None:
-        """Say nothing."""
+        self.answer(status, headers, b"ok")
 
 
 @pytest.fixture
 def receiver() -> Iterator[Receiver]:
     """Give a server that listens."""
-    server = Receiver()
-    thread = threading.Thread(target=server.serve_forever, args=(0.01,))
-    thread.start()
-    yield server
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with serving(Receiver()) as server:
+        yield server
 
 
 @pytest.mark.parametrize("compress", [True, False])
@@ -157,7 +140,7 @@ def test_nobody_listens() -> None:
 
 def test_a_server_that_hangs_up_or_falls_silent(receiver: Receiver) -> None:
     """The batch was sent, and nobody knows what became of it."""
-    receiver.answers = [(0, {})]
+    receiver.answers = [(HANG_UP, {})]
     with pytest.raises(UnknownOutcomeError, match="did not answer"):
         HTTPExporter(receiver.url).export(make_events(1))
     with socket.create_server(("127.0.0.1", 0)) as silent:
@@ -217,7 +200,7 @@ def telling(answer: bytes) -> Iterator[str]:
 
 def test_accounts_balance_through_all_of_it(receiver: Receiver) -> None:
     """What was asked for again arrives once, the rest is counted by its cause."""
-    receiver.answers = [(503, {"Retry-After": "0"}), (429, {"Retry-After": "0"}), (200, {}), (400, {}), (0, {})]
+    receiver.answers = [(503, {"Retry-After": "0"}), (429, {"Retry-After": "0"}), (200, {}), (400, {}), (HANG_UP, {})]
     pipeline = Pipeline(HTTPExporter(receiver.url), batch_size=2, batch_delay=0.01)
     for event in make_events(8):
         pipeline.queue.put(event)

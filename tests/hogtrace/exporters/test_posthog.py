@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
 import gzip
 import json
 import logging
 import socket
-import threading
 import time
 from collections.abc import Iterator
 from datetime import datetime
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from uuid import UUID
 
@@ -23,23 +20,21 @@ from hogtrace.events import Mark, read_posthog
 from hogtrace.exporters import PostHogExporter
 from hogtrace.pipeline import Pipeline
 from tests.hogtrace.exporters.samples import ODD_VALUES, START, make_event, make_events
+from tests.loopback import HANG_UP, PostHandler, PostServer, serving
 
 KEY = "phc_s3cret"
 OK = (200, {}, b'{"status": 1}')
 
 
-class PostHog(ThreadingHTTPServer):
+class PostHog(PostServer):
     """Takes batches as PostHog does; `answers` are the next answers, and then it takes everything."""
 
-    daemon_threads = True
-
     def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), Handler)
+        super().__init__(Handler)
         self.answers: list[tuple[int, dict[str, str], bytes]] = []
         self.bodies: list[dict[str, Any]] = []
         self.encodings: list[str | None] = []
         self.pause = 0.0
-        self.url = f"http://127.0.0.1:{self.server_port}"
 
     def messages(self) -> list[dict[str, Any]]:
         """Give all that came, message by message."""
@@ -50,48 +45,27 @@ class PostHog(ThreadingHTTPServer):
         return [read_posthog(message["properties"]) for message in self.messages()]
 
 
-class Handler(BaseHTTPRequestHandler):
+class Handler(PostHandler):
     """Reads a batch and answers as it was told."""
 
-    protocol_version = "HTTP/1.1"
-
-    def do_POST(self) -> None:
+    def take(self, raw: bytes) -> None:
         """Keep the batch, if it is one."""
         server = self.server
         assert isinstance(server, PostHog)
-        raw = self.rfile.read(int(self.headers["Content-Length"]))
         encoding = self.headers.get("Content-Encoding")
         body = json.loads(gzip.decompress(raw) if encoding == "gzip" else raw)
         assert self.path == "/batch/"
         server.encodings.append(encoding)
         server.bodies.append(body)
         time.sleep(server.pause)
-        status, headers, answer = server.answers.pop(0) if server.answers else OK
-        if status == 0:  # hang up
-            self.close_connection = True
-            return
-        self.send_response(status)
-        for name, value in {"Content-Length": str(len(answer)), **headers}.items():
-            self.send_header(name, value)
-        with contextlib.suppress(OSError):  # who asked may have gone
-            self.end_headers()
-            self.wfile.write(answer)
-        self.close_connection = "Content-Length" in headers
-
-    def log_message(self, *_: object) -> None:
-        """Say nothing."""
+        self.answer(*(server.answers.pop(0) if server.answers else OK))
 
 
 @pytest.fixture
 def server() -> Iterator[PostHog]:
     """Give a server that listens."""
-    server = PostHog()
-    thread = threading.Thread(target=server.serve_forever, args=(0.01,))
-    thread.start()
-    yield server
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with serving(PostHog()) as server:
+        yield server
 
 
 def export(server: PostHog, events: Any, **options: Any) -> None:
@@ -261,7 +235,7 @@ def test_batches_that_are_too_large_go_in_halves(server: PostHog) -> None:
 def test_accounts_balance_through_all_of_it(server: PostHog) -> None:
     """What was asked for again arrives once, the rest is counted by its cause."""
     soon = {"Retry-After": "0"}
-    server.answers = [(503, soon, b""), (429, soon, b""), OK, (400, {}, b""), (0, {}, b"")]
+    server.answers = [(503, soon, b""), (429, soon, b""), OK, (400, {}, b""), (HANG_UP, {}, b"")]
     pipeline = Pipeline(PostHogExporter(KEY, host=server.url), batch_size=2, batch_delay=0.01)
     for event in make_events(8):
         pipeline.queue.put(event)

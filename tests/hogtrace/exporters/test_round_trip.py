@@ -7,10 +7,8 @@ import json
 import logging
 import math
 import tempfile
-import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +30,7 @@ from hogtrace.exporters import (
 )
 from tests.hogtrace.exporters.otlp_servers import grpc_receiver, http_receiver
 from tests.hogtrace.exporters.samples import ODD_VALUES, START
+from tests.loopback import PostHandler, PostServer, serving
 
 Way = Callable[[Sequence[CaptureEvent]], Sequence[CaptureEvent]]
 
@@ -105,41 +104,19 @@ FIELDS = st.fixed_dictionaries(
 )
 
 
-class _Server(ThreadingHTTPServer):
-    daemon_threads = True
-
+class _Server(PostServer):
     def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), _Handler)
+        super().__init__(_Handler)
         self.bodies: list[bytes] = []
-        self.url = f"http://127.0.0.1:{self.server_port}"
 
 
-class _Handler(BaseHTTPRequestHandler):
-    def do_POST(self) -> None:
+class _Handler(PostHandler):
+    def take(self, body: bytes) -> None:
         """Keep the body, and say yes in JSON."""
         server = self.server
         assert isinstance(server, _Server)
-        server.bodies.append(gzip.decompress(self.rfile.read(int(self.headers["Content-Length"]))))
-        self.send_response(200)
-        self.send_header("Content-Length", "2")
-        self.end_headers()
-        self.wfile.write(b"{}")
-
-    def log_message(self, *_: object) -> None:
-        """Say nothing."""
-
-
-@contextmanager
-def _served() -> Iterator[_Server]:
-    server = _Server()
-    thread = threading.Thread(target=server.serve_forever, args=(0.01,))
-    thread.start()
-    try:
-        yield server
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
+        server.bodies.append(gzip.decompress(body))
+        self.answer(body=b"{}")
 
 
 def _through_memory(events: Sequence[CaptureEvent]) -> Sequence[CaptureEvent]:
@@ -194,7 +171,7 @@ def _through_logging(events: Sequence[CaptureEvent]) -> Sequence[CaptureEvent]:
 def ways() -> Iterator[Mapping[str, Way]]:
     """Give every way out and back, by name."""
     with ExitStack() as stack:
-        server = stack.enter_context(_served())
+        server = stack.enter_context(serving(_Server()))
         otlp = {
             "http/protobuf": stack.enter_context(http_receiver()),
             "grpc": stack.enter_context(grpc_receiver()),
