@@ -71,7 +71,7 @@ class HogTraceMiddleware:
             scope.failed(error)
             scope.close()
             raise
-        _end_with(response, scope, is_asgi=_carrier_of(request) is not None)
+        _end_with(response, scope, request)
         return response
 
     async def _call_async(self, request: HttpRequest) -> HttpResponseBase:
@@ -86,7 +86,7 @@ class HogTraceMiddleware:
             scope.failed(error)
             scope.close()
             raise
-        _end_with(response, scope, is_asgi=_carrier_of(request) is not None)
+        _end_with(response, scope, request)
         return response
 
 
@@ -111,8 +111,8 @@ def _carrier_of(request: HttpRequest) -> MutableMapping[str, Any] | None:
     return getattr(request, "scope", None)
 
 
-def _end_with(response: HttpResponseBase, scope: RequestScope, *, is_asgi: bool) -> None:
-    """Let `scope` end when `response` is closed, and be current while its body is made and closed."""
+def _end_with(response: HttpResponseBase, scope: RequestScope, request: HttpRequest) -> None:
+    """Let `scope` end when `response` to `request` is closed, and be current while its body is made and closed."""
     scope.answered(getattr(response, "status_code", None))
     closers: list[Callable[[], object]] | None = getattr(response, "_resource_closers", None)
     if closers is None:
@@ -127,7 +127,7 @@ def _end_with(response: HttpResponseBase, scope: RequestScope, *, is_asgi: bool)
             response.streaming_content = _AsyncBody(cast("AsyncIterable[bytes]", response.streaming_content), scope)
         else:
             parts = cast("Iterable[bytes]", response.streaming_content)
-            response.streaming_content = _Body(parts, scope, is_asgi=is_asgi)
+            response.streaming_content = _Body(parts, scope, is_asgi=_carrier_of(request) is not None)
     closers.append(_Closer(scope, scope.close))
 
 

@@ -13,6 +13,7 @@ __all__ = ["TRUST"]
 
 _REQUEST: Final = "django.http.request.HttpRequest"
 _RESPONSE: Final = "django.http.response.HttpResponse"
+_REST: Final = "rest_framework.request.Request"
 
 TRUST: Final[tuple[TrustEntry, ...]] = (
     # A cached property over META, which WSGI and ASGI requests both have. Read once by the application, it is
@@ -56,25 +57,17 @@ TRUST: Final[tuple[TrustEntry, ...]] = (
     TrustEntry(_RESPONSE, "text", "instead", ".content"),
     # Django REST framework's request, which hands on to Django's what it does not know.
     *(
-        TrustEntry("rest_framework.request.Request", attribute, "stored", path)
-        for attribute, path in (
-            ("method", "_request.method"),
-            *((name, f"_request.{name}") for name in ("path", "path_info", "content_params", "encoding")),
-            *((name, f"_request.{name}") for name in ("body", "COOKIES")),
-            ("META", "_request.META"),
-            ("resolver_match", "_request.resolver_match"),
-            ("query_params", "_request.GET"),
-            ("GET", "_request.GET"),
-            ("content_type", "_request.META.CONTENT_TYPE"),
-            # Once the application has asked for the data; the user and the token once the request has been
-            # authenticated.
-            ("data", "_full_data"),
-            ("FILES", "_files"),
-            ("user", "_user"),
-            ("auth", "_auth"),
-        )
+        TrustEntry(_REST, name, "stored", f"_request.{name}")
+        for name in ("method", "path", "path_info", "content_params", "encoding", "body", "COOKIES", "META")
     ),
-    TrustEntry("rest_framework.request.Request", "headers", "wsgi_headers", "_request.META"),
-    TrustEntry("rest_framework.request.Request", "POST", "instead", ".data"),
-    TrustEntry("rest_framework.request.Request", "scheme", "instead", '.META["wsgi.url_scheme"]'),
+    TrustEntry(_REST, "resolver_match", "stored", "_request.resolver_match"),
+    TrustEntry(_REST, "content_type", "stored", "_request.META.CONTENT_TYPE"),
+    *(TrustEntry(_REST, name, "stored", "_request.GET") for name in ("query_params", "GET")),
+    # Once the application has asked for the data; the user and the token once the request has been authenticated.
+    TrustEntry(_REST, "data", "stored", "_full_data"),
+    *(TrustEntry(_REST, name, "stored", f"_{name.lower()}") for name in ("FILES", "user", "auth")),
+    TrustEntry(_REST, "headers", "wsgi_headers", "_request.META"),
+    TrustEntry(_REST, "POST", "instead", ".data"),
+    TrustEntry(_REST, "scheme", "instead", '.META["wsgi.url_scheme"]'),
 )
+"""All of it."""
