@@ -50,7 +50,7 @@ class Trips:
     _back_since: float = float("-inf")
 
     def trip(self, budget: Budget, taken: tuple[float, float | None], now: float, *, effort: float) -> None:
-        """Note that it was tripped at the time `now`, and taken out in `effort` seconds."""
+        """Note that it was tripped at the time `now`, and taken out in `effort` seconds of the processor's time."""
         again = now - self._back_since < _GOOD_WHILE * self.pause
         longest = budget.pause * _LONGEST
         pause = min(self.pause * 2, longest) if again else budget.pause

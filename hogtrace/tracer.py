@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from time import monotonic
+from time import monotonic, thread_time
 from types import TracebackType
 from typing import Final, Literal, Self, TypeAlias
 
@@ -400,10 +400,10 @@ class Tracer:
         return max(0.0, min(waits)) if waits else None
 
     def _take_out(self, probe: InstalledProbe, taken: tuple[float, float | None], budget: Budget) -> None:
-        began = monotonic()
+        # The time of the processor: what this thread waits for costs the application nothing.
+        began = thread_time()
         placing.take_out([probe.placement])
-        now = monotonic()
-        probe.trips.trip(budget, taken, now, effort=now - began)
+        probe.trips.trip(budget, taken, monotonic(), effort=thread_time() - began)
         probe.state = "tripped"
         self._pipeline.report_soon()
 
