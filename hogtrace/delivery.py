@@ -77,6 +77,7 @@ class Delivery:
         self._in_hand: Batch | None = None  # what the exporter has
         self._held: Batch | None = None  # what it asked to have again
         self._not_before = 0.0  # when it wants to be called again
+        self._is_hurried = False  # whether somebody has begun to wait since the latest attempt began
         self._watch.reset()
         self._outage.reset()
         self._filter_outage.reset()
@@ -96,7 +97,8 @@ class Delivery:
         return self._not_before if self._not_before > monotonic() and self._queue.waiting else None
 
     def hurry(self) -> None:
-        """Offer what is held at once, unless the exporter has said when."""
+        """Offer what is held, or will be when the exporter comes back, at once, unless the exporter has said when."""
+        self._is_hurried = True
         held = self._held
         if held is not None:
             held.hurry()
@@ -251,6 +253,7 @@ class Delivery:
         self._in_hand = None
 
     def _attempt(self, batch: Batch) -> None:
+        self._is_hurried = False
         try:
             with self._call(batch):
                 self._exporter.export(batch.events)
@@ -262,6 +265,8 @@ class Delivery:
                 self._not_before = monotonic() + longest_wish(error.after)
             if batch.postpone(error.after, timeout=self._timeout):
                 self._held = batch
+                if self._is_hurried:
+                    batch.hurry()
             else:
                 batch.settle(dropped=len(batch), cause="exporter_failed")
         except PartialExportError as error:
