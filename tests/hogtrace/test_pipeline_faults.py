@@ -53,7 +53,7 @@ def receiver(monkeypatch: pytest.MonkeyPatch) -> Iterator[Receiver]:
 
 def test_a_burst_into_a_queue_that_cannot_hold_it(receiver: Receiver) -> None:
     """100,000 events as fast as they come: what was taken arrives once and in order, the rest is counted."""
-    pipeline = Pipeline(HTTPExporter(receiver.url, compress=False))
+    pipeline = Pipeline(HTTPExporter(receiver.url, compress=False, timeout=60))
     events = make_events(1000)
     for _ in range(100):
         put(pipeline, events)
@@ -87,17 +87,17 @@ def test_a_burst_into_a_queue_that_can_hold_it(tmp_path: Path) -> None:
 def test_an_event_at_the_size_limit(tmp_path: Path) -> None:
     """One that just fits is exported; where the queue has room for a byte less, it is dropped and counted."""
     event = make_event(values={"number": 0, "text": "x" * 200_000})
-    measure = Pipeline(JSONLinesExporter(tmp_path / "measure.jsonl"), batch_delay=60)
+    measure = Pipeline(JSONLinesExporter(tmp_path / "measure.jsonl"), batch_delay=3600)
     measure.queue.put(event)
     size = measure.queue.waiting_bytes
-    assert measure.stop(20)
+    assert measure.stop(60)
     for room, expected in [(size, (2, 2, 0, {})), (size - 1, (2, 1, 0, {"queue_full": 1}))]:
         path = tmp_path / f"{room}.jsonl"
         pipeline = Pipeline(JSONLinesExporter(path), max_bytes=room)
         pipeline.queue.put(event)
-        assert pipeline.flush(20)
+        assert pipeline.flush(60)
         pipeline.queue.put(make_event(1))
-        assert pipeline.stop(20)
+        assert pipeline.stop(60)
         assert accounts(pipeline) == expected
         assert numbers(list(read_jsonl(path))) == ([0, 1] if room == size else [1])
 
@@ -113,7 +113,7 @@ def test_the_end_of_the_process_with_a_full_queue(receiver: Receiver) -> None:
         "        dropped = queue.dropped\n"
         "        assert queue.captured == queue.exported + queue.queued + sum(dropped.values())\n"
         "        print('sent', queue.exported, dropped)\n"
-        "pipeline = Pipeline(Counted(sys.argv[1], compress=False), batch_delay=60)\n"
+        "pipeline = Pipeline(Counted(sys.argv[1], compress=False, timeout=60), batch_delay=3600)\n"
         "put(pipeline, range(12_000))\n"
         "print('end')\n",
         receiver.url,
@@ -137,18 +137,18 @@ def test_a_fork_in_the_middle_of_a_batch(receiver: Receiver) -> None:
         "        sending.set()\n"
         "        super().export(events)\n"
         "sending = threading.Event()\n"
-        "pipeline = Pipeline(Sending(sys.argv[1], compress=False), batch_delay=0.01)\n"
+        "pipeline = Pipeline(Sending(sys.argv[1], compress=False, timeout=60), batch_delay=0.01)\n"
         "for round in range(8):\n"
         "    sending.clear()\n"
         "    put(pipeline, range(round * 10, round * 10 + 10))\n"
-        "    assert sending.wait(20)\n"
+        "    assert sending.wait(60)\n"
         "    pid = os.fork()\n"
         "    if pid == 0:\n"
         "        put(pipeline, [1000 + round])\n"
-        "        done = pipeline.stop(30)\n"
+        "        done = pipeline.stop(60)\n"
         "        os._exit(0 if done and (pipeline.queue.captured, pipeline.queue.exported) == (1, 1) else 4)\n"
         "    assert os.waitpid(pid, 0)[1] == 0\n"
-        "assert pipeline.stop(30)\n"
+        "assert pipeline.stop(60)\n"
         "assert (pipeline.queue.captured, pipeline.queue.exported) == (80, 80)\n",
         receiver.url,
         options=(),
@@ -171,12 +171,12 @@ def test_a_worker_that_dies_is_replaced(tmp_path: Path, monkeypatch: pytest.Monk
         server = pipeline._worker._server
         if server is not None:
             ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(server), ctypes.py_object(SystemExit))
-    until(lambda: pipeline.flush(1), 30)
+    until(lambda: pipeline.flush(1))
     captured, exported, queued, dropped = accounts(pipeline)
     assert (captured, queued) == (count, 0)
     assert set(dropped) <= {"unknown", "exporter_failed"}
     put(pipeline, [make_event(-1)])
-    assert pipeline.stop(20)
+    assert pipeline.stop(60)
     written = Counter(numbers(list(read_jsonl(path))))
     assert written[-1] == 1
     assert max(written.values()) == 1
@@ -187,7 +187,7 @@ def test_a_worker_that_dies_is_replaced(tmp_path: Path, monkeypatch: pytest.Monk
 def test_a_flush_is_answered_although_the_worker_dies(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Who waits is not forgotten by the thread that goes on."""
     path = tmp_path / "events.jsonl"
-    pipeline = Pipeline(JSONLinesExporter(path), batch_delay=60, batch_size=5)
+    pipeline = Pipeline(JSONLinesExporter(path), batch_delay=3600, batch_size=5)
     hand_over = pipeline._delivery.hand_over
     deaths = [MemoryError(), SystemExit()]
 
@@ -198,9 +198,9 @@ def test_a_flush_is_answered_although_the_worker_dies(tmp_path: Path, monkeypatc
 
     monkeypatch.setattr(pipeline._delivery, "hand_over", die)
     put(pipeline, make_events(12))
-    assert pipeline.flush(20)
+    assert pipeline.flush(60)
     assert accounts(pipeline) == (12, 12, 0, {})
-    assert pipeline.stop(20)
+    assert pipeline.stop(60)
     assert numbers(list(read_jsonl(path))) == list(range(12))
 
 
@@ -217,12 +217,12 @@ def test_the_clock_may_be_set_back(tmp_path: Path) -> None:
         "    def export(self, events):\n"
         "        if self.answers: raise self.answers.pop()\n"
         "        super().export(events)\n"
-        "pipeline = Pipeline(Busy(sys.argv[1]), batch_delay=0.05, export_timeout=20)\n"
+        "pipeline = Pipeline(Busy(sys.argv[1]), batch_delay=0.05, export_timeout=3600)\n"
         "put(pipeline, range(10))\n"
-        "deadline = time.monotonic() + 30\n"
+        "deadline = time.monotonic() + 60\n"
         "while pipeline.queue.exported < 10 and time.monotonic() < deadline: time.sleep(0.01)\n"
         "put(pipeline, range(10, 20))\n"
-        "assert pipeline.flush(20)\n"
+        "assert pipeline.flush(60)\n"
         "assert (pipeline.queue.exported, pipeline.queue.dropped) == (20, {})\n",
         path,
     )
@@ -250,4 +250,4 @@ def test_accounts_balance_while_others_work(tmp_path: Path) -> None:
         stop.set()
         for thread in threads:
             thread.join()
-        pipeline.stop(20)
+        pipeline.stop(60)

@@ -216,7 +216,7 @@ class TestWaiting:
         """Without events the wait ends when it was told to, and says so."""
         woken, seconds = timed(lambda: queue_of().wait(0.05))
         assert woken is False
-        assert 0.04 <= seconds < 2
+        assert seconds >= 0.04
 
     @pytest.mark.parametrize("timeout", [0.0, -1.0, float("nan")])
     def test_no_time(self, timeout: float) -> None:
@@ -229,33 +229,32 @@ class TestWaiting:
     def test_few_events_do_not_wake(self) -> None:
         """Fewer events than `wake_at` leave the wait to its time."""
         queue = queue_of(wake_at=10)
-        threading.Timer(0.02, lambda: [queue.put(made()) for _ in range(9)]).start()
+        putter = threading.Timer(0.02, lambda: [queue.put(made()) for _ in range(9)])
+        putter.start()
         assert queue.wait(0.15) is False
+        putter.join()
         assert queue.waiting == 9
+        assert queue.wait(0.01) is False
 
     def test_enough_events_wake(self) -> None:
         """As many events as `wake_at` end the wait at once."""
         queue = queue_of(wake_at=10)
         threading.Timer(0.02, lambda: [queue.put(made()) for _ in range(10)]).start()
-        woken, seconds = timed(lambda: queue.wait(30))
-        assert woken is True
-        assert seconds < 10
-        assert timed(lambda: queue.wait(30))[0] is True
+        assert queue.wait(100) is True
+        assert queue.wait(100) is True
 
     def test_more_than_fits_is_never_waited_for(self) -> None:
         """A queue that is full wakes, however many events were asked for."""
         queue = queue_of(max_events=3, wake_at=10)
         for _ in range(3):
             queue.put(made())
-        assert queue.wait(30) is True
+        assert queue.wait(100) is True
 
     def test_wake(self) -> None:
         """`wake` ends the wait of another thread."""
         queue = queue_of()
         threading.Timer(0.02, queue.wake).start()
-        woken, seconds = timed(lambda: queue.wait(30))
-        assert woken is True
-        assert seconds < 10
+        assert queue.wait(100) is True
         assert queue.wait(0.01) is False
 
     def test_wake_before_the_wait(self) -> None:
@@ -263,18 +262,19 @@ class TestWaiting:
         queue = queue_of()
         queue.wake()
         queue.wake()
-        assert queue.wait(30) is True
+        assert queue.wait(100) is True
         assert queue.wait(0.01) is False
 
     def test_other_threads_run_meanwhile(self) -> None:
         """The wait holds nothing that others need."""
         queue = queue_of()
-        waiting = threading.Thread(target=queue.wait, args=(0.3,))
+        waiting = threading.Thread(target=queue.wait, args=(float("inf"),))
         waiting.start()
-        counted = 0
-        while waiting.is_alive():
-            counted += 1
-        assert counted > 100
+        for _ in range(9):
+            time.sleep(0.01)
+            queue.put(made())
+        assert waiting.is_alive()
+        queue.wake()
         waiting.join()
 
     def test_for_ever(self) -> None:
@@ -293,7 +293,7 @@ class TestFork:
         """Check something in a child, which must not hang."""
         child = os.fork()
         if child == 0:
-            signal.alarm(20)
+            signal.alarm(100)
             os._exit(0 if check() else 1)
         assert os.waitpid(child, 0)[1] == 0
 
@@ -340,7 +340,7 @@ class TestFork:
 
         def check() -> bool:
             queue.reset_after_fork()
-            return queue.put(made()) and queue.put(made()) and queue.wait(5) and len(queue.take(5)) == 2
+            return queue.put(made()) and queue.put(made()) and queue.wait(60) and len(queue.take(5)) == 2
 
         try:
             for _ in range(50):
@@ -374,4 +374,4 @@ def test_starting_with_a_plain_thread() -> None:
     served = threading.Event()
     queue = EventQueue(on_first=functools.partial(_thread.start_new_thread, served.set, ()))
     queue.put(made())
-    assert served.wait(10)
+    assert served.wait(60)
