@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 
 # Seconds to wait for the others, and between two looks.
-_PATIENCE = 20.0
+_PATIENCE = 60.0
 _PAUSE = 0.005
 
 

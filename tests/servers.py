@@ -21,8 +21,8 @@ ROOT = Path(__file__).parent.parent
 
 # Seconds. A server answers its first request once it has started, so the client's patience bounds the start
 # too.
-ANSWER_WITHIN = 30.0
-STOP_WITHIN = 15.0
+ANSWER_WITHIN = 60.0
+STOP_WITHIN = 60.0
 
 
 @dataclass
@@ -79,7 +79,7 @@ def gunicorn(
         "--workers",
         str(workers),
         "--graceful-timeout",
-        "5",
+        "30",
         "--worker-tmp-dir",
         str(directory),
     ]
@@ -103,7 +103,7 @@ def uvicorn(
 
     `options` are more of uvicorn's own.
     """
-    command = ["uvicorn", "--timeout-graceful-shutdown", "5", *(["--factory"] if factory else []), *options, app]
+    command = ["uvicorn", "--timeout-graceful-shutdown", "30", *(["--factory"] if factory else []), *options, app]
     # uvicorn dies of the signal that stopped it, once it has shut down: nothing of atexit runs.
     with _serve(command, "--fd", "{fd}", directory, env, cwd, -signal.SIGTERM) as server:
         yield server
@@ -112,7 +112,9 @@ def uvicorn(
 @contextmanager
 def hypercorn(app: str, directory: Path, *, env: Mapping[str, str] | None = None, cwd: Path = ROOT) -> Iterator[Server]:
     """Serve the ASGI `app` (`module:attribute`) with hypercorn; logs go to `directory`."""
-    with _serve(["hypercorn", "--graceful-timeout", "5", app], "--bind", "fd://{fd}", directory, env, cwd, 0) as server:
+    with _serve(
+        ["hypercorn", "--graceful-timeout", "30", app], "--bind", "fd://{fd}", directory, env, cwd, 0
+    ) as server:
         yield server
 
 
@@ -139,7 +141,7 @@ def granian(
 
     `threads` is how many each worker has for WSGI applications; in an ASGI worker there is one, for its loop.
     """
-    command = ["granian", "--interface", interface, "--workers", str(workers), "--workers-kill-timeout", "10"]
+    command = ["granian", "--interface", interface, "--workers", str(workers), "--workers-kill-timeout", "30"]
     command += ["--blocking-threads", str(threads)] if interface == "wsgi" else []
     command += ["--factory"] if factory else []
     # granian takes no socket that is open already. One that is bound and does not listen keeps the port for it.
