@@ -26,7 +26,7 @@ from hogtrace.types import ProbeState, ProbeStatus, Status, TrustEntry
 
 __all__ = ["CapturedEvents", "capture_events"]
 
-_SETTLED = 5.0  # seconds; what waits for a list is there long before
+_SETTLED = 60.0  # seconds; what waits for a list is there long before, unless the machine stands still
 _SHOWN = 50  # events in the report of a test
 _ROOM = 1_000_000  # events; a test that captures more looks for something else
 _BYTES = 1 << 30

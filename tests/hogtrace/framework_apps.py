@@ -13,6 +13,7 @@ from pyramid.config import Configurator
 from pyramid.request import Request as PyramidRequest
 from pyramid.response import Response as PyramidResponse
 
+from hogtrace import _state
 from hogtrace.exporters import JSONLinesExporter
 from hogtrace.wsgi import HogTraceMiddleware
 
@@ -120,10 +121,13 @@ def make_pyramid() -> Any:
 MAKERS = {"bottle": make_bottle, "falcon": make_falcon, "pyramid": make_pyramid}
 
 if "EVENTS_PATH" in os.environ:
+    # A busy machine may take its time to end, and for what the probes do.
+    _state.EXIT_PATIENCE = _state.EXIT_TIMEOUT = 30  # type: ignore[misc]  # constants
     application = HogTraceMiddleware(
         MAKERS[os.environ["FRAMEWORK"]](),
         framework=os.environ["FRAMEWORK"],
         probes=[PROBES],
         exporter=JSONLinesExporter(os.environ["EVENTS_PATH"]),
         batch_delay=0.1,
+        max_overhead=None,
     )

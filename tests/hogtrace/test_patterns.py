@@ -144,13 +144,13 @@ def test_leaves_the_string_as_it_was() -> None:
 
 def test_a_search_ends() -> None:
     """Patterns that blow up in other engines end at once, or with an error, however the text was made."""
-    started = time.monotonic()
+    started = time.thread_time()
     assert search("^(a+)+$", "a" * 60_000 + "b") == (False, None, None)
     assert search("(x+x+)+y", "x" * 60_000) == (False, None, None)
     noise = "".join(random.Random(1).choices("ab", k=65_000))  # noqa: S311 - the same at every run
     assert evaluate('matches(o, "(?:a|b)*a(?:a|b|ab){1000}c")', o=noise).kind == "limit"
     # A guard against a hang; each of them takes milliseconds.
-    assert time.monotonic() - started < 30
+    assert time.thread_time() - started < 30
 
 
 def test_is_a_condition() -> None:

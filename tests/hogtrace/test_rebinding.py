@@ -59,7 +59,7 @@ def install(tracer: Tracer, text: str) -> hogtrace.Installation:
 
 def orders(tracer: Tracer, exporter: MemoryExporter) -> list[Any]:
     """Give the one field of each event so far."""
-    assert tracer.flush()
+    assert tracer.flush(60)
     return [value for event in exporter.events for value in event.values.values()]
 
 

@@ -151,7 +151,7 @@ def test_the_depth_is_the_same(target: str, probes: str) -> None:
             assert probe.skipped == 0
             assert probe.hits in (bare[0] + 1, bare[0] + 2)
         tracer.uninstall(installed)
-        assert tracer.flush()
+        assert tracer.flush(60)
         status = tracer.status()
         assert status.captured == status.exported
     assert reached(use) == bare

@@ -70,7 +70,7 @@ def install(tracer: Tracer, text: str) -> None:
 
 def seen(tracer: Tracer, exporter: MemoryExporter) -> list[tuple[str | None, dict[str, Any]]]:
     """Give the request and the fields of each capture."""
-    assert tracer.flush()
+    assert tracer.flush(60)
     return [(event.request_id, event.values) for event in exporter.events if event.kind == "capture"]
 
 

@@ -10,7 +10,7 @@ import subprocess
 import sys
 import threading
 import weakref
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import pytest
@@ -42,8 +42,10 @@ def make() -> Iterator[Make]:
     """Give a function that makes a tracer with a probe on `work`, and its exporter."""
     tracers: list[Tracer] = []
 
-    def make(probe: str = WORK, **options: Any) -> tuple[Tracer, MemoryExporter]:
-        exporter = MemoryExporter()
+    def make(
+        probe: str = WORK, exporter: MemoryExporter | None = None, **options: Any
+    ) -> tuple[Tracer, MemoryExporter]:
+        exporter = exporter or MemoryExporter()
         tracer = Tracer(exporter=exporter, max_overhead=None, **options)
         tracers.append(tracer)
         tracer.install(hogtrace.compile(probe))
@@ -136,7 +138,7 @@ def test_each_queue_gets_its_own(make: Make) -> None:
         work(1)
         work(2)
     for tracer in (first, second, third):
-        assert tracer.flush()
+        assert tracer.flush(60)
     assert [record.values["captured"] for record in records(firsts)] == [2]
     assert [record.values["captured"] for record in records(seconds)] == [1]
     assert records(thirds) == []
@@ -147,7 +149,7 @@ def test_a_record_counts_in_the_tracers_accounts_and_in_no_probes(make: Make) ->
     tracer, exporter = make()
     with request_scope(framework="test"):
         work(1)
-    assert tracer.flush()
+    assert tracer.flush(60)
     status = tracer.status()
     assert (status.captured, status.exported, status.queued, sum(status.dropped.values())) == (2, 2, 0, 0)
     assert [probe.captured for probe in status.probes] == [1]
@@ -159,13 +161,31 @@ def test_they_can_be_switched_off(make: Make) -> None:
     tracer, exporter = make(request_records=False)
     with request_scope(framework="test"):
         work(1)
-    assert tracer.flush()
+    assert tracer.flush(60)
     assert [event.kind for event in exporter.events] == ["capture"]
 
 
 def test_what_a_full_queue_drops_is_not_counted(make: Make) -> None:
     """A record says how many events there are to find; a request of which none was taken has none."""
-    tracer, exporter = make(queue_events=2, batch_delay=3600)
+    busy, free = threading.Event(), threading.Event()
+
+    class Busy(MemoryExporter):
+        def export(self, events: Sequence[CaptureEvent]) -> None:
+            busy.set()
+            assert free.wait(60)
+            super().export(events)
+
+    def occupy() -> None:
+        # A full queue wakes who takes from it; that one shall be busy.
+        assert tracer.flush(60)
+        busy.clear()
+        free.clear()
+        work(-1)
+        tracer._pipeline.queue.wake()
+        assert busy.wait(60)
+
+    tracer, exporter = make(exporter=Busy(), queue_events=2, batch_delay=3600)
+    occupy()
     with request_scope(request_id="full", framework="test"):
         for number in range(4):
             work(number)
@@ -173,16 +193,19 @@ def test_what_a_full_queue_drops_is_not_counted(make: Make) -> None:
         work(5)
     # The record of the first found no room either.
     assert tracer.status().dropped == {"queue_full": 4}
-    assert tracer.flush()
-    assert [event.values for event in exporter.events] == [{"number": 0}, {"number": 1}]
+    free.set()
+    assert tracer.flush(60)
+    assert [event.values for event in exporter.events] == [{"number": -1}, {"number": 0}, {"number": 1}]
 
+    occupy()
     with request_scope(framework="test") as store:
         work(6)
         work(7)
         work(8)
-        assert tracer.flush()
+        free.set()
+        assert tracer.flush(60)
         store.status = 200
-    assert tracer.flush()
+    assert tracer.flush(60)
     (record,) = records(exporter)
     assert record.values["captured"] == 2
     status = tracer.status()
@@ -276,7 +299,7 @@ def test_a_child_tells_what_it_has_captured_itself(make: Make, tmp_path: Any) ->
                     if captures_in_child:
                         work(3)
                     scope.close()
-                    done = tracer.flush()
+                    done = tracer.flush(60)
                     # What the exporter took over from the parent is in its list.
                     new = [event.to_dict() for event in exporter.events if event.process == os.getpid()]
                     path.write_text(json.dumps([done, new]))
@@ -284,7 +307,7 @@ def test_a_child_tells_what_it_has_captured_itself(make: Make, tmp_path: Any) ->
                 finally:
                     os._exit(code)
             assert os.waitpid(child, 0)[1] == 0
-    assert tracer.flush()
+    assert tracer.flush(60)
     assert [record.values["captured"] for record in records(exporter)] == [2]
     done, new = json.loads(told.read_text())
     assert done
@@ -346,7 +369,7 @@ def test_a_request_may_end_inside_of_a_probe(make: Make) -> None:
         del held
         # The write of the probe lets go of the last reference.
         work(2)
-    assert tracer.flush()
+    assert tracer.flush(60)
     assert [(record.request_id, record.values["captured"]) for record in records(exporter)] == [
         ("inner", 1),
         ("outer", 1),
@@ -397,5 +420,5 @@ print("well")
 
 def test_a_request_that_is_open_at_the_very_end_does_no_harm() -> None:
     """Its end, and calls of probed functions by finalisers, come when the interpreter is nearly gone."""
-    run = subprocess.run([sys.executable, "-c", LEFT_OPEN], capture_output=True, text=True, timeout=60, check=False)
+    run = subprocess.run([sys.executable, "-c", LEFT_OPEN], capture_output=True, text=True, timeout=100, check=False)
     assert (run.stdout, run.stderr, run.returncode) == ("well\n", "", 0)

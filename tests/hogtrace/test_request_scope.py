@@ -179,7 +179,7 @@ def test_a_scope_may_be_left_in_another_context() -> None:
 
 def test_threads_do_not_see_each_others_requests() -> None:
     """Two requests in two threads at one time keep their variables apart."""
-    together = threading.Barrier(2, timeout=10)
+    together = threading.Barrier(2, timeout=60)
     seen: dict[int, Any] = {}
 
     def serve(number: int) -> None:
@@ -195,7 +195,7 @@ def test_threads_do_not_see_each_others_requests() -> None:
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(10)
+        thread.join(60)
     assert seen == {0: 0, 1: 1}
 
 

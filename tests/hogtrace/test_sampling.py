@@ -59,7 +59,7 @@ class Bench:
 
     def events(self) -> list[hogtrace.CaptureEvent]:
         """Give all that was captured so far."""
-        assert self.tracer.flush()
+        assert self.tracer.flush(60)
         return list(self.exporter.events)
 
     def statuses(self) -> tuple[ProbeStatus, ...]:
@@ -291,7 +291,9 @@ print(before, number(shared), number(RequestLocalStore()), os.read(read, 1000).d
 
 def test_a_forked_child_draws_its_own_numbers() -> None:
     """After a fork the child's requests, one that is under way too, have other numbers than the parent's."""
-    output = subprocess.run([sys.executable, "-c", FORK], check=True, capture_output=True, text=True, timeout=60).stdout
+    output = subprocess.run(
+        [sys.executable, "-c", FORK], check=True, capture_output=True, text=True, timeout=100
+    ).stdout
     before, after, new, child, child_again, child_new = map(int, output.split())
     assert before == after
     assert child == child_again

@@ -100,7 +100,7 @@ def frame_of(*args: object) -> types.FrameType:
 
 def test_basic_usage_runs_as_a_script() -> None:
     """The first program of the seed runs as a file of its own and prints the dictionary."""
-    done = subprocess.run([sys.executable, "-c", BASIC_USAGE], capture_output=True, text=True, check=True, timeout=60)
+    done = subprocess.run([sys.executable, "-c", BASIC_USAGE], capture_output=True, text=True, check=True, timeout=100)
     assert done.stdout.startswith("{'user_id': ")
     assert "'timestamp': " in done.stdout
     assert done.stderr == ""

@@ -52,7 +52,7 @@ class Story:
     def take(self, tracers: Sequence[Tracer]) -> list[str]:
         """Give what was told since, by the times of the events."""
         for tracer in tracers:
-            assert tracer.flush()
+            assert tracer.flush(60)
         told, self.told = self.told, []
         told.sort(key=lambda event: event.values["at"])
         return [event.values["name"] for event in told]

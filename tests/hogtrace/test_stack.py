@@ -87,7 +87,7 @@ class Bench:
 
     def stacks(self) -> list[list[str]]:
         """Give the `stack` of each event."""
-        assert self.tracer.flush()
+        assert self.tracer.flush(60)
         assert [event.errors for event in self.exporter.events] == [[]] * len(self.exporter.events)
         return [event.values["stack"] for event in self.exporter.events]
 

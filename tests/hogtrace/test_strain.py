@@ -18,6 +18,7 @@ import hogtrace
 from hogtrace import CaptureEvent, Tracer, _state, request_scope, sites
 from hogtrace._engine import EventQueue, LinkedProbe, Redaction, Site, TrustList
 from tests.hogtrace.leftovers import made_code
+from tests.hogtrace.pipelines import until
 
 THREADS = 8
 HERE = __name__
@@ -160,6 +161,7 @@ class Callers:
         sys.setswitchinterval(0.0002)
         for thread in self._threads:
             thread.start()
+        until(lambda: min(self.calls) > 0 or self.errors)
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -207,7 +209,7 @@ def unchanged() -> Iterator[None]:
 
 def balanced(tracer: Tracer) -> None:
     """Check the accounts of a tracer at rest."""
-    assert tracer.flush(30)
+    assert tracer.flush(60)
     status = tracer.status()
     assert status.captured == status.exported + status.queued + sum(status.dropped.values())
 
@@ -219,13 +221,16 @@ def test_writers_and_readers(seconds: float) -> None:
     errors: list[BaseException] = []
     rounds = [0, 0]
 
+    def enough() -> bool:
+        return min(*callers.calls, *rounds) > seconds
+
     def write(number: int) -> None:
         order = random.Random(number)  # noqa: S311 - an order, no secret
         programs = [hogtrace.compile(text) for text in [*PROGRAMS, NESTED]]
         try:
             with Tracer(exporter=Nowhere(), max_overhead=None, batch_delay=0.05) as tracer:
                 installed: list[Any] = []
-                while time.monotonic() < stop:
+                while time.monotonic() < stop or not (enough() or errors or callers.errors):
                     rounds[number] += 1
                     if len(installed) < 4 and order.random() < 0.6:
                         # The nested ones are looked for among all objects, which takes long.
@@ -254,8 +259,7 @@ def test_writers_and_readers(seconds: float) -> None:
                 writer.join()
         assert errors == []
         assert callers.errors == []
-        assert min(callers.calls) > seconds
-        assert min(rounds) > seconds
+        assert enough()
 
 
 LONG = [pytest.mark.slow, pytest.mark.timeout(1800)]
@@ -273,7 +277,9 @@ CYCLES = [
 def test_memory_is_flat(texts: Sequence[str], cycles: int) -> None:
     """So many times in and out by a tracer, with calls in eight threads and suspended frames."""
     programs = [hogtrace.compile(text) for text in texts]
-    with unchanged(), Tracer(exporter=Nowhere(), max_overhead=None, batch_delay=0.05) as tracer:
+    # What waits for the exporter is bounded to what is nothing, however busy the machine is.
+    options = {"batch_delay": 0.05, "queue_events": 200, "batch_size": 50}
+    with unchanged(), Tracer(exporter=Nowhere(), max_overhead=None, **options) as tracer:
 
         def turn(number: int, suspended: list[Any]) -> None:
             installed = tracer.install(programs[number % len(programs)])
@@ -281,8 +287,7 @@ def test_memory_is_flat(texts: Sequence[str], cycles: int) -> None:
                 _call_everything(-1, number, suspended)
             tracer.uninstall(installed)
 
-        cycle(turn, cycles)
-        balanced(tracer)
+        cycle(turn, cycles, lambda: balanced(tracer))
 
 
 @pytest.mark.parametrize("cycles", [2_000, pytest.param(100_000, marks=LONG)])
@@ -302,19 +307,23 @@ def test_memory_is_flat_for_the_table_of_functions(cycles: int) -> None:
         sites.detach(target, probes)
 
     with unchanged():
-        cycle(turn, cycles)
+        cycle(turn, cycles, lambda: None)
     assert all(probe.hits > 0 for probe in probes)
     assert queue.captured == probes[0].passed
 
 
-def cycle(turn: Callable[[int, list[Any]], None], cycles: int) -> None:
-    """Do `turn` so many times while threads call, and see that neither memory nor any count of references grows."""
+def cycle(turn: Callable[[int, list[Any]], None], cycles: int, settle: Callable[[], None]) -> None:
+    """Do `turn` so many times while threads call, and see that neither memory nor any count of references grows.
+
+    `settle` waits until nothing is on its way any more.
+    """
     suspended: list[Any] = []
     # What is made once is made here: caches, buffers, threads.
     with Callers(pause=0.005):
         for number in range(cycles // 10):
             turn(number, suspended)
     suspended.clear()
+    settle()
     before = counted()
     memory = []
     with Callers(pause=0.005) as callers:
@@ -326,6 +335,7 @@ def cycle(turn: Callable[[int, list[Any]], None], cycles: int) -> None:
     assert min(callers.calls) > 0
     del callers
     suspended.clear()
+    settle()
     after = counted()
     # Fewer there may be: what other tests have left goes when it likes.
     growth = {name: after[name] - before[name] for name in before if after[name] > before[name]}
@@ -384,6 +394,7 @@ def test_suspended_frames_of_every_age() -> None:
         status = tracer.status()
         assert (status.captured, status.probes) == (100, ())
     after = counted()
+    growth = {name: after[name] - before[name] for name in before if after[name] > before[name]}
     for name in ("objects", "blocks"):
-        assert abs(after.pop(name) - before.pop(name)) < 3_000
-    assert after == before
+        assert growth.pop(name, 0) < 3_000
+    assert growth == {}

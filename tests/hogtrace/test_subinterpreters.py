@@ -49,7 +49,7 @@ def test_a_subinterpreter_is_refused(first: bool) -> None:
     """Whether the main interpreter has HogTrace before or not; the main one goes on."""
     script = SCRIPT.replace("PATH", repr(str(ROOT))).replace("FIRST", str(first))
     done = subprocess.run(
-        [sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, timeout=60, check=False
+        [sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, timeout=100, check=False
     )
     assert done.returncode == 0, done.stderr
     *refused, last = done.stdout.splitlines()

@@ -126,7 +126,7 @@ def install(tracer: Tracer, text: str) -> hogtrace.Installation:
 
 def values(tracer: Tracer, exporter: MemoryExporter) -> list[dict[str, Any]]:
     """Give the fields of all that was captured so far."""
-    assert tracer.flush()
+    assert tracer.flush(60)
     return [event.values for event in exporter.events]
 
 

@@ -152,7 +152,7 @@ def run_pytest(folder: Path, text: str) -> subprocess.CompletedProcess[str]:
     (folder / "test_it.py").write_text(textwrap.dedent(text), encoding="utf-8")
     (folder / "pytest.ini").write_text("[pytest]\n", encoding="utf-8")
     command = [sys.executable, "-m", "pytest", "-p", "no:randomly", "-p", "no:django", "-q", str(folder)]
-    return subprocess.run(command, capture_output=True, text=True, timeout=60, cwd=folder)
+    return subprocess.run(command, capture_output=True, text=True, timeout=110, cwd=folder)
 
 
 def test_the_fixture_needs_no_set_up(tmp_path: Path) -> None:

@@ -37,7 +37,7 @@ class Bench:
 
     def events(self) -> list[hogtrace.CaptureEvent]:
         """Give all that was captured so far."""
-        assert self.tracer.flush()
+        assert self.tracer.flush(60)
         return captures(self.exporter)
 
     def values(self) -> list[dict[str, Any]]:
@@ -352,7 +352,7 @@ def test_probes_on_what_the_exporter_calls_do_not_feed_themselves() -> None:
     with Tracer(exporter=Selling(), max_overhead=None) as tracer:
         tracer.install(program)
         shop.place("milk")
-        assert tracer.flush()
+        assert tracer.flush(60)
         (probe,) = tracer.status().probes
         assert tracer.status().captured == 1
     assert (probe.hits, probe.fired, probe.skipped) == (2, 1, 1)
@@ -490,7 +490,7 @@ def test_threads_do_not_mix(bench: Bench) -> None:
     barrier = threading.Barrier(8)
 
     def work(name: str) -> None:
-        barrier.wait(10)
+        barrier.wait(60)
         for number in range(200):
             with request_scope(request_id=f"{name}-{number}"):
                 shop.place(f"{name}-{number}")

@@ -133,7 +133,7 @@ def test_an_entry_for_a_type_that_comes_late(late: str) -> None:
         body = {"__module__": late, "total": property(lambda self: 42)}
         look(type("Order", (), body)())
         look(Order())
-        assert tracer.flush()
+        assert tracer.flush(60)
         assert [event.values["total"] for event in exporter.events] == [42, None]
 
 

@@ -36,7 +36,7 @@ def schema(tmp_path_factory: pytest.TempPathFactory) -> ModuleType:
     made = tmp_path_factory.mktemp("schema")
     source = SCHEMA / "hogtrace/v1/program.proto"
     command = [sys.executable, "-m", "grpc_tools.protoc", f"-I{source.parent}", f"--python_out={made}", source.name]
-    subprocess.run(command, check=True, capture_output=True, timeout=60)
+    subprocess.run(command, check=True, capture_output=True, timeout=100)
     spec = importlib.util.spec_from_file_location("hogtrace_program_pb2", made / "program_pb2.py")
     assert spec is not None
     assert spec.loader is not None
@@ -301,5 +301,5 @@ def test_the_same_text_gives_the_same_bytes(sample: Program) -> None:
     command = [sys.executable, "-c", script, str(path), sample.name]
     assert hogtrace.compile(path.read_text(encoding="utf-8"), name=sample.name).to_bytes() == sample.to_bytes()
     if sample.name in {"seed_usage.hogtrace", "strings.hogtrace"}:
-        done = subprocess.run(command, check=True, capture_output=True, timeout=60, env={"PYTHONHASHSEED": "7"})
+        done = subprocess.run(command, check=True, capture_output=True, timeout=100, env={"PYTHONHASHSEED": "7"})
         assert done.stdout == sample.to_bytes()

@@ -9,6 +9,7 @@ from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from hogtrace import _state
 from hogtrace.exporters import JSONLinesExporter
 from hogtrace.wsgi import HogTraceMiddleware
 from tests.rendezvous import meet
@@ -54,4 +55,8 @@ def serve(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[b
 
 
 if "EVENTS_PATH" in os.environ:
-    application = HogTraceMiddleware(serve, probes=[PROBES], exporter=JSONLinesExporter(os.environ["EVENTS_PATH"]))
+    # A busy machine may take its time to end, and for what the probes do.
+    _state.EXIT_PATIENCE = _state.EXIT_TIMEOUT = 30  # type: ignore[misc]  # constants
+    application = HogTraceMiddleware(
+        serve, probes=[PROBES], exporter=JSONLinesExporter(os.environ["EVENTS_PATH"]), max_overhead=None
+    )
