@@ -27,6 +27,7 @@ from hogtrace.types import ProbeState, ProbeStatus, Status, TrustEntry
 __all__ = ["CapturedEvents", "capture_events"]
 
 _SETTLED = 60.0  # seconds; what waits for a list is there long before, unless the machine stands still
+_COPY_TIME = 1.0  # seconds; the most that there is
 _SHOWN = 50  # events in the report of a test
 _ROOM = 1_000_000  # events; a test that captures more looks for something else
 _BYTES = 1 << 30
@@ -140,8 +141,8 @@ def capture_events(
 
     Each is what `CapturedEvents.probe` takes, and raises what that raises. The other arguments are those of
     `Tracer`. What HogTrace's packages for frameworks vouch for is trusted, if the application has imported them;
-    `trust` adds to it. No overhead is too much for a test: nothing is taken out
-    because of it.
+    `trust` adds to it. No overhead is too much for a test: nothing is taken out because of it, and copies have a
+    second, so that what is captured is the same on a slow machine.
     """
     exporter = MemoryExporter()
     tracer = Tracer(
@@ -151,15 +152,18 @@ def capture_events(
         redact=redact,
         redact_except=redact_except,
         max_overhead=None,
+        copy_time=_COPY_TIME,
         queue_events=_ROOM,
         queue_bytes=_BYTES,
         flush_on_sigterm=False,
     )
-    with tracer:
+    try:
         captured = CapturedEvents(tracer, exporter)
         for probe in probes:
             captured.probe(probe)
         yield captured
+    finally:
+        tracer.stop(_SETTLED)
 
 
 def _programs(source: str | PathLike[str] | Program) -> list[Program]:
