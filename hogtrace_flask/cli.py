@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from hogtrace_flask.extension import Registration
 
-__all__ = ["commands"]
+__all__ = ["commands", "is_asked"]
 
 _COLOURS: Final[dict[str, str | None]] = {
     "heading": "cyan",
@@ -47,6 +47,14 @@ _DISABLED: Final = "HogTrace is disabled by its settings: no probe would be inst
 @click.group("hogtrace")
 def commands() -> None:
     """Check the probes of the application, list them, ask what they do, or watch what they capture."""
+
+
+def is_asked() -> bool:
+    """Say whether this process loads the application for one of these commands."""
+    context = click.get_current_context(silent=True)
+    while context is not None and context.command is not commands:
+        context = context.parent
+    return context is not None
 
 
 @commands.command()

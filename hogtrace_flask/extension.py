@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Any, Final, Unpack
 
 from flask import Flask
@@ -12,7 +12,7 @@ from hogtrace import ConfigError, Settings, Tracer
 from hogtrace.following import environment
 from hogtrace.options import Options
 from hogtrace.wsgi import HogTraceMiddleware
-from hogtrace_flask.cli import commands
+from hogtrace_flask.cli import commands, is_asked
 from hogtrace_flask.reloading import is_watcher
 from hogtrace_flask.trust import TRUST
 
@@ -86,7 +86,9 @@ class HogTrace:
             # What is wrong is said all the same.
             settings.programs()
         elif not settings.disabled:
-            middleware = HogTraceMiddleware(app.wsgi_app, settings, framework="flask", framework_trust=TRUST)
+            # A process that only asks about others does not tell them of itself, however long it takes.
+            own = replace(settings, report_interval=None) if is_asked() else settings
+            middleware = HogTraceMiddleware(app.wsgi_app, own, framework="flask", framework_trust=TRUST)
             tracer = middleware.tracer
             app.wsgi_app = middleware  # type: ignore[method-assign]  # what Flask's documentation asks for
         app.extensions[_NAME] = Registration(self, settings, tracer)
