@@ -31,7 +31,7 @@ def read(subject: object, expression: str, trust: Sequence[TrustEntry]) -> Any:
     with hogtrace.Tracer(exporter=exporter, max_overhead=None, trust=trust) as tracer:
         tracer.install(program)
         look(subject)
-        assert tracer.flush()
+        assert tracer.flush(60)
         (event,) = exporter.events
     if event.errors:
         raise LookupError(event.errors[0]["message"])

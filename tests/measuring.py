@@ -88,7 +88,7 @@ class Measurement:
             ran = called(self.names)
             assert [contents(value) for value in self.names.values()] == before, "a probe changed something"
             assert ran == ["hold"], f"a probe ran {ran}"
-            assert tracer.flush()
+            assert tracer.flush(60)
         assert len(exporter.events) == len(expressions)
         return {
             expressions[event.values["at"]]: (

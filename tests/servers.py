@@ -19,10 +19,15 @@ import httpx
 
 ROOT = Path(__file__).parent.parent
 
-# Seconds. A server answers its first request once it has started, so the client's patience bounds the start
-# too.
+# Seconds; guards against hanging. A server answers its first request once it has started, so the client's patience
+# bounds the start too.
 ANSWER_WITHIN = 60.0
 STOP_WITHIN = 60.0
+
+# How long the servers themselves wait: for requests at their end, for workers that do not say that they live, and for
+# the next request of a connection, which a client must not find closed.
+_GRACE = ["--graceful-timeout", "60"]
+_KEEP_ALIVE = "300"
 
 
 @dataclass
@@ -78,8 +83,11 @@ def gunicorn(
         "gunicorn",
         "--workers",
         str(workers),
-        "--graceful-timeout",
-        "30",
+        *_GRACE,
+        "--timeout",
+        "300",
+        "--keep-alive",
+        _KEEP_ALIVE,
         "--worker-tmp-dir",
         str(directory),
     ]
@@ -103,7 +111,8 @@ def uvicorn(
 
     `options` are more of uvicorn's own.
     """
-    command = ["uvicorn", "--timeout-graceful-shutdown", "30", *(["--factory"] if factory else []), *options, app]
+    waits = ["--timeout-graceful-shutdown", "60", "--timeout-keep-alive", _KEEP_ALIVE]
+    command = ["uvicorn", *waits, *(["--factory"] if factory else []), *options, app]
     # uvicorn dies of the signal that stopped it, once it has shut down: nothing of atexit runs.
     with _serve(command, "--fd", "{fd}", directory, env, cwd, -signal.SIGTERM) as server:
         yield server
@@ -112,9 +121,8 @@ def uvicorn(
 @contextmanager
 def hypercorn(app: str, directory: Path, *, env: Mapping[str, str] | None = None, cwd: Path = ROOT) -> Iterator[Server]:
     """Serve the ASGI `app` (`module:attribute`) with hypercorn; logs go to `directory`."""
-    with _serve(
-        ["hypercorn", "--graceful-timeout", "30", app], "--bind", "fd://{fd}", directory, env, cwd, 0
-    ) as server:
+    command = ["hypercorn", *_GRACE, "--keep-alive", _KEEP_ALIVE, app]
+    with _serve(command, "--bind", "fd://{fd}", directory, env, cwd, 0) as server:
         yield server
 
 
@@ -141,7 +149,7 @@ def granian(
 
     `threads` is how many each worker has for WSGI applications; in an ASGI worker there is one, for its loop.
     """
-    command = ["granian", "--interface", interface, "--workers", str(workers), "--workers-kill-timeout", "30"]
+    command = ["granian", "--interface", interface, "--workers", str(workers), "--workers-kill-timeout", "60"]
     command += ["--blocking-threads", str(threads)] if interface == "wsgi" else []
     command += ["--factory"] if factory else []
     # granian takes no socket that is open already. One that is bound and does not listen keeps the port for it.
@@ -247,14 +255,17 @@ def _await_listening(server: Server, port: int) -> None:
 
 
 def _environment() -> dict[str, str]:
-    """Give this process's environment, without what would set up HogTrace or Django behind a test's back."""
+    """Give this process's environment, without what would set up HogTrace or Django behind a test's back.
+
+    No overhead is too much: on a busy machine a probe may be over its budget, and would be taken out.
+    """
     kept = {
         name: value
         for name, value in os.environ.items()
         if not name.startswith(("HOGTRACE_", "DJANGO_", "GRANIAN_", "GUNICORN_", "UVICORN_"))
     }
     path = [str(ROOT), *filter(None, [kept.get("PYTHONPATH")])]
-    return {**kept, "PYTHONPATH": os.pathsep.join(path)}
+    return {**kept, "PYTHONPATH": os.pathsep.join(path), "HOGTRACE_MAX_OVERHEAD": "none"}
 
 
 def read_events(path: Path) -> list[dict[str, Any]]:

@@ -47,8 +47,9 @@ async def asgi_app(_scope: Any, _receive: Any, _send: Any) -> None:
 
 
 @pytest.fixture(autouse=True)
-def only_these() -> Iterator[None]:
-    """Stop all tracers that a test has made."""
+def only_these(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Stop all tracers that a test has made; on a busy machine no probe is taken out for its overhead."""
+    monkeypatch.setenv("HOGTRACE_MAX_OVERHEAD", "none")
     before = set(map(id, _state.tracers.values()))
     yield
     for tracer in [tracer for tracer in _state.tracers.values() if id(tracer) not in before]:
@@ -76,7 +77,7 @@ def test_equal_settings_are_one_tracer_in_all_frameworks() -> None:
 
         wsgi({"REQUEST_METHOD": "GET", "PATH_INFO": "/"}, lambda *_: lambda _: None)
         asyncio.run(asgi({"type": "http", "method": "GET", "path": "/", "headers": []}, nothing, nothing))
-        assert tracer.flush()
+        assert tracer.flush(60)
     assert [(event.values["arg0"], event.request["framework"]) for event in captures(exporter)] == [
         ("wsgi", "wsgi"),
         ("asgi", "asgi"),
@@ -119,7 +120,7 @@ def test_a_flask_application_in_an_asgi_application_is_one_request() -> None:
 
     assert asyncio.run(main()) == 203
     assert outer.tracer is not None
-    assert outer.tracer.flush()
+    assert outer.tracer.flush(60)
     whats = ["starlette", "flask 7"]
     assert [event.values for event in captures(exporter)] == [{"arg0": what, "who": "outer"} for what in whats]
     (record,) = [event for event in exporter.events if event.kind == "request"]
@@ -145,7 +146,7 @@ def test_a_shared_tracer_knows_what_each_framework_vouches_for() -> None:
     assert second is first
     work(StarletteRequest({"type": "http", "headers": [(b"x-request-id", b"r-1")]}))
     work(WerkzeugResponse(418))
-    assert first.flush()
+    assert first.flush(60)
     assert [event.values for event in exporter.events if not event.errors] == [{"id": "r-1"}, {"status": 418}]
     assert [probe.state for probe in first.status().probes] == ["installed", "installed"]
 
@@ -167,10 +168,10 @@ def test_other_settings_are_another_tracer_and_both_fire() -> None:
     assert second is not None
     assert second is not first
     work("both")
-    assert first.flush()
-    assert second.flush()
+    assert first.flush(60)
+    assert second.flush(60)
     assert [[event.values for event in exporter.events] for exporter in exporters] == [[{"arg0": "both"}]] * 2
     first.stop()
     work("one")
-    assert second.flush()
+    assert second.flush(60)
     assert [len(exporter.events) for exporter in exporters] == [1, 2]

@@ -28,6 +28,9 @@ PROBES = [
     f"fn:{__name__}.serve:exit / $call.kept == None / {{ capture(1); }}",
 ]
 
+# On a busy machine a probe may be over its budget; it stays in.
+OPTIONS: dict[str, Any] = {"probes": PROBES, "max_overhead": None}
+
 
 class Kept:
     """What the requests' variables hold."""
@@ -67,7 +70,7 @@ def wsgi(watch: Watch, count: int) -> Any:
         start_response("200 OK", [])
         return [b"x"]
 
-    middleware = WSGIMiddleware(app, probes=PROBES, exporter=MemoryExporter())
+    middleware = WSGIMiddleware(app, **OPTIONS, exporter=MemoryExporter())
     for _ in range(count):
         body: Any = middleware(environ_for(), ignore)
         assert list(body) == [b"x"]
@@ -87,7 +90,7 @@ def flask(watch: Watch, count: int) -> Any:
 
         return app.response_class(parts())
 
-    HogTrace(app, probes=PROBES, exporter=MemoryExporter())
+    HogTrace(app, **OPTIONS, exporter=MemoryExporter())
     for _ in range(count):
         body: Any = app(environ_for(), ignore)
         assert b"".join(body) == b"x"
@@ -134,7 +137,7 @@ def asgi(watch: Watch, count: int) -> Any:
             task.add_done_callback(tasks.discard)
             await asyncio.sleep(0)
 
-        middleware = ASGIMiddleware(app, probes=PROBES, exporter=MemoryExporter())
+        middleware = ASGIMiddleware(app, **OPTIONS, exporter=MemoryExporter())
         await in_batches(middleware, count)
         await asyncio.gather(*tasks)
         return middleware.tracer
@@ -149,7 +152,7 @@ def starlette(watch: Watch, count: int) -> Any:
         watch.serve()
         return PlainTextResponse("x")
 
-    app = ASGIMiddleware(Starlette(routes=[Route("/", endpoint)]), probes=PROBES, exporter=MemoryExporter())
+    app = ASGIMiddleware(Starlette(routes=[Route("/", endpoint)]), **OPTIONS, exporter=MemoryExporter())
     asyncio.run(in_batches(app, count))
     return app.tracer
 
@@ -163,7 +166,7 @@ def test_many_requests_leave_nothing(send_to: Callable[[Watch, int], Any], count
     tracer = send_to(watch, count)
     assert [probe.fired for probe in tracer.status().probes] == [count, 0]
     assert watch.served == count
-    tracer.stop()
+    tracer.stop(60)
     gc.collect()
     assert len(watch.stores) == len(watch.objects) == 0
     # What is in cycles waits for the collector.

@@ -309,7 +309,7 @@ class TestDescribing:
     def test_threads_describe_together(self) -> None:
         """What several of them say at a time is all there."""
         store = RequestLocalStore()
-        together = threading.Barrier(4, timeout=10)
+        together = threading.Barrier(4, timeout=60)
 
         def describe(number: int) -> None:
             together.wait()
@@ -320,7 +320,7 @@ class TestDescribing:
         for thread in threads:
             thread.start()
         for thread in threads:
-            thread.join(10)
+            thread.join()
         assert len(store.info) == 32
 
     def test_the_status_is_a_number(self, store: RequestLocalStore) -> None:

@@ -15,7 +15,10 @@ from typing import Any
 
 import pytest
 
-from tests.servers import ROOT, Server, gunicorn, read_events, uvicorn
+from tests.servers import ROOT, Server, gunicorn, read_events, read_requests, uvicorn, wait_for_events
+
+# Servers on a busy machine.
+pytestmark = pytest.mark.timeout(600)
 
 EXAMPLES = ROOT / "examples"
 
@@ -40,7 +43,7 @@ def test_the_tests_of_the_django_shop() -> None:
     options = ["-q", "-c", os.devnull, "--rootdir", ".", "-p", "no:cacheprovider", "--ds=settings"]
     command = [sys.executable, "-m", "pytest", *options, "test_shop.py"]
     env = os.environ | {"HOGTRACE_EXPORTER": "memory"}
-    done = subprocess.run(command, cwd=EXAMPLES / "django_shop", env=env, capture_output=True, text=True, timeout=60)
+    done = subprocess.run(command, cwd=EXAMPLES / "django_shop", env=env, capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "1 passed" in done.stdout
 
@@ -53,7 +56,13 @@ def test_a_shop_is_watched(
     path = tmp_path / "events.jsonl"
     exporter = {"BACKEND": "hogtrace.exporters.JSONLinesExporter", "OPTIONS": {"path": str(path)}}
     customers = [f"customer-{number}" for number in range(12)]
-    with shop(tmp_path, {"HOGTRACE_EXPORTER": json.dumps(exporter)}) as server:
+
+    def complete(events: list[dict[str, Any]]) -> bool:
+        ended = [record for record in read_requests(path) if record["request"]["path"] == "/order"]
+        return len(ended) == len(customers) and any("sent_in" in event["values"] for event in events)
+
+    env = {"HOGTRACE_EXPORTER": json.dumps(exporter), "HOGTRACE_BATCH_DELAY": "0.05"}
+    with shop(tmp_path, env) as server:
 
         def buy(number: int) -> int:
             # Every third one's bank refuses; the amount tells the customers apart.
@@ -66,6 +75,7 @@ def test_a_shop_is_watched(
             statuses = list(pool.map(buy, range(len(customers))))
         with server.client() as http:
             assert http.get("/catalogue", headers={"X-Customer": "looker"}).text == "acorn 120\ntruffle 9900\n"
+        wait_for_events(path, complete)
         server.stop()
 
     assert statuses == [402 if number % 3 == 0 else 201 for number in range(len(customers))]

@@ -19,6 +19,7 @@ from starlette.responses import PlainTextResponse, Response, StreamingResponse
 from starlette.routing import Mount, Route, WebSocketRoute
 from starlette.websockets import WebSocket
 
+import tests.patience  # noqa: F401 - for its effect
 from hogtrace_asgi import HogTraceMiddleware
 from tests.rendezvous import meet, meet_async
 

@@ -28,7 +28,7 @@ def fail(_self: Any, *_given: Any) -> Any:
 def events_of(framework: str) -> list[CaptureEvent]:
     """Send one request of each kind to the application of a framework, and give what was captured."""
     exporter = MemoryExporter()
-    app, middleware = wrapped(framework, exporter=exporter)
+    app, middleware = wrapped(framework, exporter=exporter, max_overhead=None)
 
     async def main() -> list[httpx.Response]:
         transport = httpx.ASGITransport(app, raise_app_exceptions=False)
@@ -43,7 +43,7 @@ def events_of(framework: str) -> list[CaptureEvent]:
     assert streamed.text.endswith("19\n")
     assert failed.status_code == 500
     assert middleware.tracer is not None
-    assert middleware.tracer.flush()
+    assert middleware.tracer.flush(60)
     middleware.tracer.stop()
     return captures(exporter)
 

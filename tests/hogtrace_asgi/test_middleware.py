@@ -118,13 +118,16 @@ def test_a_request_that_is_cancelled_is_over(wrap: Wrap) -> None:
     """A client that goes away ends the scope too."""
     stores: list[RequestLocalStore] = []
 
-    async def app(_scope: Any, _receive: Any, _send: Any) -> None:
-        stores.append(store_now())
-        await asyncio.sleep(60)
-
     async def main() -> None:
+        begun = asyncio.Event()
+
+        async def app(_scope: Any, _receive: Any, _send: Any) -> None:
+            stores.append(store_now())
+            begun.set()
+            await asyncio.Event().wait()
+
         task = asyncio.ensure_future(wrap(app)(http_scope(), receive, ignore))
-        await asyncio.sleep(0.01)
+        await begun.wait()
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task
@@ -160,12 +163,14 @@ def test_a_request_inside_another_requests_context_is_its_own(wrap: Wrap) -> Non
 
     async def main() -> None:
         tasks: list[asyncio.Future[None]] = []
+        begun = asyncio.Event()
 
         async def app(scope: Any, _receive: Any, _send: Any) -> None:
             stores.append(store_now())
             if scope["path"] == "/first":
                 tasks.append(asyncio.ensure_future(middleware(http_scope("/second"), receive, ignore)))
-                await asyncio.sleep(0.01)
+                await begun.wait()
+            begun.set()
 
         middleware = wrap(app)
         await middleware(http_scope("/first"), receive, ignore)

@@ -16,6 +16,7 @@ import starlette
 from websockets.sync.client import connect
 
 from tests.servers import (
+    ANSWER_WITHIN,
     Server,
     daphne,
     granian,
@@ -26,6 +27,9 @@ from tests.servers import (
     uvicorn,
     wait_for_events,
 )
+
+# Servers on a busy machine.
+pytestmark = pytest.mark.timeout(600)
 
 # Before 1.0 Starlette does not keep which route it has found.
 TELLS_ROUTES = int(starlette.__version__.partition(".")[0]) >= 1
@@ -48,7 +52,7 @@ def pipeline(server: Server, path: str, names: list[str]) -> bytes:
     """Send one request for each of `names` at once on one connection, and give all that comes back."""
     url = urlsplit(server.url)
     assert url.port
-    with socket.create_connection(("127.0.0.1", url.port), 20) as connection:
+    with socket.create_connection(("127.0.0.1", url.port), ANSWER_WITHIN) as connection:
         for number, name in enumerate(names):
             last = number == len(names) - 1
             connection.sendall(
@@ -156,7 +160,7 @@ def test_fastapi_under_uvicorn(tmp_path: Path) -> None:
 def test_a_wrong_setting_ends_the_server_at_start(tmp_path: Path, kind: str) -> None:
     """Starlette and FastAPI build their middleware in their first call; the server ends there and says why."""
     with uvicorn(f"tests.hogtrace_asgi.app:make_wrong_{kind}", tmp_path, factory=True) as server:
-        assert server.process.wait(20) != 0
+        assert server.process.wait(ANSWER_WITHIN) != 0
         assert "did you mean 'PROBES'?" in server.log
         assert "Application startup failed" in server.log
 
@@ -188,10 +192,10 @@ def talk(server: Server, name: str) -> None:
     """Send three messages on one connection, and take what comes back."""
     url = server.url.replace("http", "ws")
     headers = {"X-Client": name, "X-Request-ID": name}
-    with connect(f"{url}/talk", additional_headers=headers, open_timeout=20, proxy=None) as connection:
+    with connect(f"{url}/talk", additional_headers=headers, open_timeout=ANSWER_WITHIN, proxy=None) as connection:
         for text in ("a", "b", "c"):
             connection.send(text)
-            assert connection.recv(20) == text.upper()
+            assert connection.recv(ANSWER_WITHIN) == text.upper()
 
 
 @pytest.mark.parametrize(

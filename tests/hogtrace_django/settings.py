@@ -17,6 +17,8 @@ REST_FRAMEWORK = {"UNAUTHENTICATED_USER": None}
 HOGTRACE: dict[str, Any] = {"EXPORTER": {"BACKEND": "hogtrace.exporters.MemoryExporter"}}
 
 if "EVENTS_PATH" in os.environ:
+    import tests.patience  # noqa: F401 - for its effect
+
     HOGTRACE = {
         "BATCH_DELAY": 0.1,
         "PROBES": ["tests/hogtrace_django/probes.hogtrace"],

@@ -260,6 +260,7 @@ def test_options_of_one_verb_are_refused_by_others() -> None:
     assert "not a number" in failing("tail", "--newest", "x")[1]
 
 
+@pytest.mark.timeout(600)  # a process on a busy machine
 @pytest.mark.parametrize("kind", [SQLiteExporter, JSONLinesExporter], ids=["sqlite", "jsonl"])
 def test_tail_prints_until_it_is_interrupted(kind: type[SQLiteExporter | JSONLinesExporter], tmp_path: Path) -> None:
     """What is there and what comes, as a user runs it, without the packages that `manage.py` does not need."""
@@ -281,6 +282,8 @@ def test_tail_prints_until_it_is_interrupted(kind: type[SQLiteExporter | JSONLin
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
+        # These tests may run in the background, where interruptions are ignored.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     try:
         assert process.stdout is not None
@@ -293,7 +296,7 @@ def test_tail_prints_until_it_is_interrupted(kind: type[SQLiteExporter | JSONLin
             seen += line
         assert "shop.first" not in seen
         process.send_signal(signal.SIGINT)
-        process.communicate(timeout=30)
+        process.communicate(timeout=60)
     finally:
         process.kill()
         process.wait()

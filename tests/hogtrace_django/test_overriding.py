@@ -15,6 +15,8 @@ from tests.hogtrace_django import views
 from tests.looking import captures
 
 PROBE = "fn:tests.hogtrace_django.views.work:entry { capture(client); }"
+# On a busy machine a probe may be over its budget; it stays in.
+PROBED = {"PROBES": [PROBE], "MAX_OVERHEAD": None}
 
 
 def get(name: str = "x") -> None:
@@ -25,7 +27,7 @@ def get(name: str = "x") -> None:
 def clients(exporter: MemoryExporter, tracer: hogtrace.Tracer | None) -> list[Any]:
     """Give what has been captured of the clients so far."""
     assert tracer is not None
-    assert tracer.flush()
+    assert tracer.flush(60)
     return [event.values["client"] for event in captures(exporter)]
 
 
@@ -33,7 +35,7 @@ def clients(exporter: MemoryExporter, tracer: hogtrace.Tracer | None) -> list[An
 def base() -> Iterator[MemoryExporter]:
     """Let the settings of the project, as far as the test sees them, have a probe."""
     exporter = MemoryExporter()
-    with override_settings(HOGTRACE={"PROBES": [PROBE], "EXPORTER": exporter}):
+    with override_settings(HOGTRACE={**PROBED, "EXPORTER": exporter}):
         yield exporter
 
 
@@ -41,7 +43,7 @@ def test_an_override_brings_its_probes_and_takes_them_away() -> None:
     """With the next client; at the end nothing of it is left."""
     original = views.work.__code__
     exporter = MemoryExporter()
-    with override_settings(HOGTRACE={"PROBES": [PROBE], "EXPORTER": exporter}):
+    with override_settings(HOGTRACE={**PROBED, "EXPORTER": exporter}):
         get("inside")
         assert views.work.__code__ is not original
         tracer = get_tracer()
@@ -59,9 +61,9 @@ def test_what_is_overridden_is_out_meanwhile(base: MemoryExporter) -> None:
     get("before")
     tracer = get_tracer()
     inner, innermost = MemoryExporter(), MemoryExporter()
-    with override_settings(HOGTRACE={"PROBES": [PROBE], "EXPORTER": inner}):
+    with override_settings(HOGTRACE={**PROBED, "EXPORTER": inner}):
         get("inside")
-        with override_settings(HOGTRACE={"PROBES": [PROBE], "EXPORTER": innermost}):
+        with override_settings(HOGTRACE={**PROBED, "EXPORTER": innermost}):
             get("innermost")
             assert clients(innermost, get_tracer()) == ["innermost"]
         get("inside again")
@@ -86,7 +88,7 @@ def test_an_override_with_equal_settings_changes_nothing(base: MemoryExporter) -
     """Equal settings share a tracer."""
     get("before")
     tracer = get_tracer()
-    with override_settings(HOGTRACE={"PROBES": [PROBE], "EXPORTER": base}):
+    with override_settings(HOGTRACE={**PROBED, "EXPORTER": base}):
         get("inside")
         assert get_tracer() is tracer
     get("after")
@@ -105,7 +107,7 @@ def test_a_tracer_that_was_stopped_is_made_anew(base: MemoryExporter) -> None:
     assert clients(base, get_tracer()) == ["before", "after"]
 
 
-@override_settings(HOGTRACE={"PROBES": [PROBE], "EXPORTER": "memory"})
+@override_settings(HOGTRACE={**PROBED, "EXPORTER": "memory"})
 class TestOfDjango(SimpleTestCase):
     """The same on a test case of Django's, with its own client."""
 

@@ -280,7 +280,7 @@ def test_a_stream_that_fails_under_asgi(captured: CapturedEvents, where: str) ->
     # Neither does Django close the file that it has of the request's body.
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ResourceWarning)
-        asyncio.run(asyncio.wait_for(main(), 20))
+        asyncio.run(asyncio.wait_for(main(), 60))
         gc.collect()
     assert messages[0]["status"] == 200
 

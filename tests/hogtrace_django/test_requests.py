@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import time
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -220,11 +221,11 @@ def test_inside_a_router_of_channels(hogtrace: CapturedEvents) -> None:
         async with httpx.AsyncClient(transport=transport, base_url="http://testserver") as http:
             assert (await http.get("/async/everywhere", headers={"X-Client": "ada"})).status_code == 200
         socket = WebsocketCommunicator(app, "/chat")
-        assert (await socket.connect())[0]
+        assert (await socket.connect(timeout=60))[0]
         for word in ("one", "two"):
             await socket.send_to(text_data=word)
-            assert await socket.receive_from() == word
-        await socket.disconnect()
+            assert await socket.receive_from(timeout=60) == word
+        await socket.disconnect(timeout=60)
 
     asyncio.run(main())
     assert hogtrace.values == [{"client": "ada", "kept": "ada"}] * 3 + [
@@ -239,7 +240,9 @@ def test_a_live_server(work: CapturedEvents, live_server: Any) -> None:
     """Requests that Django's live server answers in its threads are apart, and seen by the test's probes."""
 
     def get(name: str) -> int:
-        return httpx.get(f"{live_server.url}/plain", headers={"X-Client": name}, trust_env=False).status_code
+        return httpx.get(
+            f"{live_server.url}/plain", headers={"X-Client": name}, timeout=60, trust_env=False
+        ).status_code
 
     names = [f"client-{index}" for index in range(8)]
     with ThreadPoolExecutor(4) as pool:
@@ -311,9 +314,13 @@ def serve_async(number: int) -> None:
 def test_no_store_outlives_its_request(
     hogtrace: CapturedEvents, serve: Callable[[int], None], number: int, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """However many requests there were, as many stores are left as before, with probes that set variables."""
+    """However many requests there were, no more stores are left than before, with probes that set variables."""
     caplog.set_level("CRITICAL", "django.request")
     hogtrace.probe(MARK)
     before = stores()
     serve(number)
-    assert stores() == before
+    # Those of tests before this one may go meanwhile; and a thread of a pool lets go of its work after it is done.
+    deadline = time.monotonic() + 60
+    while stores() > before:
+        assert time.monotonic() < deadline, (stores(), before)
+        time.sleep(0.01)

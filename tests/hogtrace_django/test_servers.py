@@ -23,6 +23,9 @@ from tests.servers import (
     wait_for_events,
 )
 
+# Servers on a busy machine.
+pytestmark = pytest.mark.timeout(600)
+
 SETTINGS = {"DJANGO_SETTINGS_MODULE": "tests.hogtrace_django.settings"}
 
 # Before 5.0 Django does not notice a client that leaves an async stream, which then goes on for ever.

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from flask import Flask, Response, request, send_file, stream_with_context
 
+import tests.patience  # noqa: F401 - for its effect
 from hogtrace_flask import HogTrace
 from tests.rendezvous import meet
 

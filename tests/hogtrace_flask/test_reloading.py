@@ -12,6 +12,9 @@ import pytest
 
 from tests.servers import ROOT
 
+# Processes on a busy machine.
+pytestmark = pytest.mark.timeout(600)
+
 SHOP = """
 import os
 from flask import Flask

@@ -14,6 +14,9 @@ import pytest
 
 from tests.servers import Server, eventlet, granian, gunicorn, read_events, read_requests
 
+# Servers on a busy machine.
+pytestmark = pytest.mark.timeout(600)
+
 THREADS = {"workers": 2, "threads": 4}
 
 needs_eventlet = pytest.mark.skipif(find_spec("eventlet") is None, reason="eventlet is not installed")
