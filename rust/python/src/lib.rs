@@ -4,6 +4,7 @@ mod access;
 mod ambient;
 mod answer;
 mod call_world;
+mod counter;
 mod errors;
 mod event;
 mod executor;

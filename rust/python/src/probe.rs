@@ -9,6 +9,7 @@ use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList};
 
+use crate::counter::Counter;
 use crate::governor::{Governor, Meter, Stopwatch};
 use crate::linked::Linked;
 use crate::losses::Losses;
@@ -17,28 +18,6 @@ use crate::queue::EventQueue;
 use crate::redact::Redaction;
 use crate::snapshot::{CopyLimits, Limits};
 use crate::trust::TrustList;
-
-/// A count that only threads holding the GIL change, so that it needs no locked instruction.
-#[derive(Default)]
-pub(crate) struct Counter(AtomicU64);
-
-impl Counter {
-    pub(crate) fn add(&self, count: u64) {
-        self.0
-            .store(self.0.load(Ordering::Relaxed) + count, Ordering::Relaxed);
-    }
-
-    /// Adds one; gives the new count.
-    pub(crate) fn next(&self) -> u64 {
-        let next = self.get() + 1;
-        self.0.store(next, Ordering::Relaxed);
-        next
-    }
-
-    pub(crate) fn get(&self) -> u64 {
-        self.0.load(Ordering::Relaxed)
-    }
-}
 
 /// So many hits in a row whose predicate failed, and a probe is throttled: only one hit in `LOOKS` is looked at, until one
 /// does not fail.
