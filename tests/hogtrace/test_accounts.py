@@ -107,7 +107,7 @@ def test_everything_at_once(seed: int) -> None:
             try:
                 work(pipeline, 5000, 30)
                 pipeline.stop(chance.choice([0, 0.05, 5]))
-                until(lambda: settled(pipeline), 20)
+                until(lambda: settled(pipeline))
                 code = 0 if pipeline.queue.captured == 30 else 2
             except BaseException:
                 traceback.print_exc()
@@ -118,7 +118,7 @@ def test_everything_at_once(seed: int) -> None:
         thread.join()
     pipeline.flush(chance.choice([0, 0.05, 1]))
     pipeline.stop(chance.choice([0, 0.02, 0.3, 10]))
-    until(lambda: settled(pipeline), 20)
+    until(lambda: settled(pipeline))
     assert pipeline.queue.captured == 900
     before = pipeline.accounts()
     time.sleep(0.15)
@@ -128,5 +128,5 @@ def test_everything_at_once(seed: int) -> None:
         assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
     put(pipeline, [make_event(9000)])
     pipeline.stop(0.1)
-    until(lambda: settled(pipeline), 20)
+    until(lambda: settled(pipeline))
     assert pipeline.accounts()["dropped"]["stopped"] == before["dropped"].get("stopped", 0) + 1

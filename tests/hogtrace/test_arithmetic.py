@@ -282,7 +282,7 @@ class TestLimits:
         outcome = evaluate(expression, **past)
         assert (outcome.value, outcome.kind) == (None, "limit"), outcome
         # A guard against hanging: what it takes stands in docs/safety.md.
-        assert time.perf_counter() - started < 5
+        assert time.perf_counter() - started < 60
 
     def test_values_of_any_size_that_cost_nothing(self) -> None:
         """What CPython would count to for ever has its value at once."""

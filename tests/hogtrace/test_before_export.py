@@ -17,6 +17,7 @@ from hogtrace.exporters import FanOutExporter, JSONLinesExporter, MemoryExporter
 from hogtrace.pipeline import Pipeline
 from tests.hogtrace.exporters.samples import make_events, numbers
 from tests.hogtrace.pipelines import accounts, put, until
+from tests.hogtrace.unhurried import be_patient
 
 
 def shout(event: CaptureEvent) -> CaptureEvent:
@@ -45,7 +46,7 @@ def sent(exporter: Any, hooks: Sequence[BeforeExport], count: int = 12) -> tuple
     """Send events through `hooks` to `exporter`, and give the accounts."""
     pipeline = Pipeline(exporter, before_export=hooks, batch_size=5)
     put(pipeline, make_events(count))
-    assert pipeline.stop(20)
+    assert pipeline.stop(60)
     return accounts(pipeline)
 
 
@@ -108,22 +109,23 @@ def test_a_function_that_hangs_is_noticed(caplog: pytest.LogCaptureFixture) -> N
 
     def hang(event: CaptureEvent) -> CaptureEvent:
         entered.set()
-        gate.wait(60)
+        gate.wait(100)
         return event
 
     exporter = MemoryExporter()
-    pipeline = Pipeline(exporter, before_export=[hang], batch_size=3, batch_delay=0.01, export_timeout=0.1)
+    pipeline = Pipeline(exporter, before_export=[hang], batch_size=3, batch_delay=60, export_timeout=0.1)
     put(pipeline, make_events(3))
-    assert entered.wait(20)
-    until(lambda: accounts(pipeline)[3] == {"unknown": 3}, 20)
+    assert entered.wait(60)
+    until(lambda: accounts(pipeline)[3] == {"unknown": 3})
+    be_patient(pipeline)
     assert pipeline.exporters()[0].state == "hanging"
     put(pipeline, make_events(5)[3:])
     gate.set()
-    assert pipeline.flush(20)
+    assert pipeline.flush(60)
     assert numbers(exporter.events) == [3, 4]
     assert pipeline.exporters()[0].state == "working"
     assert caplog.text.count("BEFORE_EXPORT has not come back for 0.1 s") == 1
-    assert pipeline.stop(20)
+    assert pipeline.stop(60)
     assert accounts(pipeline) == (5, 2, 0, {"unknown": 3})
 
 
@@ -145,7 +147,7 @@ def test_it_runs_beside_the_application() -> None:
         tracer.install(hogtrace.compile(f"fn:{__name__}._work:entry {{ capture(number); }}"))
         for number in range(4):
             _work(number)
-        assert tracer.flush(20)
+        assert tracer.flush(60)
         assert threads
         assert threading.get_ident() not in threads
         status = tracer.status()

@@ -223,7 +223,7 @@ def test_a_call_keeps_what_is_its_own(target: str, use: Callable[[], int], expor
         began = time.monotonic()
         calls = use()
         took = time.monotonic() - began
-        assert tracer.flush()
+        assert tracer.flush(60)
         entry, leave = tracer.status().probes
     assert (entry.hits, leave.hits, entry.errors, leave.errors) == (calls, calls, 0, 0)
     assert len(exporter.events) == calls
@@ -245,7 +245,7 @@ def test_durations_nest(exporter: MemoryExporter) -> None:
         next(running)
         time.sleep(0.02)
         next(running, None)
-        assert tracer.flush()
+        assert tracer.flush(60)
     *calls, suspended = (event.values for event in exporter.events)
     durations = {values["number"]: values["duration"] for values in calls}
     for number in range(15):
@@ -292,7 +292,7 @@ with Tracer(exporter=exporter, max_overhead=None, batch_delay=0.01) as tracer:
     for thread in threads: thread.start()
     for thread in threads: thread.join()
     gevent.joinall([gevent.spawn(serve, 110)])
-    assert tracer.flush(10)
+    assert tracer.flush(60)
     status = tracer.status()
 assert status.captured == status.exported == len(exporter.events)
 assert [probe.errors for probe in status.probes] == [0, 0, 0], status
@@ -308,7 +308,7 @@ with Tracer(exporter=MemoryExporter(), max_overhead=None) as tracer:
     killed = gevent.spawn(handle, 1, 10**6)
     gevent.sleep(0.01)
     killed.kill()
-    assert tracer.flush(10)
+    assert tracer.flush(60)
     assert tracer.status().probes[0].captured == 1
 print("well")
 """

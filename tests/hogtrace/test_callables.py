@@ -81,7 +81,7 @@ def test_a_call_is_seen_once_and_is_as_it_was(module: str, row: Row, tracer: Tra
     }
     probed = row.use()
     tracer.uninstall(installed)
-    assert tracer.flush()
+    assert tracer.flush(60)
     assert probed == bare == row.use()
     events = [(event.point, shown(event.values), event.errors) for event in exporter.events]
     assert [(values["args"], values["kwargs"]) for point, values, _ in events if point == "entry"] == [

@@ -224,7 +224,7 @@ if __name__ == "__main__":
         process.start()
         process.join()
         assert process.exitcode == 0
-        assert tracer.flush()
+        assert tracer.flush(60)
         mine = [event for event in exporter.events if event.target.endswith("work")]
         assert len(mine) == 2 and tracer.status().captured == tracer.status().exported
     print("well")

@@ -142,7 +142,7 @@ def test_the_command_prints_until_it_is_interrupted(kind: Callable[[Path], Expor
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         assert process.stderr is not None
-        guard = threading.Timer(30, process.kill)
+        guard = threading.Timer(100, process.kill)
         guard.start()
         try:
             assert process.stderr.readline() == f"waiting for {path}, which is not there yet\n"
@@ -152,7 +152,7 @@ def test_the_command_prints_until_it_is_interrupted(kind: Callable[[Path], Expor
                 assert "shop.pay" in process.stdout.readline()
                 assert process.stdout.readline().split() == ["n", str(number)]
             process.send_signal(signal.SIGINT)
-            assert process.communicate(timeout=20) == ("", "")
+            assert process.communicate(timeout=60) == ("", "")
             assert process.returncode == 0
             exporter.close()
         finally:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -21,6 +20,7 @@ from hogtrace.pipeline import Pipeline
 from hogtrace.types import ExporterStatus, Status
 from tests.hogtrace.exporters.samples import make_event, make_events, numbers
 from tests.hogtrace.pipelines import accounts, put, run, until
+from tests.hogtrace.unhurried import be_patient
 
 
 class Gate(MemoryExporter):
@@ -34,7 +34,7 @@ class Gate(MemoryExporter):
     def export(self, events: Sequence[CaptureEvent]) -> None:
         """Take the events, once the gate is open."""
         self.entered.set()
-        self.open.wait(60)
+        self.open.wait(100)
         super().export(events)
 
 
@@ -82,7 +82,7 @@ def pipe() -> Iterator[Callable[..., Pipeline]]:
         for exporter in pipeline.exporter.exporters:
             if isinstance(exporter, Gate):
                 exporter.open.set()
-        pipeline.stop(5)
+        pipeline.stop(60)
 
 
 Pipe = Callable[..., Pipeline]
@@ -106,7 +106,7 @@ def test_each_exporter_gets_every_event(pipe: Pipe, tmp_path: Path) -> None:
     )
     pipeline = pipe(lines, table, one, two, batch_size=7)
     put(pipeline, make_events(100))
-    assert pipeline.flush(20)
+    assert pipeline.flush(60)
     assert numbers(one.events) == numbers(two.events) == list(range(100))
     assert [event.id for event in one.events] == [event.id for event in two.events]
     assert accounts(pipeline) == (100, 100, 0, {})
@@ -116,7 +116,7 @@ def test_each_exporter_gets_every_event(pipe: Pipe, tmp_path: Path) -> None:
         ("MemoryExporter", 100),
         ("MemoryExporter", 100),
     ]
-    assert pipeline.stop(20)
+    assert pipeline.stop(60)
     assert numbers(list(read_jsonl(tmp_path / "a.jsonl"))) == list(range(100))
     assert numbers(read_sqlite(tmp_path / "a.sqlite")) == list(range(100))
 
@@ -133,23 +133,25 @@ def test_events_arrive_without_a_flush(pipe: Pipe) -> None:
 def test_one_that_hangs_or_fails_holds_no_other_back(pipe: Pipe, caplog: pytest.LogCaptureFixture) -> None:
     """The others get all of it at once; what the slow one's queue cannot hold is its own loss, and counted there."""
     gate, broken, good = Gate(), Broken(), MemoryExporter()
-    pipeline = pipe(gate, broken, good, max_events=100, batch_size=10, export_timeout=0.2)
+    pipeline = pipe(gate, broken, good, max_events=100, batch_size=10, batch_delay=60, export_timeout=0.2)
+    be_patient(*pipeline._branches[1:])
     put(pipeline, make_events(10))
-    assert gate.entered.wait(20)
+    assert gate.entered.wait(60)
     for start in range(10, 500, 10):
         put(pipeline, [make_event(number) for number in range(start, start + 10)])
-        until(lambda expected=start + 10: len(good.events) == expected, 20)
-    until(lambda: balanced(pipeline)[0].state == "hanging", 20)
+        until(lambda expected=start + 10: len(good.events) == expected)
+        until(lambda expected=start + 10: pipeline.exporters()[1].dropped.get("exporter_failed") == expected)
+    until(lambda: balanced(pipeline)[0].state == "hanging")
+    until(lambda: balanced(pipeline)[2].exported == 500)
     hanging, failing, working = balanced(pipeline)
     assert (hanging.name, hanging.captured, hanging.exported, hanging.queued) == ("Gate", 500, 0, 100)
     assert hanging.dropped == {"unknown": 10, "queue_full": 390}
     assert (failing.state, failing.captured, failing.dropped) == ("failing", 500, {"exporter_failed": 500})
     assert (working.state, working.exported, working.dropped) == ("working", 500, {})
     assert accounts(pipeline) == (500, 500, 0, {})
-    begun = time.monotonic()
+    # One does not come back, and these do.
     assert not pipeline.flush(0.3)
     assert not pipeline.stop(0.5)
-    assert time.monotonic() - begun < 10
     hanging, _, working = balanced(pipeline)
     assert (hanging.queued, working.exported) == (0, 500)
     assert hanging.dropped == {"unknown": 20, "queue_full": 390, "stopped": 90} or hanging.dropped == {
@@ -180,7 +182,7 @@ def test_one_that_asks_for_patience_is_alone_with_it(pipe: Pipe) -> None:
     busy, good = Busy(), MemoryExporter()
     pipeline = pipe(busy, good)
     put(pipeline, make_events(5))
-    assert pipeline.flush(30)
+    assert pipeline.flush(60)
     assert numbers(busy.events) == numbers(good.events) == [0, 1, 2, 3, 4]
 
 
@@ -189,8 +191,8 @@ def test_all_are_closed_once_by_a_stop(pipe: Pipe) -> None:
     exporters = [Closing() for _ in range(3)]
     pipeline = pipe(*exporters, batch_delay=60)
     put(pipeline, make_events(3))
-    assert pipeline.stop(20)
-    assert pipeline.stop(20)
+    assert pipeline.stop(60)
+    assert pipeline.stop(60)
     assert [(each.closed, numbers(each.events)) for each in exporters] == [(1, [0, 1, 2])] * 3
     put(pipeline, make_events(1))
     until(lambda: not pipeline.queue.queued)
@@ -202,36 +204,38 @@ def test_a_flush_asks_exporters_that_know_of_it(pipe: Pipe) -> None:
     good, quiet = Closing(), MemoryExporter()
     pipeline = pipe(good, quiet, batch_delay=60)
     put(pipeline, make_events(2))
-    assert pipeline.flush(20)
+    assert pipeline.flush(60)
     assert len(good.flushed) == 1
-    assert 0 < good.flushed[0] <= 20
+    assert 0 < good.flushed[0] <= 60
     for answer in (False, OSError("no")):
         bad = Closing(answer)
         pipeline = pipe(bad, MemoryExporter(), batch_delay=60)
         put(pipeline, make_events(2))
-        assert not pipeline.flush(20)
+        assert not pipeline.flush(60)
         assert accounts(pipeline) == (2, 2, 0, {})
     alone = Pipeline(Closing(None), batch_delay=60)
-    assert alone.flush(20)
-    assert alone.stop(20)
+    assert alone.flush(60)
+    assert alone.stop(60)
 
 
 def test_the_end_of_the_process_reaches_all(tmp_path: Path) -> None:
-    """Nobody flushes, one hangs: the others have everything, and the process ends in a second or so."""
+    """Nobody flushes, one hangs, and is not waited for long: the others have everything, and the process ends."""
     _, took = run(
         "from hogtrace.exporters import FanOutExporter\n"
-        "_state.EXIT_PATIENCE = usual[0]\n"
         "class Hang:\n"
         "    def export(self, events): time.sleep(1000)\n"
         "    def close(self): time.sleep(1000)\n"
         "pipeline = Pipeline(\n"
         "    FanOutExporter(Hang(), JSONLinesExporter(sys.argv[1]), SQLiteExporter(sys.argv[2])), batch_delay=0.3)\n"
+        "hanging = pipeline._branches[0]\n"
+        "end_stop = hanging.end_stop\n"
+        "hanging.end_stop = lambda deadline, *, patience: end_stop(deadline, patience=usual[0])\n"
         "put(pipeline, range(2000))\n"
         "print('end')",
         tmp_path / "a.jsonl",
         tmp_path / "a.sqlite",
     )
-    assert took < 20
+    assert took < 60
     assert numbers(list(read_jsonl(tmp_path / "a.jsonl"))) == list(range(2000))
     assert numbers(read_sqlite(tmp_path / "a.sqlite")) == list(range(2000))
 
@@ -240,6 +244,7 @@ def test_forks_leave_each_event_with_one_process(tmp_path: Path) -> None:
     """Parent and child export their own, to each exporter; no thread is there while the process doubles."""
     run(
         "from hogtrace.exporters import FanOutExporter\n"
+        "_state.FORK_TIMEOUT = 60\n"
         "pipeline = Pipeline(\n"
         "    FanOutExporter(JSONLinesExporter(sys.argv[1]), SQLiteExporter(sys.argv[2])), batch_delay=0.01)\n"
         "for round in range(20):\n"
@@ -248,10 +253,10 @@ def test_forks_leave_each_event_with_one_process(tmp_path: Path) -> None:
         "    pid = os.fork()\n"
         "    if pid == 0:\n"
         "        put(pipeline, [1000 + round])\n"
-        "        done = pipeline.stop(30)\n"
+        "        done = pipeline.stop(60)\n"
         "        os._exit(0 if done and [one.exported for one in pipeline.exporters()] == [1, 1] else 4)\n"
         "    assert os.waitpid(pid, 0)[1] == 0\n"
-        "assert pipeline.stop(30)\n"
+        "assert pipeline.stop(60)\n"
         "assert [one.exported for one in pipeline.exporters()] == [200, 200], pipeline.exporters()\n",
         tmp_path / "a.jsonl",
         tmp_path / "a.sqlite",
@@ -267,7 +272,7 @@ def test_without_a_tracer_it_is_an_exporter_like_others() -> None:
     exporters = [Closing(), Closing()]
     fan = FanOutExporter(*exporters)
     fan.export(make_events(3))
-    assert fan.flush(20)
+    assert fan.flush(60)
     assert [numbers(each.events) for each in exporters] == [[0, 1, 2]] * 2
     fan.export(make_events(1))
     fan.close()
@@ -354,7 +359,7 @@ def test_a_tracer_tells_how_each_of_its_exporters_does() -> None:
         tracer.install(hogtrace.compile(f"fn:{__name__}._work:exit {{ capture(value); }}"))
         for value in range(5):
             _work(value)
-        assert tracer.flush(20)
+        assert tracer.flush(60)
         status = tracer.status()
         assert status.captured == status.exported == 5
         assert [(one.name, one.exported, dict(one.dropped)) for one in status.exporters] == [
@@ -366,6 +371,6 @@ def test_a_tracer_tells_how_each_of_its_exporters_does() -> None:
         assert "exporter Broken: failing, 0 exported, 0 queued, 5 dropped (5 exporter_failed)" in str(status)
         assert Status.from_dict(status.to_dict()) == status
     finally:
-        tracer.stop(20)
+        tracer.stop(60)
     assert reports[-1].ended
     assert [one.name for one in reports[-1].status.exporters] == ["Reported", "Broken"]

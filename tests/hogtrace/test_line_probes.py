@@ -132,7 +132,7 @@ class Bench:
 
     def events(self) -> list[tuple[str, dict[str, Any]]]:
         """Give the point and the fields of each event since the last time."""
-        assert self.tracer.flush()
+        assert self.tracer.flush(60)
         events = [(event.point, event.values) for event in self.exporter.events]
         self.exporter.events.clear()
         return events
@@ -196,7 +196,7 @@ def test_a_local_without_a_value_spoils_its_own_field_only(bench: Bench) -> None
     bench.probe("fn:M.plain:entry+2 { capture(n, late); } fn:M.forgets:entry+4 { capture(a, b, arg0); }")
     bench.module.plain(1)
     bench.module.forgets(7)
-    assert bench.tracer.flush()
+    assert bench.tracer.flush(60)
     first, second = bench.exporter.events
     assert first.values == {"n": 1, "late": None}
     assert [error["message"] for error in first.errors] == ['the local "late" has no value now']
@@ -265,11 +265,11 @@ def test_probes_of_one_line_fire_in_their_order(bench: Bench) -> None:
     with Tracer(exporter=bench.exporter, max_overhead=None) as other:
         other.install(hogtrace.compile("fn:watched_lines.one:entry+0 { capture(x=3); }"))
         assert bench.module.one(1) == 2
-        assert other.flush()
+        assert other.flush(60)
         assert sorted(values["x"] for _, values in bench.events()) == [1, 2, 3]
         bench.tracer.uninstall(first)
         bench.module.one(1)
-        assert other.flush()
+        assert other.flush(60)
         assert [values for _, values in bench.events()] == [{"x": 3}]
 
 
@@ -354,7 +354,7 @@ def test_a_target_that_comes_later(tmp_path: Path) -> None:
             tracer.install(hogtrace.compile("fn:lines_to_come.late:entry+2 { capture(b); }"))
             assert tracer.status().probes[0].state == "pending"
             importlib.import_module("lines_to_come").late(5)
-            assert tracer.flush()
+            assert tracer.flush(60)
             assert [event.values for event in exporter.events] == [{"b": 5}]
     finally:
         sys.path.remove(str(tmp_path))
@@ -432,7 +432,7 @@ def test_text_that_linecache_was_given_is_a_source() -> None:
             )
             module.given(4)
             states = [status.state for status in tracer.status().probes]
-            assert tracer.flush()
+            assert tracer.flush(60)
     finally:
         del linecache.cache["<given>"], sys.modules["given_text"]
     assert states == ["installed", "refused"]

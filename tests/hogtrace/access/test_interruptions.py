@@ -203,8 +203,9 @@ def test_many_signals(handle: Any, tracer: Tracer, point: str, count: int) -> No
         )
     )
     handled = 0
-    seen = threading.Event()
-    done = threading.Event()
+    caught = 0
+    turn = threading.Lock()
+    turn.acquire()
 
     def handler(*_: object) -> None:
         nonlocal handled
@@ -214,33 +215,23 @@ def test_many_signals(handle: Any, tracer: Tracer, point: str, count: int) -> No
     def send() -> None:
         main = threading.main_thread().ident
         assert main is not None
-        while not done.is_set():
-            seen.clear()
+        while turn.acquire() and caught < count:
             signal.pthread_kill(main, signal.SIGUSR1)
-            while not seen.wait(0.01) and not done.is_set():
-                pass
 
     handle(handler)
     value, error = 3**1200, OSError(2, "text", "name")
-    caught = 0
     sender = threading.Thread(target=send)
+    sender.start()
     while caught < count:
         try:
-            if not sender.ident:
-                sender.start()
+            turn.release()  # from here on a signal may come, and one alone
             while True:
                 outer(value, error)
         except TimeLimit:
             caught += 1
-            if caught == count:
-                done.set()
-            seen.set()
-    while sender.is_alive():
-        try:
-            sender.join()
-        except TimeLimit:
-            caught += 1
-    assert caught == handled
+    turn.release()
+    sender.join()
+    assert caught == handled == count
 
 
 def test_a_handler_that_calls_a_probed_function(handle: Any, tracer: Tracer) -> None:

@@ -32,7 +32,7 @@ def woven(module: Any, source: str, call: Any) -> Outcome:
         touches.clear()
         call(module.f)
         assert touches == []
-        assert tracer.flush()
+        assert tracer.flush(60)
     (event,) = exporter.events
     for error in event.errors:
         return Outcome(event.values["value"], error["kind"], error["message"])

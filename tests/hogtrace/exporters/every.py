@@ -70,14 +70,19 @@ class Proxy:
         self._behind = port
         self._listener: socket.socket | None = None
         self.fault = ""
-        self._open: list[socket.socket] = []
-        self.port = 0
+        self._open: list[tuple[socket.socket, str]] = []
+        self.is_met = threading.Event()
+        """Whether something has come over a connection that is treated badly."""
+        # One that is bound and does not listen keeps the port.
+        self._keeper = socket.socket()
+        self._keeper.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        self._keeper.bind(("127.0.0.1", 0))
+        self.port = self._keeper.getsockname()[1]
         self.listen()
 
     def listen(self) -> None:
         """Take connections at the port."""
-        listener = socket.create_server(("127.0.0.1", self.port))
-        self._listener, self.port = listener, listener.getsockname()[1]
+        listener = self._listener = socket.create_server(("127.0.0.1", self.port), reuse_port=True)
         threading.Thread(target=self._accept, args=(listener,), daemon=True).start()
 
     def refuse(self) -> None:
@@ -89,10 +94,18 @@ class Proxy:
             listener.close()
         self.hang_up()
 
-    def hang_up(self) -> None:
-        """End all connections."""
-        while self._open:
-            connection = self._open.pop()
+    def close(self) -> None:
+        """Take no connections any more, and leave the port to others."""
+        self.refuse()
+        self._keeper.close()
+
+    def hang_up(self, but: str | None = None) -> None:
+        """End all connections, except for those that are treated with the fault `but`."""
+        for one in self._open.copy():
+            connection, fault = one
+            if fault == but:
+                continue
+            self._open.remove(one)
             with suppress(OSError):
                 connection.shutdown(socket.SHUT_RDWR)
             connection.close()
@@ -108,7 +121,7 @@ class Proxy:
     def mend(self) -> None:
         """Pass on what comes."""
         self.fault = ""
-        self.hang_up()
+        self.hang_up(but="")
         if self._listener is None:
             self.listen()
 
@@ -116,18 +129,20 @@ class Proxy:
         with suppress(OSError):
             while True:
                 connection, _ = listener.accept()
-                self._open.append(connection)
-                threading.Thread(target=self._treat, args=(connection, self.fault), daemon=True).start()
+                fault = self.fault
+                self._open.append((connection, fault))
+                threading.Thread(target=self._treat, args=(connection, fault), daemon=True).start()
 
     def _treat(self, connection: socket.socket, fault: str) -> None:
         with suppress(OSError):
             if fault in ("", "half an answer"):
                 behind = socket.create_connection(("127.0.0.1", self._behind))
-                self._open.append(behind)
+                self._open.append((behind, fault))
                 threading.Thread(target=_pass_on, args=(connection, behind, None), daemon=True).start()
                 _pass_on(behind, connection, 5 if fault else None)
                 return
-            connection.recv(65536)
+            if connection.recv(65536):
+                self.is_met.set()
             if fault == "garbage":
                 connection.sendall(b"\x00\x01 what is this\r\n\r\n")
             elif fault == "hanging":
@@ -154,7 +169,7 @@ def proxied(url: str) -> Iterator[tuple[Proxy, str]]:
     try:
         yield proxy, f"http://127.0.0.1:{proxy.port}"
     finally:
-        proxy.refuse()
+        proxy.close()
 
 
 def configure_logging(path: str) -> None:
@@ -216,7 +231,7 @@ def place_of(name: str, directory: Path, *, proxy: bool = False) -> Iterator[tup
             server = stack.enter_context(serving(Server()))
             url = address(server.url)
             options = {"url": url} if name == "http" else {"host": url, "project_api_key": "phc_key"}
-            found = place(name, lambda: list(server.forms), timeout=0.5 if proxy else 10, **options)
+            found = place(name, lambda: list(server.forms), timeout=60, **options)
         elif name == "several":
             parts = [stack.enter_context(place_of(part, directory))[0] for part in ("jsonl", "http")]
             found = Place([part.setting for part in parts], parts[0].forms)
@@ -227,7 +242,7 @@ def place_of(name: str, directory: Path, *, proxy: bool = False) -> Iterator[tup
                 lambda: [event.to_dict() for event in kept.events()],
                 endpoint=address(kept.url),
                 protocol="grpc" if name == "otlp over grpc" else "http/protobuf",
-                timeout=0.5 if proxy else 10,
+                timeout=60,
             )
         yield found, between
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import gzip
-import time
+import threading
 import zlib
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -36,14 +36,14 @@ PROTOBUF = {"Content-Type": "application/x-protobuf"}
 
 @dataclass
 class Answer:
-    """What a receiver answers: a status, headers or the seconds of `RetryInfo`, a body; or that it goes silent."""
+    """What a receiver answers: a status, headers or the seconds of `RetryInfo`, a body; silence until `held` is set."""
 
     status: Any = 200
     headers: dict[str, str] = field(default_factory=dict)
     body: bytes = b""
     retry: float | None = None
     length: int | None = None
-    sleep: float = 0.0
+    held: threading.Event | None = None
 
 
 @dataclass
@@ -82,8 +82,8 @@ class _Handler(PostHandler):
             kept.metrics.append(ExportMetricsServiceRequest.FromString(data))
         else:
             kept.logs.append(ExportLogsServiceRequest.FromString(data))
-        if answer.sleep:
-            time.sleep(answer.sleep)
+        if answer.held is not None:
+            answer.held.wait(100)
         if answer.status == -1:  # what is no HTTP at all
             self.wfile.write(b"\x00\x01 what is this\r\n\r\n")
             self.close_connection = True
@@ -135,8 +135,8 @@ def _answered(kept: Kept, request: Any, context: Any) -> Any:
     kept.headers.append(dict(context.invocation_metadata()))
     kept.sizes.append(request.ByteSize())
     answer = kept.answers.pop(0) if kept.answers else Answer()
-    if answer.sleep:
-        time.sleep(answer.sleep)
+    if answer.held is not None:
+        answer.held.wait(100)
     if isinstance(answer.status, grpc.StatusCode):
         if answer.retry is not None:
             info = RetryInfo()

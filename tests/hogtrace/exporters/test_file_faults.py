@@ -92,7 +92,7 @@ def test_a_full_disk(kind: str, small_disk: Path) -> None:
     ballast.unlink()
     exported, dropped = settled(pipeline)
     assert (exported, dropped) == (200, {})
-    assert pipeline.stop(10)
+    assert pipeline.stop(60)
     assert read(path) == list(range(200))
 
 
@@ -110,7 +110,7 @@ def test_a_disk_that_stays_full_costs_what_is_captured_then(kind: str, small_dis
     ballast.unlink()
     capture(pipeline, 200, 250)
     assert settled(pipeline)[0] == exported + 50
-    assert pipeline.stop(10)
+    assert pipeline.stop(60)
     found = read(path)
     assert len(found) == exported + 50
     assert found[-50:] == list(range(200, 250))
@@ -132,7 +132,7 @@ def test_a_disk_that_becomes_read_only(kind: str, small_disk: Path) -> None:
     subprocess.run(["mount", "-o", "remount,rw", small_disk], check=True)
     capture(pipeline, 100, 150)
     assert settled(pipeline) == (100, {"exporter_failed": 50})
-    assert pipeline.stop(10)
+    assert pipeline.stop(60)
     assert read(path) == [*range(50), *range(100, 150)]
 
 
@@ -149,7 +149,7 @@ def test_a_directory_that_goes_and_comes_back(kind: str, tmp_path: Path) -> None
     place.mkdir()
     capture(pipeline, 100, 150)
     assert settled(pipeline) == (100, {"exporter_failed": 50})
-    assert pipeline.stop(10)
+    assert pipeline.stop(60)
     assert read(place / "events") == list(range(100, 150))
 
 
@@ -175,7 +175,7 @@ def test_a_file_that_is_deleted_and_one_that_a_directory_replaces(kind: str, tmp
     delete()
     capture(pipeline, 150, 200)
     assert settled(pipeline) == (150, {"exporter_failed": 50})
-    assert pipeline.stop(10)
+    assert pipeline.stop(60)
     assert read(path) == list(range(150, 200))
 
 
@@ -207,7 +207,7 @@ def test_a_file_that_another_process_holds(kind: str, tmp_path: Path, monkeypatc
         process.send_signal(signal.SIGCONT)
         process.kill()
     assert settled(pipeline) == (100, {})
-    assert pipeline.stop(10)
+    assert pipeline.stop(60)
     assert read(path) == list(range(100))
 
 
@@ -223,9 +223,9 @@ def test_strings_of_every_kind(kind: str, tmp_path: Path) -> None:
             for number, text in enumerate(texts * 10)
         ],
     )
-    assert pipeline.flush(30)
+    assert pipeline.flush(60)
     assert settled(pipeline) == (70, {})
-    assert pipeline.stop(10)
+    assert pipeline.stop(60)
     assert read(path) == list(range(70))
     if kind != "sqlite":
         assert all(event.values["text"][:9] == texts[n % 7][:9] for n, event in enumerate(read_jsonl(path)))
@@ -243,7 +243,7 @@ for fork in range(5):
     child = os.fork()
     if child == 0:
         put(pipeline, range(100_000 + fork * 100, 100_000 + fork * 100 + 20))
-        assert pipeline.stop(30)
+        assert pipeline.stop(60)
         queue = pipeline.queue
         assert queue.captured == 20 == queue.exported + sum(queue.dropped.values())
         os._exit(queue.exported)
@@ -252,7 +252,7 @@ for child in children:
     code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
     assert code in (0, 20), code
     child_count += code
-assert pipeline.stop(30)
+assert pipeline.stop(60)
 queue = pipeline.queue
 assert queue.captured == count == queue.exported + sum(queue.dropped.values())
 print(queue.exported, child_count)

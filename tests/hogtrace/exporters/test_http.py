@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from email.message import Message
 from email.utils import formatdate
+from typing import Any
 
 import pytest
 
@@ -22,7 +23,9 @@ from hogtrace import CaptureEvent, ConfigError
 from hogtrace.errors import ExportError, RetryError, UnknownOutcomeError
 from hogtrace.exporters import HTTPExporter
 from hogtrace.pipeline import Pipeline
+from tests.hogtrace.exporters.attempts import once_connected
 from tests.hogtrace.exporters.samples import make_event, make_events, numbers
+from tests.hogtrace.unhurried import put_in_batches
 from tests.loopback import HANG_UP, PostHandler, PostServer, serving
 
 
@@ -60,10 +63,15 @@ def receiver() -> Iterator[Receiver]:
         yield server
 
 
+def exporter_to(url: str, **options: Any) -> HTTPExporter:
+    """Give an exporter that has time enough for a machine that stands still for a while."""
+    return HTTPExporter(url, timeout=60, **options)
+
+
 @pytest.mark.parametrize("compress", [True, False])
 def test_batches_arrive_as_lines_of_json(receiver: Receiver, compress: bool) -> None:
     """Each batch is one request, whose lines are the events; what they hold is as it was."""
-    exporter = HTTPExporter(receiver.url, headers={"Authorization": "Bearer abc"}, compress=compress)
+    exporter = exporter_to(receiver.url, headers={"Authorization": "Bearer abc"}, compress=compress)
     events = make_events(3)
     exporter.export(events)
     exporter.export([make_event(3)])
@@ -81,12 +89,12 @@ def test_batches_arrive_as_lines_of_json(receiver: Receiver, compress: bool) -> 
 @pytest.mark.parametrize("secret", ["s3cret", b"s3cret"])
 def test_signatures_can_be_checked(receiver: Receiver, secret: str | bytes) -> None:
     """The signature is that of the time and the body as it was sent, by the documented rule."""
-    HTTPExporter(receiver.url, secret=secret).export(make_events(2))
+    exporter_to(receiver.url, secret=secret).export(make_events(2))
     ((_, headers, body),) = receiver.requests
     moment, given = headers["X-HogTrace-Signature"].split(",")
     wanted = hmac.new(b"s3cret", moment.removeprefix("t=").encode() + b"." + body, hashlib.sha256).hexdigest()
     assert given == f"sha256={wanted}"
-    assert abs(int(moment.removeprefix("t=")) - time.time()) < 60
+    assert abs(int(moment.removeprefix("t=")) - time.time()) < 100
 
 
 @pytest.mark.parametrize("status", [408, 425, 429, 500, 502, 503, 504])
@@ -94,7 +102,7 @@ def test_what_may_be_taken_later_is_asked_for_again(receiver: Receiver, status: 
     """An overloaded server gets the batch again."""
     receiver.answers = [(status, {})]
     with pytest.raises(RetryError, match=f"127.0.0.1 answered {status}") as caught:
-        HTTPExporter(receiver.url).export(make_events(1))
+        exporter_to(receiver.url).export(make_events(1))
     assert caught.value.after is None
     assert "k3y" not in str(caught.value)
 
@@ -105,7 +113,7 @@ def test_the_server_says_when(receiver: Receiver, told: str | int, least: float,
     date = told if isinstance(told, str) else formatdate(time.time() + told, usegmt=True)
     receiver.answers = [(429, {"Retry-After": date})]
     with pytest.raises(RetryError) as caught:
-        HTTPExporter(receiver.url).export(make_events(1))
+        exporter_to(receiver.url).export(make_events(1))
     assert caught.value.after is not None
     assert least <= caught.value.after <= most
 
@@ -115,7 +123,7 @@ def test_nonsense_of_a_server_says_nothing(receiver: Receiver, told: str) -> Non
     """The pause is then our own."""
     receiver.answers = [(503, {"Retry-After": told})]
     with pytest.raises(RetryError) as caught:
-        HTTPExporter(receiver.url).export(make_events(1))
+        exporter_to(receiver.url).export(make_events(1))
     assert caught.value.after is None
 
 
@@ -124,7 +132,7 @@ def test_what_is_not_wanted_is_dropped(receiver: Receiver, status: int) -> None:
     """It would not be wanted the next time; a redirect is not followed, for it may lead to anybody."""
     receiver.answers = [(status, {"Location": receiver.url})]
     with pytest.raises(ExportError, match=f"answered {status}") as caught:
-        HTTPExporter(receiver.url).export(make_events(1))
+        exporter_to(receiver.url).export(make_events(1))
     assert not isinstance(caught.value, RetryError)
     assert len(receiver.requests) == 1
 
@@ -142,11 +150,11 @@ def test_a_server_that_hangs_up_or_falls_silent(receiver: Receiver) -> None:
     """The batch was sent, and nobody knows what became of it."""
     receiver.answers = [(HANG_UP, {})]
     with pytest.raises(UnknownOutcomeError, match="did not answer"):
-        HTTPExporter(receiver.url).export(make_events(1))
+        exporter_to(receiver.url).export(make_events(1))
     with socket.create_server(("127.0.0.1", 0)) as silent:
         exporter = HTTPExporter(f"http://127.0.0.1:{silent.getsockname()[1]}/", timeout=0.2)
         with pytest.raises(UnknownOutcomeError, match="did not answer: TimeoutError"):
-            exporter.export(make_events(1))
+            once_connected(lambda: exporter.export(make_events(1)))
 
 
 @pytest.mark.parametrize(
@@ -163,7 +171,7 @@ def test_a_server_that_hangs_up_or_falls_silent(receiver: Receiver) -> None:
 def test_garbage_says_nothing(answer: bytes) -> None:
     """What is no answer of HTTP, or breaks off before it says yes or no, leaves it open what became of the batch."""
     with telling(answer) as url, pytest.raises(UnknownOutcomeError, match="did not answer"):
-        HTTPExporter(url).export(make_events(1))
+        exporter_to(url).export(make_events(1))
 
 
 @pytest.mark.parametrize(
@@ -172,9 +180,9 @@ def test_garbage_says_nothing(answer: bytes) -> None:
 def test_half_a_response_that_says_yes(rest: bytes) -> None:
     """The status is all that counts, and it is not waited for what nobody reads."""
     with telling(b"HTTP/1.1 200 OK\r\n" + rest) as url:
-        HTTPExporter(url).export(make_events(1))
+        exporter_to(url).export(make_events(1))
     with telling(b"HTTP/1.1 503 Busy\r\nRetry-After: 7\r\n" + rest) as url, pytest.raises(RetryError) as caught:
-        HTTPExporter(url).export(make_events(1))
+        exporter_to(url).export(make_events(1))
     assert caught.value.after == 7
 
 
@@ -201,14 +209,13 @@ def telling(answer: bytes) -> Iterator[str]:
 def test_accounts_balance_through_all_of_it(receiver: Receiver) -> None:
     """What was asked for again arrives once, the rest is counted by its cause."""
     receiver.answers = [(503, {"Retry-After": "0"}), (429, {"Retry-After": "0"}), (200, {}), (400, {}), (HANG_UP, {})]
-    pipeline = Pipeline(HTTPExporter(receiver.url), batch_size=2, batch_delay=0.01)
-    for event in make_events(8):
-        pipeline.queue.put(event)
-    assert pipeline.flush(20)
+    pipeline = Pipeline(exporter_to(receiver.url), batch_size=8, batch_delay=60)
+    put_in_batches(pipeline, make_events(8), 2)
+    assert pipeline.flush(60)
     queue = pipeline.queue
     assert (queue.captured, queue.exported, queue.queued) == (8, 4, 0)
     assert queue.dropped == {"exporter_failed": 2, "unknown": 2}
-    assert pipeline.stop(5)
+    assert pipeline.stop(60)
     assert [numbers([event])[0] for event in receiver.events()] == [0, 1, 0, 1, 0, 1, 2, 3, 4, 5, 6, 7]
 
 

@@ -41,9 +41,9 @@ def ticks() -> Iterator[list[int]]:
         thread.join()
 
 
-def runs_meanwhile(ticks: list[int], work: Callable[[], object]) -> bool:
-    """Say whether the other thread ran during `work`, in one of several tries: a busy machine may not let it."""
-    for _ in range(20):
+def runs_meanwhile(ticks: list[int], work: Callable[[], object], tries: int = 500) -> bool:
+    """Say whether the other thread ran during `work`, in one of many tries: a busy machine may not let it."""
+    for _ in range(tries):
         before = ticks[0]
         work()
         if ticks[0] > before:
@@ -53,7 +53,7 @@ def runs_meanwhile(ticks: list[int], work: Callable[[], object]) -> bool:
 
 def test_it_would_be_noticed(ticks: list[int]) -> None:
     """Of work that holds the lock the other thread sees nothing."""
-    assert not runs_meanwhile(ticks, lambda: sum(range(100_000)))
+    assert not runs_meanwhile(ticks, lambda: sum(range(100_000)), 20)
 
 
 @pytest.mark.parametrize("encode", [encode_lines, encode_rows])

@@ -6,7 +6,7 @@ import gzip
 import json
 import logging
 import socket
-import time
+import threading
 from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
@@ -19,7 +19,9 @@ from hogtrace.errors import ExportError, PartialExportError, RetryError, Unknown
 from hogtrace.events import Mark, read_posthog
 from hogtrace.exporters import PostHogExporter
 from hogtrace.pipeline import Pipeline
+from tests.hogtrace.exporters.attempts import once_connected
 from tests.hogtrace.exporters.samples import ODD_VALUES, START, make_event, make_events
+from tests.hogtrace.unhurried import put_in_batches
 from tests.loopback import HANG_UP, PostHandler, PostServer, serving
 
 KEY = "phc_s3cret"
@@ -34,7 +36,7 @@ class PostHog(PostServer):
         self.answers: list[tuple[int, dict[str, str], bytes]] = []
         self.bodies: list[dict[str, Any]] = []
         self.encodings: list[str | None] = []
-        self.pause = 0.0
+        self.held: threading.Event | None = None
 
     def messages(self) -> list[dict[str, Any]]:
         """Give all that came, message by message."""
@@ -57,7 +59,8 @@ class Handler(PostHandler):
         assert self.path == "/batch/"
         server.encodings.append(encoding)
         server.bodies.append(body)
-        time.sleep(server.pause)
+        if server.held is not None:
+            server.held.wait(100)
         self.answer(*(server.answers.pop(0) if server.answers else OK))
 
 
@@ -70,7 +73,7 @@ def server() -> Iterator[PostHog]:
 
 def export(server: PostHog, events: Any, **options: Any) -> None:
     """Export events once, with an exporter of their own."""
-    exporter = PostHogExporter(KEY, host=server.url, **options)
+    exporter = PostHogExporter(KEY, host=server.url, **{"timeout": 60, **options})
     try:
         exporter.export(events)
     finally:
@@ -153,7 +156,8 @@ def place(order: object) -> object:
 def test_a_request_variable_as_distinct_id(server: PostHog) -> None:
     """A probe that captures it makes it the event's; a secret is nobody's id."""
     with Tracer(
-        exporter=PostHogExporter(KEY, host=server.url, distinct_id="user", event="{point} of {function}")
+        exporter=PostHogExporter(KEY, host=server.url, distinct_id="user", event="{point} of {function}"),
+        max_overhead=None,
     ) as tracer:
         tracer.install(
             compile(
@@ -163,7 +167,7 @@ def test_a_request_variable_as_distinct_id(server: PostHog) -> None:
         )
         with request_scope(request_id="r-1", path="/place"):
             place("ada")
-        assert tracer.flush(20)
+        assert tracer.flush(60)
         assert tracer.status().exported == 3
     *_, ended = server.messages()
     assert [message["distinct_id"] for message in server.messages()] == ["ada", "r-1", "r-1"]
@@ -217,9 +221,12 @@ def test_nobody_listens_or_somebody_hangs(server: PostHog) -> None:
         with pytest.raises(RetryError, match="no connection"):
             exporter.export(make_events(1))
         exporter.close()
-    server.pause = 1.0
-    with pytest.raises(UnknownOutcomeError, match="did not answer in time"):
-        export(server, make_events(1), timeout=0.2)
+    server.held = threading.Event()
+    try:
+        with pytest.raises(UnknownOutcomeError, match="did not answer in time"):
+            once_connected(lambda: export(server, make_events(1), timeout=0.2))
+    finally:
+        server.held.set()
 
 
 def test_batches_that_are_too_large_go_in_halves(server: PostHog) -> None:
@@ -236,14 +243,13 @@ def test_accounts_balance_through_all_of_it(server: PostHog) -> None:
     """What was asked for again arrives once, the rest is counted by its cause."""
     soon = {"Retry-After": "0"}
     server.answers = [(503, soon, b""), (429, soon, b""), OK, (400, {}, b""), (HANG_UP, {}, b"")]
-    pipeline = Pipeline(PostHogExporter(KEY, host=server.url), batch_size=2, batch_delay=0.01)
-    for event in make_events(8):
-        pipeline.queue.put(event)
-    assert pipeline.flush(20)
+    pipeline = Pipeline(PostHogExporter(KEY, host=server.url, timeout=60), batch_size=8, batch_delay=60)
+    put_in_batches(pipeline, make_events(8), 2)
+    assert pipeline.flush(60)
     queue = pipeline.queue
     assert (queue.captured, queue.exported, queue.queued) == (8, 4, 0)
     assert queue.dropped == {"exporter_failed": 2, "unknown": 2}
-    assert pipeline.stop(5)
+    assert pipeline.stop(60)
     uuids = [message["uuid"] for message in server.messages()]
     assert uuids[0:2] == uuids[2:4] == uuids[4:6]
 

@@ -275,7 +275,7 @@ def test_a_locked_file_is_waited_for_and_then_given_up(tmp_path: Path) -> None:
         begun = time.monotonic()
         with pytest.raises(RetryError, match="locked"):
             exporter.export([make_event(1)])
-        assert 0.15 < time.monotonic() - begun < 5
+        assert time.monotonic() - begun > 0.15
         other.execute("ROLLBACK")
     exporter.export([make_event(1)])
     exporter.close()

@@ -67,7 +67,7 @@ class WovenCalls:
                 subject(**operands)
         finally:
             self.tracer.uninstall(installation)
-        assert self.tracer.flush()
+        assert self.tracer.flush(60)
         (event,) = self.exporter.events
         self.exporter.clear()
         return _outcomes(count, store.all(), event.errors)
