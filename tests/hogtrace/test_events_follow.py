@@ -138,7 +138,11 @@ def test_a_file_of_something_else(tmp_path: Path, data: bytes) -> None:
 def test_the_command_prints_until_it_is_interrupted(kind: Callable[[Path], Exporter], tmp_path: Path) -> None:
     """`hogtrace tail` waits for the file, prints what comes, and ends quietly at an interrupt."""
     path = tmp_path / "events"
-    command = [sys.executable, "-c", "from hogtrace.cli import main; main()", "tail", str(path), "--interval", "0.05"]
+    # Whoever runs the tests in the background has had the interrupt ignored.
+    script = (
+        "import signal\nfrom hogtrace.cli import main\nsignal.signal(signal.SIGINT, signal.default_int_handler)\nmain()"
+    )
+    command = [sys.executable, "-c", script, "tail", str(path), "--interval", "0.05"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         assert process.stderr is not None
