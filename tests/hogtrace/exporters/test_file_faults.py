@@ -19,7 +19,8 @@ from hogtrace.events import read_jsonl, read_sqlite
 from hogtrace.exporters import JSONLinesExporter, SQLiteExporter, jsonl
 from hogtrace.pipeline import Pipeline
 from tests.hogtrace.exporters.samples import make_event
-from tests.hogtrace.pipelines import PRELUDE, accounts, put
+from tests.hogtrace.pipelines import PRELUDE, accounts, put, until
+from tests.hogtrace.unhurried import be_patient
 
 FileExporter = JSONLinesExporter | SQLiteExporter
 ROOT = Path(__file__).parents[3]
@@ -84,8 +85,10 @@ def test_a_full_disk(kind: str, small_disk: Path) -> None:
     pipeline = Pipeline(KINDS[kind](path), batch_size=50)
     ballast = small_disk / "ballast"
     capture(pipeline, 0, 50)
+    assert settled(pipeline) == (50, {})
     ballast.write_bytes(bytes(shutil.disk_usage(small_disk).free - 8192))
     capture(pipeline, 50, 200)
+    until(lambda: pipeline.exporters()[0].state == "failing")
     assert accounts(pipeline)[2] > 0, "the disk is not full"
     if kind != "sqlite":
         assert read(path) == list(range(len(read(path)))), "what was not taken left something behind"
@@ -100,8 +103,10 @@ def test_a_disk_that_stays_full_costs_what_is_captured_then(kind: str, small_dis
     """After its time a batch is given up, and counted; nothing of it is in the file."""
     path = small_disk / "events"
     pipeline = Pipeline(KINDS[kind](path), batch_size=50, export_timeout=0.2)
+    be_patient(pipeline)
     ballast = small_disk / "ballast"
     capture(pipeline, 0, 50)
+    assert settled(pipeline) == (50, {})
     ballast.write_bytes(bytes(shutil.disk_usage(small_disk).free - 8192))
     capture(pipeline, 50, 200)
     exported, dropped = settled(pipeline)
@@ -215,7 +220,7 @@ def test_strings_of_every_kind(kind: str, tmp_path: Path) -> None:
     """Lone surrogates, line ends, null characters and long strings leave one event one event."""
     path = tmp_path / "events"
     texts = ["\ud800", "a\nb\r\nc\u2028d", "\x00", "x" * 1_000_000, '"}\n{"schema": 1', "\x1b[31m", "🦔" * 5000]
-    pipeline = Pipeline(KINDS[kind](path), batch_size=50)
+    pipeline = Pipeline(KINDS[kind](path), batch_size=50, max_bytes=1 << 30)
     put(
         pipeline,
         [
@@ -235,6 +240,7 @@ FORKS = """
 kind, path = sys.argv[1], sys.argv[2]
 from tests.hogtrace.exporters.test_file_faults import KINDS
 from pathlib import Path
+_state.FORK_TIMEOUT = 60
 pipeline = Pipeline(KINDS[kind](Path(path)), batch_size=20, batch_delay=0.001)
 children, count, child_count = [], 0, 0
 for fork in range(5):
