@@ -36,7 +36,8 @@ def exporter() -> MemoryExporter:
 @pytest.fixture
 def tracer(exporter: MemoryExporter) -> Iterator[Tracer]:
     """Give a tracer that is stopped after the test."""
-    with Tracer(exporter=exporter, max_overhead=None) as made:
+    # Requests are large, and a slow machine copies them slowly.
+    with Tracer(exporter=exporter, max_overhead=None, copy_time=1) as made:
         yield made
 
 

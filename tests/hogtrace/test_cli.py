@@ -302,6 +302,6 @@ def test_the_command_is_installed(store: Path) -> None:
         capture_output=True,
         text=True,
         check=True,
-        timeout=60,
+        timeout=100,
     )
     assert "2 events of 1 request" in shown.stdout

@@ -147,7 +147,7 @@ def test_cloudpickle_copies_work_elsewhere(name: str, module: ModuleType, tracer
         cwd=tmp_path,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=100,
         check=False,
     )
     expected = {"plain": (1, 2, 3), "closure": (1, 2), "lam": 1, "Box": (1, 2)}[name]

@@ -45,7 +45,7 @@ def in_thread(function: Callable[[], CaptureEvent], name: str | None = None) -> 
 def run(program: str) -> str:
     """Run `program` in a process of its own; give what it prints."""
     command = [sys.executable, "-W", "ignore", "-c", textwrap.dedent(program)]
-    made = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+    made = subprocess.run(command, capture_output=True, text=True, check=False, timeout=100)
     assert made.stderr == ""
     return made.stdout.strip()
 

@@ -21,7 +21,7 @@ from typing import Any
 import pytest
 
 import hogtrace
-from hogtrace import ConfigError, ProbeStatus, Tracer, _state
+from hogtrace import ConfigError, ProbeStatus, Tracer, _state, placing
 from hogtrace.exporters import MemoryExporter
 from hogtrace.governor import Trips
 from hogtrace.installation import InstalledProbe
@@ -687,6 +687,23 @@ def test_what_weaving_takes_is_in_the_budget() -> None:
     trips = Trips()
     trips.trip(Budget(0.01, 0.03, 10.0), (0.011, None), 0.0, effort=0.5)
     assert trips.pause == 100.0
+
+
+def test_what_weaving_waits_for_is_not(governed: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A machine that stands still while a probe is taken out, or other threads that go first, cost nothing."""
+    take_out = placing.take_out
+
+    def late(placements: Any) -> None:
+        time.sleep(0.5)
+        take_out(placements)
+
+    monkeypatch.setattr(placing, "take_out", late)
+    one = governed(overhead_pause=1)
+    hot = one.probe("fn:APP.f:entry / a > 5 / { capture(a); }")
+    one.heat(one.is_bare)
+    (probe,) = hot._probes
+    one.wait(lambda: probe.trips.count)
+    assert 1 <= probe.trips.pause < 2 * 0.5 / 0.01
 
 
 FORK = """

@@ -290,7 +290,7 @@ def test_rich_is_imported_for_colours_alone() -> None:
         "from tests.hogtrace.exporters.samples import make_event\n"
         "ConsoleExporter().export([make_event()])\nassert 'rich' not in sys.modules\n"
     )
-    subprocess.run([sys.executable, "-c", script], check=True, stderr=subprocess.PIPE, timeout=60)
+    subprocess.run([sys.executable, "-c", script], check=True, stderr=subprocess.PIPE, timeout=100)
 
 
 def test_a_dumb_terminal_gets_no_codes(monkeypatch: pytest.MonkeyPatch) -> None:

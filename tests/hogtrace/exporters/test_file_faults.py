@@ -305,7 +305,7 @@ def test_a_directory_that_this_user_may_not_write_to(kind: str) -> None:
         present.touch()
         present.chmod(0o666)
         script = [sys.executable, "-c", AS_SOMEBODY, kind, missing, present]
-        done = subprocess.run(script, capture_output=True, text=True, timeout=60, check=True)
+        done = subprocess.run(script, capture_output=True, text=True, timeout=100, check=True)
         assert str(missing) in done.stdout
         # A file of lines that is there already needs no directory, unless it is rotated.
         assert (str(present) in done.stdout) is (kind != "lines")

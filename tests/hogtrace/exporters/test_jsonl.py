@@ -85,7 +85,7 @@ def test_several_processes_may_write_one_file(tmp_path: Path) -> None:
     """No line is torn or lost, and each writer's lines stay in order."""
     path = tmp_path / "events.jsonl"
     writers = [subprocess.Popen([sys.executable, "-c", WRITER, path, str(number)]) for number in range(4)]
-    assert [writer.wait(60) for writer in writers] == [0] * 4
+    assert [writer.wait(100) for writer in writers] == [0] * 4
     events = list(read_jsonl(path))
     for number in range(4):
         mine = [event for event in events if event.values["writer"] == str(number)]
@@ -114,7 +114,7 @@ exporter.export([make_event(3)])
 def test_what_does_not_fit_is_taken_back(tmp_path: Path) -> None:
     """A batch that could not be written whole leaves nothing behind; the next one follows the one before."""
     path = tmp_path / "events.jsonl"
-    subprocess.run([sys.executable, "-c", FULL_DISK, path], check=True, timeout=60)
+    subprocess.run([sys.executable, "-c", FULL_DISK, path], check=True, timeout=100)
     assert numbers(list(read_jsonl(path))) == [1, 3]
 
 
@@ -181,7 +181,7 @@ def test_the_file_is_no_business_of_child_processes(tmp_path: Path) -> None:
     """A program that the application starts does not inherit it."""
     exporter = JSONLinesExporter(tmp_path / "events.jsonl")
     shown = subprocess.run(
-        ["ls", "-l", "/proc/self/fd"], close_fds=False, capture_output=True, text=True, check=True, timeout=60
+        ["ls", "-l", "/proc/self/fd"], close_fds=False, capture_output=True, text=True, check=True, timeout=100
     )
     exporter.close()
     assert "events.jsonl" not in shown.stdout

@@ -576,7 +576,7 @@ for backend in ("otlp", {"BACKEND": "posthog", "OPTIONS": {"project_api_key": "p
     except hogtrace.ConfigError as error:
         print(error)
 """
-    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60)
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=100)
     assert done.returncode == 0, done.stderr
     first, second = done.stdout.splitlines()
     assert 'pip install "hogtrace[otlp]"' in first

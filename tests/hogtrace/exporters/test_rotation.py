@@ -312,7 +312,7 @@ def test_several_processes_rotate_one_file(tmp_path: Path, count: int, size: int
         seen += follower.poll()
         time.sleep(0.02)
     seen += follower.poll()
-    assert [writer.wait(60) for writer in writers] == [0] * 4
+    assert [writer.wait(100) for writer in writers] == [0] * 4
     for writer in writers:
         writer.communicate()
     everything = {number: list(range(count)) for number in range(4)}

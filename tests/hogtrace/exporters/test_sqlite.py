@@ -354,7 +354,7 @@ exporter.close()
 def test_parent_and_child_of_a_fork_each_have_a_connection(tmp_path: Path) -> None:
     """Nothing is open at the fork, and both write afterwards."""
     path = tmp_path / "events.sqlite"
-    subprocess.run([sys.executable, "-W", "error", "-c", FORK, path], check=True, timeout=60)
+    subprocess.run([sys.executable, "-W", "error", "-c", FORK, path], check=True, timeout=100)
     assert numbers(read_sqlite(path)) == [0, 1, 2]
     assert query(path, "PRAGMA integrity_check") == [("ok",)]
 
@@ -381,7 +381,7 @@ exporter.close()
 def test_a_child_that_was_forked_in_the_middle_of_a_batch_does_not_write(tmp_path: Path) -> None:
     """It would believe to hold the parent's locks, and spoil the file; it fails instead, and is counted."""
     path = tmp_path / "events.sqlite"
-    subprocess.run([sys.executable, "-W", "error", "-c", FORK_IN_BATCH, path], check=True, timeout=60)
+    subprocess.run([sys.executable, "-W", "error", "-c", FORK_IN_BATCH, path], check=True, timeout=100)
     assert numbers(read_sqlite(path)) == [0, 2]
 
 
@@ -407,7 +407,7 @@ exporter.close()
 def test_a_full_disk_costs_the_batch_and_no_more(tmp_path: Path) -> None:
     """The batch fails as a whole; with space again the exporter goes on."""
     path = tmp_path / "events.sqlite"
-    subprocess.run([sys.executable, "-c", FULL_DISK, path], check=True, timeout=60)
+    subprocess.run([sys.executable, "-c", FULL_DISK, path], check=True, timeout=100)
     assert numbers(read_sqlite(path)) == [1, 3]
     assert query(path, "PRAGMA integrity_check") == [("ok",)]
 
