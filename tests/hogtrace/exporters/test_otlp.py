@@ -432,9 +432,8 @@ def test_accounts_balance_through_all_of_it(http: Kept) -> None:
         Answer(0),
         Answer(200, PROTOBUF, refusing(1)),
     ]
-    pipeline = Pipeline(exporter_to(http, HTTP), batch_size=2, batch_delay=0.01)
-    for event in make_events(10):
-        pipeline.queue.put(event)
+    pipeline = Pipeline(exporter_to(http, HTTP), batch_size=10, batch_delay=60)
+    put_in_batches(pipeline, make_events(10), 2)
     assert pipeline.flush(60)
     queue = pipeline.queue
     assert (queue.captured, queue.exported, queue.queued) == (10, 5, 0)
@@ -456,16 +455,19 @@ def test_opentelemetry_says_nothing_of_failures(
             with pytest.raises(ExportError):
                 exporter.export(make_events(1))
     exporter.close()
-    assert caplog.records == []
+    # Pipelines of other tests may still have something to tell.
+    assert [record for record in caplog.records if record.name != "hogtrace"] == []
 
 
 def test_forks(protocol: str) -> None:
     """Parent and children export on, each its own, over connections of their own."""
     script = """
 import os, sys
+from hogtrace import _state
 from hogtrace.exporters import OTLPExporter
 from hogtrace.pipeline import Pipeline
 from tests.hogtrace.exporters.samples import make_events
+_state.FORK_TIMEOUT = 60
 pipeline = Pipeline(OTLPExporter(endpoint=sys.argv[1], protocol=sys.argv[2]), batch_delay=0.01)
 for number in range(4):
     for event in make_events(5): pipeline.queue.put(event)
