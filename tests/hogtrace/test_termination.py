@@ -28,6 +28,9 @@ from hogtrace.exporters import JSONLinesExporter
 # How long an end may take is what one test is about; in the others a busy machine may take its time.
 usual, termination._WITHIN = termination._WITHIN, 1000
 def work(number): return number
+def wait():
+    # One long sleep goes on if another thread happens to get the signal.
+    while True: time.sleep(0.05)
 PROBE = hogtrace.compile("fn:__main__.work:entry { capture(number); }")
 def make(path, **options):
     tracer = hogtrace.Tracer(exporter=JSONLinesExporter(path), batch_delay=3600, max_overhead=None, **options)
@@ -83,8 +86,7 @@ def test_a_script_ends_by_the_signal_with_everything_exported(tmp_path: Path) ->
         "atexit.register(print, 'at exit')\n"
         "tracer = make(sys.argv[1])\n"
         "for number in range(3000): work(number)\n"
-        "print('ready')\n"
-        "while True: time.sleep(1000)\n",
+        "print('ready')\nwait()\n",
         path,
     )
     process.terminate()
@@ -98,7 +100,7 @@ def test_without_the_setting_the_signal_ends_it_at_once(tmp_path: Path) -> None:
     process = start(
         "tracer = make(sys.argv[1], flush_on_sigterm=False)\n"
         "assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL\n"
-        "work(1)\nprint('ready')\ntime.sleep(1000)\n",
+        "work(1)\nprint('ready')\nwait()\n",
         path,
     )
     process.terminate()
@@ -117,7 +119,7 @@ for tracer in hanging: tracer.install(PROBE)
 
 def test_hanging_exporters_cost_two_seconds() -> None:
     """All of them together."""
-    process = start(HANG + "termination._WITHIN = usual\nwork(1)\nprint('ready')\ntime.sleep(1000)\n")
+    process = start(HANG + "termination._WITHIN = usual\nwork(1)\nprint('ready')\nwait()\n")
     begun = time.monotonic()
     process.terminate()
     assert end(process) == (-signal.SIGTERM, "flushing\n" * 3)
@@ -127,7 +129,7 @@ def test_hanging_exporters_cost_two_seconds() -> None:
 def test_beside_hanging_exporters_others_export(tmp_path: Path) -> None:
     """What they have is in the file while the end waits for those that hang; a second signal ends that at once."""
     path = tmp_path / "events.jsonl"
-    process = start(HANG + "tracer = make(sys.argv[1])\nwork(1)\nprint('ready')\ntime.sleep(1000)\n", path)
+    process = start(HANG + "tracer = make(sys.argv[1])\nwork(1)\nprint('ready')\nwait()\n", path)
     process.terminate()
     until(lambda: path.exists() and numbers(list(read_jsonl(path))) == [1])
     assert process.poll() is None
@@ -143,7 +145,7 @@ def test_a_second_signal_ends_it_at_once() -> None:
         "    def close(self): pass\n"
         "tracer = hogtrace.Tracer(exporter=Hang(), max_overhead=None, batch_delay=3600)\n"
         "tracer.install(PROBE)\n"
-        "work(1)\nprint('ready')\ntime.sleep(1000)\n"
+        "work(1)\nprint('ready')\nwait()\n"
     )
     process.terminate()
     assert process.stdout is not None
@@ -161,14 +163,14 @@ def test_threads_and_forked_children_are_covered(tmp_path: Path) -> None:
         "    thread = threading.Thread(target=work, args=(2,))\n"
         "    thread.start(); thread.join()\n"
         "    ready.send(0)\n"
-        "    time.sleep(1000)\n"
+        "    wait()\n"
         "tracer = make(sys.argv[1])\n"
         "work(1)\n"
         "here, there = multiprocessing.Pipe()\n"
         "one = multiprocessing.get_context('fork').Process(target=child, args=(there,))\n"
         "one.start(); here.recv(); one.terminate(); one.join()\n"
         "assert one.exitcode == -signal.SIGTERM, one.exitcode\n"
-        "print('ready')\ntime.sleep(1000)\n",
+        "print('ready')\nwait()\n",
         path,
     )
     process.terminate()
@@ -187,7 +189,7 @@ def test_where_the_signal_does_not_end_the_process_all_goes_on(tmp_path: Path) -
         "real(signal.SIGTERM)\n"
         "work(2)\n"
         "signal.raise_signal = real\n"
-        "print('ready')\ntime.sleep(1000)\n",
+        "print('ready')\nwait()\n",
         path,
     )
     process.terminate()
