@@ -25,6 +25,8 @@ __all__ = ["Branch", "Worker"]
 _IDLE_ROUNDS: Final = 30
 # Seconds between two looks at what is captured after the end.
 _LATE: Final = 0.05
+# Seconds between two looks at the clock while the end is waited for.
+_LOOK: Final = 0.05
 # Seconds between two looks at the queue when the process is about to end.
 _HASTE: Final = 0.01
 
@@ -123,13 +125,20 @@ class Worker:
             self._call()
 
     def await_end(self, deadline: float, patience: float) -> bool:
-        """Wait for the end until `deadline`, and no longer than `patience` seconds for one step; give if it came."""
+        """Wait for the end until `deadline`, and no longer than `patience` seconds for one step; give if it came.
+
+        Time in which the process stood still does not count: the exporter had none of it either.
+        """
         in_time = self._exporter_closed
+        still = 0.0
         while not in_time:
-            remaining = min(deadline, self._delivery.moved + patience) - monotonic()
-            in_time = self._ended.acquire(timeout=bounded(remaining))
+            before = monotonic()
+            remaining = min(deadline, self._delivery.moved + patience) + still - before
+            in_time = self._ended.acquire(timeout=bounded(min(remaining, _LOOK)))
             if remaining <= 0:
                 break
+            # Whoever sleeps for so short a time and wakes up late was not let run.
+            still += max(0.0, monotonic() - before - 2 * _LOOK)
         if in_time:
             # Whoever else waits for it finds it open, too.
             with contextlib.suppress(RuntimeError):

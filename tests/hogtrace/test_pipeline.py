@@ -457,6 +457,33 @@ def test_a_hanging_exporter_does_not_hold_the_end_of_the_process() -> None:
     assert "did not finish in time" in text
 
 
+def test_time_in_which_the_process_stands_still_does_not_count_at_its_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever waits for the end, and wakes up late, goes on waiting: the exporter had no time meanwhile either."""
+    released = threading.Event()
+
+    class Slow(MemoryExporter):
+        def export(self, events: Sequence[CaptureEvent]) -> None:
+            assert released.wait(60)
+            super().export(events)
+
+    exporter, waiting, looks = Slow(), threading.get_ident(), 0
+
+    def clock() -> float:
+        nonlocal looks
+        looks += threading.get_ident() == waiting
+        if looks > 3:
+            released.set()
+        # The first look is at the beginning, the second before the wait, the third after its first bit.
+        return time.monotonic() + (1000 if looks >= 3 else 0)
+
+    pipeline = Pipeline(exporter, batch_delay=0.01)
+    pipeline.queue.put(make_event(0))
+    monkeypatch.setattr("hogtrace.worker.monotonic", clock)
+    pipeline.begin_stop(time.monotonic() + 100_000)
+    assert pipeline.end_stop(time.monotonic() + 100_000, patience=30)
+    assert len(exporter.events) == 1
+
+
 def test_the_end_in_the_middle_of_everything_is_quiet(tmp_path: Path) -> None:
     """Daemon threads that go on capturing while the interpreter ends do not crash it."""
     for attempt in range(5):
