@@ -90,7 +90,7 @@ class OTLPExporter:
         module, _, name = _SENDERS[chosen].rpartition(".")
         try:
             self._make_sender = getattr(import_module(module), name)
-            self._records_module = import_module("hogtrace.forms.otlp_records")
+            self._make_records = import_module("hogtrace.forms.otlp_records").make_records
         except ImportError as error:
             raise ConfigError(
                 f"OTLPExporter: OpenTelemetry's SDK and exporters are not there, or too old ({error}); "
@@ -99,7 +99,9 @@ class OTLPExporter:
         self._sender: OTLPSender | None = None
         self._left_behind: list[OTLPSender] = []
         self._is_cut_off = False
-        self._records: Records | None = None
+        # Now, for the SDK starts threads that find the resource: at the end of the interpreter it is too late for that.
+        self._records: Records | None = self._new_records()
+        self._parents_records = self._records
         self._parts = Parts(self._send)
 
     def __repr__(self) -> str:
@@ -157,8 +159,15 @@ class OTLPExporter:
 
     def _of_records(self) -> Records:
         if self._records is None:
-            self._records = self._records_module.make_records(self._resource, self._logger, ENGINE_VERSION)
+            try:
+                self._records = self._new_records()
+            except RuntimeError:
+                # It is the end of a forked child, and no thread can be started.
+                self._records = self._parents_records
         return self._records
+
+    def _new_records(self) -> Records:
+        return cast("Records", self._make_records(self._resource, self._logger, ENGINE_VERSION))
 
 
 _REPORTED: Final = ("service", "release", "environment", "host", "process")

@@ -253,6 +253,27 @@ print("end")
 """
 
 
+SHORT_LIFE = """
+import json
+from hogtrace.exporter_setting import ExporterSetting
+pipeline = Pipeline(ExporterSetting.read(json.loads(sys.argv[1])).build(), batch_delay=60)
+put(pipeline, range(3))
+if len(sys.argv) > 2 and not os.fork():
+    put(pipeline, range(3, 5))
+elif len(sys.argv) > 2:
+    assert os.wait()[1] == 0
+print("end")
+"""
+
+
+@pytest.mark.parametrize("forks", [False, True], ids=["alone", "with a child"])
+@pytest.mark.parametrize("name", NETWORK)
+def test_a_process_that_ends_before_its_first_batch(place: Place, name: str, forks: bool) -> None:
+    """What it makes ready at the first batch, as a connection, can be had at the end of the interpreter, too."""
+    run(SHORT_LIFE, json.dumps(place.setting), *(["forks"] if forks else []), options=("-W", "ignore"))
+    assert sorted(place.numbers()) == list(range(5 if forks else 3))
+
+
 @pytest.mark.parametrize("name", [_seldom(name, name not in ("console", "posthog", "several")) for name in EVERY])
 def test_forks_in_the_middle_of_batches_and_an_end_with_a_full_queue(place: Place, name: str, tmp_path: Path) -> None:
     """Parent and children send each its own, once; what was accepted has arrived when the process is gone."""
