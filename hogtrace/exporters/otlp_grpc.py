@@ -39,6 +39,12 @@ _SILENT: Final = frozenset((grpc.StatusCode.CANCELLED, grpc.StatusCode.DEADLINE_
 _BROKEN: Final = ("socket closed", "stream removed", "connection reset", "broken pipe", "goaway", "ping timeout")
 """What gRPC says of a connection that ended in the middle of a call; it calls that `UNAVAILABLE`, too."""
 
+_SIZED: Final = frozenset((grpc.StatusCode.RESOURCE_EXHAUSTED, grpc.StatusCode.OUT_OF_RANGE))
+"""What a server answers to a message that is too large: OTLP has the former, servers in Rust have the latter."""
+
+_LARGE: Final = ("larger than max", "length too large", "exceeds max", "exceeds the max")
+"""What it says then, for both mean other things, too: gRPC in C and in Go, in Rust, in Java, in .NET."""
+
 
 class GRPCSender(OTLPSender):
     """Calls the server at `endpoint`; None is what the environment says."""
@@ -106,11 +112,11 @@ class _Watched(Attempt[Any]):
             return RetryError(f"no connection to {self._host}")
         if code is grpc.StatusCode.UNAVAILABLE and any(text in details for text in _BROKEN):
             return UnknownOutcomeError(f"{self._host} hung up before it answered")
+        if code in _SIZED and any(text in details for text in _LARGE):
+            return TooLargeError(told)
         after = _retry_after(error.trailing_metadata() or ())
         if code in _TRANSIENT or (code is grpc.StatusCode.RESOURCE_EXHAUSTED and after is not None):
             return RetryError(told, after=after)
-        if code is grpc.StatusCode.RESOURCE_EXHAUSTED and "larger than max" in details:
-            return TooLargeError(told)
         return ExportError(told)
 
 

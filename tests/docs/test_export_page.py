@@ -36,4 +36,4 @@ def test_the_collector_s_pipelines_name_what_there_is() -> None:
     pipelines = config["service"]["pipelines"]
     for kind in ("receivers", "processors", "exporters"):
         assert set(config[kind]) == {name for pipeline in pipelines.values() for name in pipeline[kind]}
-    assert {"kafka", "clickhouse", "otlphttp/loki"} == set(pipelines["logs"]["exporters"])
+    assert {"kafka", "clickhouse", "otlp_http/loki"} == set(pipelines["logs"]["exporters"])

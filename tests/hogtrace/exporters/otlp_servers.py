@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import sys
 import threading
 import zlib
 from collections.abc import Iterator
@@ -36,7 +37,10 @@ PROTOBUF = {"Content-Type": "application/x-protobuf"}
 
 @dataclass
 class Answer:
-    """What a receiver answers: a status, headers or the seconds of `RetryInfo`, a body; silence until `held` is set."""
+    """What a receiver answers: a status, headers or the seconds of `RetryInfo`, a body; silence until `held` is set.
+
+    The body of a refusal over gRPC is the text that goes with the code.
+    """
 
     status: Any = 200
     headers: dict[str, str] = field(default_factory=dict)
@@ -66,6 +70,11 @@ class _Server(PostServer):
     def __init__(self) -> None:
         super().__init__(_Handler)
         self.kept = Kept(self.url)
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Say nothing of one who went in the middle, as a collector does that is killed."""
+        if not isinstance(sys.exception(), ConnectionError):
+            super().handle_error(request, client_address)
 
 
 class _Handler(PostHandler):
@@ -146,7 +155,7 @@ def _answered(kept: Kept, request: Any, context: Any) -> Any:
             detail.Pack(info)
             details = Status(code=answer.status.value[0], details=[detail]).SerializeToString()
             context.set_trailing_metadata((("grpc-status-details-bin", details),))
-        context.abort(answer.status, "no, k3y")
+        context.abort(answer.status, answer.body.decode() or "no, k3y")
     return ExportLogsServiceResponse.FromString(answer.body) if answer.body else None
 
 

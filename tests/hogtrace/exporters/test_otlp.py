@@ -421,6 +421,23 @@ def test_grpc_takes_no_large_messages() -> None:
         assert len(kept.logs) == 2
 
 
+@pytest.mark.parametrize(
+    ("code", "text"),
+    [
+        (Code.RESOURCE_EXHAUSTED, b"grpc: received message larger than max (6117815 vs. 4194304)"),
+        (Code.OUT_OF_RANGE, b"Error, decoded message length too large: found 9 bytes, the limit is: 8 bytes"),
+        (Code.RESOURCE_EXHAUSTED, b"gRPC message exceeds maximum size 4194304: 6027014"),
+        (Code.RESOURCE_EXHAUSTED, b"Received message exceeds the maximum configured message size."),
+    ],
+)
+def test_grpc_servers_that_take_less(code: Code, text: bytes) -> None:
+    """Each kind of server has words of its own for it; then the batch goes in halves."""
+    with grpc_receiver() as kept:
+        kept.answers = [Answer(code, body=text)]
+        export(kept, GRPC, make_events(4))
+        assert [len(request.resource_logs[0].scope_logs[0].log_records) for request in kept.logs] == [4, 2, 2]
+
+
 def test_accounts_balance_through_all_of_it(http: Kept) -> None:
     """What was asked for again arrives once, the rest is counted by its cause."""
     soon = {"Retry-After": "0"}
