@@ -223,8 +223,11 @@ CASES = {
         import importlib, pathlib
         probe('importlib._bootstrap.**', 'importlib._bootstrap_external.**', 'importlib.**')
         tracer.install(hogtrace.compile('fn:imported_later.f:entry { capture(1); }'))
+        # Each imports the next. In a circle CPython may refuse one of several threads: it looks for the module, and
+        # when it comes to wait for its lock, the others may wait for this thread already.
         for number in range(20):
-            pathlib.Path(f'fresh_{number}.py').write_text(f'import fresh_{(number + 1) % 20}, time\\nx = 1\\n')
+            pathlib.Path(f'fresh_{number}.py').write_text(f'import fresh_{number + 1}, time\\nx = 1\\n')
+        pathlib.Path('fresh_20.py').write_text('')
         pathlib.Path('imported_later.py').write_text('def f(): return 1\\n')
         sys.path.insert(0, '.')
         def load(number):
