@@ -8,6 +8,7 @@ mod counter;
 mod errors;
 mod event;
 mod executor;
+mod frame_world;
 mod frames;
 mod function;
 mod governor;

@@ -5,6 +5,7 @@ mod attribute;
 mod buffer;
 mod calls;
 mod compare;
+mod contains;
 mod exact;
 mod fields;
 mod functions;
