@@ -140,10 +140,20 @@ class HogTraceMiddleware:
                 "lifespan.shutdown.failed",
             ):
                 # The tracer may be shared with other applications of the process, so it is not stopped here.
-                await asyncio.to_thread(tracer.flush, _FLUSH_TIMEOUT)
+                await _flush(tracer)
             await send(message)
 
         await self.app(scope, receive, flush_and_send)
+
+
+async def _flush(tracer: Tracer) -> None:
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        # Another kind of loop, as trio's. Nothing else runs at this end, so it may wait.
+        tracer.flush(_FLUSH_TIMEOUT)
+    else:
+        await asyncio.to_thread(tracer.flush, _FLUSH_TIMEOUT)
 
 
 def _is_built_late(frame: FrameType | None) -> bool:
@@ -155,8 +165,9 @@ def _is_built_late(frame: FrameType | None) -> bool:
 def _headers(scope: _Scope, *names: bytes) -> list[str | None]:
     """Give the values of these headers; of one that comes more than once all of them, with commas, as in WSGI."""
     found: dict[bytes, str] = {}
-    for key, value in scope.get("headers", ()):
-        if key in names:
+    for key, value in scope.get("headers") or ():
+        # Bytes, by ASGI. What a server makes of it otherwise is between it and the application.
+        if key in names and isinstance(value, bytes | bytearray | memoryview):
             text = bytes(value).decode("latin-1")
             found[key] = f"{found[key]},{text}" if key in found else text
     return [found.get(name) for name in names]

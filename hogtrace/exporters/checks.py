@@ -5,14 +5,17 @@ Nothing here repeats a value in a message: an address or a header may be, or hol
 
 from __future__ import annotations
 
+import math
+import os
 import re
 from collections.abc import Collection, Mapping
-from typing import Final
+from pathlib import Path
+from typing import Final, TypeGuard
 from urllib.parse import urlsplit
 
 from hogtrace.errors import ConfigError
 
-__all__ = ["checked_flag", "checked_headers", "checked_seconds", "host_of"]
+__all__ = ["checked_flag", "checked_headers", "checked_path", "checked_seconds", "host_of", "is_number", "is_whole"]
 
 _LONGEST: Final = 86_400.0
 """Seconds; the system takes no time-outs that are much longer."""
@@ -78,3 +81,20 @@ def checked_flag(flag: object, what: str) -> bool:
     if not isinstance(flag, bool):
         raise ConfigError(f"{what} must be True or False")
     return flag
+
+
+def checked_path(path: object, who: str) -> Path:
+    """Give `path` as an absolute one. Raises `ConfigError`, which begins with `who`, if it is no path."""
+    if isinstance(path, str | os.PathLike) and isinstance(os.fspath(path), str):
+        return Path(path).absolute()
+    raise ConfigError(f"{who}: `path` must be the path of a file")
+
+
+def is_number(value: object) -> TypeGuard[int | float]:
+    """Say whether `value` is a finite number, which True and False are not."""
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def is_whole(value: object) -> TypeGuard[int]:
+    """Say whether `value` is a whole number, which True and False are not."""
+    return isinstance(value, int) and not isinstance(value, bool)

@@ -16,6 +16,7 @@ from typing import Final, Literal
 from hogtrace._engine import CaptureEvent, encode_lines
 from hogtrace.errors import ConfigError, RetryError, UnknownOutcomeError
 from hogtrace.exporters.appending import SharedFile
+from hogtrace.exporters.checks import checked_path, is_number, is_whole
 from hogtrace.exporters.rotation import Compression, prune
 from hogtrace.forms.rotated_files import name_of, rotated_numbers, uncompressed_files
 
@@ -61,7 +62,7 @@ class JSONLinesExporter:
         compress: Literal[False, "gzip"] = False,
         fsync: Literal["never", "batch", "close"] = "never",
     ) -> None:
-        self.path = Path(path).absolute()
+        self.path = checked_path(path, "JSONLinesExporter")
         self._max_bytes = max_bytes
         self._max_age = max_age
         self._keep = keep
@@ -228,11 +229,11 @@ class JSONLinesExporter:
 
     def _problems(self) -> list[str]:
         problems = []
-        if self._max_bytes is not None and not (_is_whole(self._max_bytes) and self._max_bytes > 0):
+        if self._max_bytes is not None and not (is_whole(self._max_bytes) and self._max_bytes > 0):
             problems.append(f"max_bytes is {self._max_bytes!r}; it must be a whole number of 1 or more, or None")
-        if self._max_age is not None and not (_is_number(self._max_age) and self._max_age > 0):
+        if self._max_age is not None and not (is_number(self._max_age) and self._max_age > 0):
             problems.append(f"max_age is {self._max_age!r}; it must be a number of seconds above 0, or None")
-        if self._keep is not None and not (_is_whole(self._keep) and self._keep >= 0):
+        if self._keep is not None and not (is_whole(self._keep) and self._keep >= 0):
             problems.append(f"keep is {self._keep!r}; it must be a whole number of 0 or more, or None for all")
         if self._compress not in (False, "gzip"):
             problems.append(f"compress is {self._compress!r}; it must be False or 'gzip'")
@@ -256,11 +257,3 @@ class JSONLinesExporter:
         if problem is not None:
             self.close()
             raise ConfigError(f"JSONLinesExporter: {self.path} {problem}")
-
-
-def _is_whole(value: object) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool)
-
-
-def _is_number(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)

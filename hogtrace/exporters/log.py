@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from hogtrace import display
 from hogtrace._engine import CaptureEvent
 from hogtrace.errors import ConfigError
+from hogtrace.exporters.checks import is_whole
 
 __all__ = ["LoggingExporter"]
 
@@ -19,14 +20,16 @@ class LoggingExporter:
     that format for machines the record has the attribute `hogtrace`, the event as `CaptureEvent.to_dict()` gives it,
     and `created` is the time of the capture.
 
-    Raises `ConfigError` for a level that logging does not know.
+    Raises `ConfigError` for a level that logging does not know, and a `logger` that is no name.
     """
 
     def __init__(self, logger: str = "hogtrace.events", level: int | str = logging.INFO) -> None:
-        number = level if isinstance(level, int) else logging.getLevelNamesMapping().get(level.upper())
+        if not isinstance(logger, str):
+            raise ConfigError("LoggingExporter: `logger` must be the name of a logger")
+        names = logging.getLevelNamesMapping()
+        number = level if is_whole(level) else names.get(level.upper()) if isinstance(level, str) else None
         if number is None:
-            known = ", ".join(logging.getLevelNamesMapping())
-            raise ConfigError(f"LoggingExporter: there is no level {level!r}; there are {known}")
+            raise ConfigError(f"LoggingExporter: there is no level {level!r}; there are {', '.join(names)}")
         self._logger = logging.getLogger(logger)
         self._level = number
 

@@ -11,10 +11,11 @@ from functools import cache, partial
 from itertools import chain
 from pathlib import Path
 from time import monotonic, sleep
-from typing import Final, TypeGuard
+from typing import Final
 
 from hogtrace._engine import ROW_COLUMNS, CaptureEvent, encode_rows
 from hogtrace.errors import ConfigError, RetryError
+from hogtrace.exporters.checks import checked_path, is_number, is_whole
 from hogtrace.exporters.retention import LEAST_BYTES, Retention
 from hogtrace.exporters.sqlite_processes import PROCESSES, store_report
 from hogtrace.forms.sqlite_store import APPLICATION_ID, SCHEMA, SCHEMA_VERSION
@@ -78,7 +79,7 @@ class SQLiteExporter:
         max_age: float | None = 14 * _DAY,
         max_bytes: int | None = 512 << 20,
     ) -> None:
-        self.path = Path(path).absolute()
+        self.path = checked_path(path, "SQLiteExporter")
         _check(timeout=timeout, max_age=max_age, max_bytes=max_bytes)
         self._timeout = timeout
         self.retention = Retention(max_age, max_bytes)
@@ -267,20 +268,16 @@ class SQLiteExporter:
 
 def _check(*, timeout: object, max_age: object, max_bytes: object) -> None:
     problems = []
-    if not _is_number(timeout) or timeout < 0:
-        problems.append(f"timeout is {timeout!r}; it must be a number of seconds of 0 or more")
-    if max_age is not None and (not _is_number(max_age) or max_age <= 0):
+    if not is_number(timeout) or not 0 <= timeout <= _DAY:
+        problems.append(f"timeout is {timeout!r}; it must be a number of seconds of 0 or more, and at most {_DAY:,}")
+    if max_age is not None and (not is_number(max_age) or max_age <= 0):
         problems.append(f"max_age is {max_age!r}; it must be a number of seconds above 0, or None for no bound")
-    if max_bytes is not None and (not _is_number(max_bytes) or isinstance(max_bytes, float) or max_bytes < LEAST_BYTES):
+    if max_bytes is not None and (not is_whole(max_bytes) or max_bytes < LEAST_BYTES):
         problems.append(
             f"max_bytes is {max_bytes!r}; it must be a whole number of {LEAST_BYTES} or more, or None for no bound"
         )
     if problems:
         raise ConfigError(*(f"SQLiteExporter: {problem}" for problem in problems))
-
-
-def _is_number(value: object) -> TypeGuard[int | float]:
-    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def _bytes(path: Path) -> int:

@@ -264,6 +264,37 @@ def test_lifespan_passes_through_and_exports_what_waits(wrap: Wrap) -> None:
     assert [event.values for event in exporter.events] == [{"path": "/before"}]
 
 
+def test_what_waits_is_exported_in_the_loop_of_another_library(wrap: Wrap) -> None:
+    """Without asyncio, as under trio, the end waits for it all the same."""
+
+    async def app(_scope: Any, _receive: Any, send: Any) -> None:
+        await send({"type": "lifespan.shutdown.complete"})
+
+    exporter = MemoryExporter()
+    probe = "fn:tests.hogtrace_asgi.test_middleware.http_scope:entry { capture(path=arg0); }"
+    middleware = wrap(app, exporter=exporter, probes=[probe], batch_delay=60)
+    http_scope("/before")
+    with pytest.raises(StopIteration):
+        middleware({"type": "lifespan"}, receive, ignore).send(None)
+    assert [event.values for event in exporter.events] == [{"path": "/before"}]
+
+
+@pytest.mark.parametrize(
+    "headers", [None, [(b"x-request-id", "text"), ("x-request-id", b"r-1"), (b"traceparent", None)]]
+)
+def test_a_server_that_hands_over_what_are_no_headers(wrap: Wrap, headers: object) -> None:
+    """That is between it and the application: the request has an id that was made up."""
+    seen: list[str | None] = []
+
+    async def app(_scope: Any, _receive: Any, _send: Any) -> None:
+        store = current_store()
+        assert store is not None
+        seen.append(store.request_id)
+
+    asyncio.run(wrap(app)({**http_scope(), "headers": headers}, receive, ignore))
+    assert [len(identity or "") for identity in seen] == [32]
+
+
 def test_an_application_without_lifespan_says_so(wrap: Wrap) -> None:
     """Its refusal reaches the server, which then knows."""
 

@@ -25,7 +25,7 @@ SECRET = "s3ntinel"  # noqa: S105
 def refusal(name: str, options: Mapping[str, object]) -> str:
     """Give what is said of an exporter with these options beside those that are well."""
     setting = ExporterSetting.read(
-        {"BACKEND": "otlp" if name == "grpc" else name, "OPTIONS": {**WELL[name], **options}}
+        {"BACKEND": "otlp" if name == "grpc" else name, "OPTIONS": {**WELL.get(name, {}), **options}}
     )
     with pytest.raises(ConfigError) as caught:
         setting.build()
@@ -100,6 +100,12 @@ def test_headers_of_grpc(header: str) -> None:
         ("posthog", {"distinct_id": 3}, "`distinct_id` must be the name of a field"),
         ("posthog", {"compress": 1}, "`compress` must be True or False"),
         ("posthog", {"person_profiles": "no"}, "`person_profiles` must be True or False"),
+        ("jsonl", {"path": 5}, "`path` must be the path of a file"),
+        ("jsonl", {"path": b"events"}, "`path` must be the path of a file"),
+        ("sqlite", {"path": None}, "`path` must be the path of a file"),
+        ("logging", {"level": None}, "there is no level None"),
+        ("logging", {"level": True}, "there is no level True"),
+        ("logging", {"logger": 3}, "`logger` must be the name of a logger"),
         ("console", {"stream": "stderr"}, "`stream` must be an object with write"),
         ("console", {"colour": "no"}, "`colour`, if it is given, must be True or False"),
     ],

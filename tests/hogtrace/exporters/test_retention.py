@@ -189,6 +189,10 @@ def test_the_bounds_in_words(bounds: Any, words: str) -> None:
     ("options", "message"),
     [
         ({"max_age": 0}, "max_age is 0; it must be a number of seconds above 0, or None for no bound"),
+        ({"max_age": float("nan")}, "max_age is nan; it must be a number of seconds above 0"),
+        ({"max_age": float("inf")}, "max_age is inf; it must be a number of seconds above 0"),
+        ({"timeout": float("nan")}, "timeout is nan; it must be a number of seconds of 0 or more, and at most 86,400"),
+        ({"timeout": 1e9}, "timeout is 1000000000.0; it must be a number of seconds of 0 or more, and at most 86,400"),
         ({"max_age": "14 days"}, "max_age is '14 days'"),
         ({"max_bytes": 1000}, "max_bytes is 1000; it must be a whole number of 1048576 or more, or None"),
         ({"max_bytes": 1e9}, "max_bytes is 1000000000.0"),

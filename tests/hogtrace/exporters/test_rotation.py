@@ -204,6 +204,7 @@ def test_what_cannot_be_rotated_or_compressed_costs_no_event(
         ({"max_bytes": True}, "max_bytes is True"),
         ({"max_bytes": "10M"}, "max_bytes is '10M'"),
         ({"max_age": -1}, "max_age is -1; it must be a number of seconds above 0"),
+        ({"max_age": float("inf")}, "max_age is inf; it must be a number of seconds above 0"),
         ({"max_bytes": 1, "keep": -1}, "keep is -1; it must be a whole number of 0 or more, or None for all"),
         ({"max_bytes": 1, "compress": "zip"}, "compress is 'zip'; it must be False or 'gzip'"),
         ({"compress": "gzip"}, "compress is for files that are rotated; give max_bytes or max_age"),
