@@ -176,7 +176,7 @@ def _headers(scope: _Scope, *names: bytes) -> list[str | None]:
 def _framework_of(app: object) -> str | None:
     """Name the framework of an application; Starlette's and FastAPI's put themselves into the scope."""
     for base in type(app).__mro__:
-        root = base.__module__.partition(".")[0]
+        root = str(base.__module__).partition(".")[0]
         if root in _FRAMEWORKS:
             return root
     return None

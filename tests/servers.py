@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -266,6 +267,19 @@ def _environment() -> dict[str, str]:
     }
     path = [str(ROOT), *filter(None, [kept.get("PYTHONPATH")])]
     return {**kept, "PYTHONPATH": os.pathsep.join(path), "HOGTRACE_MAX_OVERHEAD": "none"}
+
+
+def overlap(server: Server, path: str, place: Path, names: list[str]) -> None:
+    """Send one request for each of `names` and have them all wait for each other in `place` (`tests.rendezvous`)."""
+
+    def get(name: str) -> tuple[int, str]:
+        headers = {"X-Client": name, "X-Request-ID": name, "X-Place": str(place), "X-Count": str(len(names))}
+        with server.client() as http:
+            answer = http.get(path, headers=headers)
+        return answer.status_code, answer.text
+
+    with ThreadPoolExecutor(len(names)) as pool:
+        assert list(pool.map(get, names)) == [(203, name) for name in names]
 
 
 def read_events(path: Path) -> list[dict[str, Any]]:

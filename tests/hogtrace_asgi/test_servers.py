@@ -22,6 +22,7 @@ from tests.servers import (
     granian,
     gunicorn,
     hypercorn,
+    overlap,
     read_events,
     read_requests,
     uvicorn,
@@ -33,19 +34,6 @@ pytestmark = pytest.mark.timeout(600)
 
 # Before 1.0 Starlette does not keep which route it has found.
 TELLS_ROUTES = int(starlette.__version__.partition(".")[0]) >= 1
-
-
-def overlap(server: Server, path: str, place: Path, names: list[str]) -> None:
-    """Send one request for each of `names` and have them all wait for each other."""
-
-    def get(name: str) -> tuple[int, str]:
-        headers = {"X-Client": name, "X-Request-ID": name, "X-Place": str(place), "X-Count": str(len(names))}
-        with server.client() as http:
-            answer = http.get(path, headers=headers)
-        return answer.status_code, answer.text
-
-    with ThreadPoolExecutor(len(names)) as pool:
-        assert list(pool.map(get, names)) == [(203, name) for name in names]
 
 
 def pipeline(server: Server, path: str, names: list[str]) -> bytes:

@@ -12,11 +12,11 @@ import django
 import pytest
 
 from tests.servers import (
-    Server,
     daphne,
     granian,
     gunicorn,
     hypercorn,
+    overlap,
     read_events,
     read_requests,
     uvicorn,
@@ -30,19 +30,6 @@ SETTINGS = {"DJANGO_SETTINGS_MODULE": "tests.hogtrace_django.settings"}
 
 # Before 5.0 Django does not notice a client that leaves an async stream, which then goes on for ever.
 NOTICES_DISCONNECTS = django.VERSION >= (5, 0)
-
-
-def overlap(server: Server, path: str, place: Path, names: list[str]) -> None:
-    """Send one request for each of `names` and have them all wait for each other."""
-
-    def get(name: str) -> tuple[int, str]:
-        headers = {"X-Client": name, "X-Request-ID": name, "X-Place": str(place), "X-Count": str(len(names))}
-        with server.client() as http:
-            answer = http.get(path, headers=headers)
-        return answer.status_code, answer.text
-
-    with ThreadPoolExecutor(len(names)) as pool:
-        assert list(pool.map(get, names)) == [(203, name) for name in names]
 
 
 def check_kept(events: Iterable[dict[str, Any]], at_least: Iterable[str]) -> None:

@@ -11,24 +11,20 @@ that is built with it first). A row for which there is no interpreter is reporte
 """
 
 import argparse
-import contextlib
 import json
-import os
 import shutil
-import signal
 import subprocess
 import sys
-import time
 import tomllib
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from tests.suites import interpreters
 from tests.suites.environments import CACHE, ROOT
 from tests.suites.interpreters import Interpreter
-from tests.suites.projects import Ended, read
+from tests.suites.projects import Ended, run_tests
 from tests.suites.versions import FOLDERS, count
 
 TIMEOUT = 1800
@@ -128,30 +124,17 @@ class Place:
     def test(self, arguments: Sequence[str]) -> Ended:
         """Run the tests; `arguments` go to pytest."""
         journal, log = self.home / "outcomes.jsonl", self.home / "tests.log"
-        journal.unlink(missing_ok=True)
         # HogTrace is not installed here, so its plugin is named, too.
         plugins = ["-p", "hogtrace.pytest_plugin", "-p", "tests.suites.inside.pytest_plugin"]
         command = [str(self.python), "-m", "pytest", *plugins, f"--journal={journal}", *self.row.tests]
-        started = time.monotonic()
-        with log.open("wb") as output:
-            process = subprocess.Popen(
-                [*command, *(arguments or ("-m", "not slow"))],
-                cwd=ROOT,
-                env=self._variables(),
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=output,
-                start_new_session=True,
-            )
-            try:
-                with contextlib.suppress(subprocess.TimeoutExpired):
-                    process.wait(TIMEOUT)
-            finally:
-                # What it started and left behind, too.
-                with contextlib.suppress(ProcessLookupError):
-                    os.killpg(process.pid, signal.SIGKILL)
-                process.wait()
-        return replace(read(journal), seconds=time.monotonic() - started, log=log)
+        return run_tests(
+            [*command, *(arguments or ("-m", "not slow"))],
+            journal=journal,
+            log=log,
+            timeout=TIMEOUT,
+            cwd=ROOT,
+            env=self._variables(),
+        )
 
     def installed(self) -> Mapping[str, str]:
         """Give the version of each package in the environment, by its name."""

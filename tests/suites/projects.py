@@ -64,18 +64,35 @@ def run(environment: Environment, name: str, probes: Sequence[str]) -> Ended:
     """Run a project's tests with `probes`, none for a bare run; `name` is what the files about it are called."""
     project = environment.project
     journal, log = environment.home / f"{name}.jsonl", environment.home / f"{name}.log"
-    journal.unlink(missing_ok=True)
     arguments = [f"--journal={journal}", *(f"--probe={pattern}" for pattern in probes), *project.arguments]
     if project.runner == "pytest":
         module = ["pytest", "-p", "hogtrace_suites.pytest_plugin", "-p", "no:cacheprovider"]
     else:
         module = [f"hogtrace_suites.{project.runner}"]
+    return run_tests(
+        [str(environment.python), "-X", "faulthandler", "-m", *module, *arguments],
+        journal=journal,
+        log=log,
+        timeout=project.timeout,
+        cwd=environment.source / project.below,
+        env=environment.variables(),
+    )
+
+
+def run_tests(
+    command: Sequence[str], *, journal: Path, log: Path, timeout: float, cwd: Path | None, env: Mapping[str, str]
+) -> Ended:
+    """Run a `command` that writes down in `journal` what became of its tests, for `timeout` seconds at most.
+
+    What it prints goes to `log`.
+    """
+    journal.unlink(missing_ok=True)
     started = time.monotonic()
     with log.open("wb") as output:
         process = subprocess.Popen(
-            [environment.python, "-X", "faulthandler", "-m", *module, *arguments],
-            cwd=environment.source / project.below,
-            env=environment.variables(),
+            command,
+            cwd=cwd,
+            env=env,
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,
@@ -83,7 +100,7 @@ def run(environment: Environment, name: str, probes: Sequence[str]) -> Ended:
         )
         try:
             with contextlib.suppress(subprocess.TimeoutExpired):
-                process.wait(project.timeout)
+                process.wait(timeout)
         finally:
             # What it started and left behind, too.
             with contextlib.suppress(ProcessLookupError):

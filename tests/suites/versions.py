@@ -10,24 +10,21 @@ slow, in Python's development mode. A version that is not to be had is reported 
 """
 
 import argparse
-import contextlib
 import os
 import shutil
-import signal
 import subprocess
 import sys
-import time
 import tomllib
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from tests.suites import interpreters
 from tests.suites.environments import CACHE, ROOT
 from tests.suites.interpreters import Interpreter
-from tests.suites.projects import Ended, read
+from tests.suites.projects import Ended, run_tests
 
 FOLDERS = CACHE / "debian"
 TIMEOUT = 5400
@@ -85,29 +82,18 @@ class Workplace:
     def test(self, arguments: Sequence[str]) -> Ended:
         """Run the tests; `arguments` go to pytest."""
         journal, log = self.home / "outcomes.jsonl", self.home / "tests.log"
-        journal.unlink(missing_ok=True)
         command = [self._seen(self.python), "-m", "pytest", "-p", "tests.suites.inside.pytest_plugin"]
         command += [f"--journal={self._seen(journal)}", *(arguments or ("-m", "not slow"))]
         # A folder's system is entered in its own root; there the working directory is to be set anew.
         go = ["sh", "-c", 'cd "$0" && exec "$@"', self._seen(self.source)]
-        started = time.monotonic()
-        with log.open("wb") as output:
-            process = subprocess.Popen(
-                self.interpreter.command([*go, *command]),
-                env={**interpreters.environment(self.interpreter), "PYTHONDEVMODE": "1"},
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=output,
-                start_new_session=True,
-            )
-            try:
-                with contextlib.suppress(subprocess.TimeoutExpired):
-                    process.wait(TIMEOUT)
-            finally:
-                with contextlib.suppress(ProcessLookupError):
-                    os.killpg(process.pid, signal.SIGKILL)
-                process.wait()
-        return replace(read(journal), seconds=time.monotonic() - started, log=log)
+        return run_tests(
+            self.interpreter.command([*go, *command]),
+            journal=journal,
+            log=log,
+            timeout=TIMEOUT,
+            cwd=None,
+            env={**interpreters.environment(self.interpreter), "PYTHONDEVMODE": "1"},
+        )
 
     def _announce(self) -> None:
         """Let the environment find the copy, and its plugin for pytest, as if it were installed there."""
