@@ -7,6 +7,7 @@ tracer alive they do nothing.
 from __future__ import annotations
 
 import atexit
+import contextlib
 import os
 import sys
 import threading
@@ -14,6 +15,8 @@ import weakref
 from time import monotonic
 from types import CodeType, FunctionType
 from typing import TYPE_CHECKING, Any, Final, Protocol
+
+from hogtrace.threads import native
 
 if TYPE_CHECKING:
     from hogtrace.config import Settings
@@ -28,6 +31,9 @@ EXIT_TIMEOUT: Final = 5.0
 
 FORK_TIMEOUT: Final = 0.05
 """Seconds that a fork waits for the worker threads to end, unless an exporter asks for more."""
+
+TELL_TIMEOUT: Final = 1.0
+"""Seconds that a fork waits, at most, for one of them to write to the log, and each of them for another."""
 
 lock = threading.RLock()
 """Guards what is installed where. Take it as `_state.lock`: a forked child gets a new one. No probe ever
@@ -47,6 +53,10 @@ encloses it."""
 originals: dict[int, tuple[weakref.ref[CodeType], CodeType]] = {}
 """Code that was made for `woven` and `nested`, by its id, with the original that it stands for. An entry goes with
 its code."""
+
+telling = native("RLock")()
+"""Held while one of HogTrace's own threads writes to the log, if it is to be had: a fork waits for that, because
+the child would find the file of the handler locked for ever. Take it as `_state.telling`, with TELL_TIMEOUT."""
 
 tracers: dict[Settings, Tracer] = {}
 """The tracers that belong to the process, by what they were asked to do."""
@@ -124,15 +134,19 @@ def _before_fork() -> None:
     since = monotonic()
     for one in pausing:
         one.wait_paused(since, FORK_TIMEOUT)
+    telling.acquire(timeout=TELL_TIMEOUT)
 
 
 def _after_fork_in_parent() -> None:
+    with contextlib.suppress(RuntimeError):  # it was not to be had
+        telling.release()
     for one in alive():
         one.resume()
 
 
 def _after_fork_in_child() -> None:
-    global lock, sharing
+    global lock, sharing, telling
+    telling = native("RLock")()
     # A thread that is not here any more may have held them.
     if not lock._is_owned():  # type: ignore[attr-defined]  # the standard library's, untold to type checkers
         lock = threading.RLock()

@@ -9,7 +9,6 @@ until the pause is over, and puts it back. Like the exporter's thread it is gone
 from __future__ import annotations
 
 import _thread
-import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -21,6 +20,7 @@ from typing import Any, Final
 from hogtrace import _engine, _state
 from hogtrace.binding import bind
 from hogtrace.errors import WeaveError
+from hogtrace.outages import warn
 from hogtrace.threads import await_departure, bounded, native, new_lock
 from hogtrace.types import Budget
 from hogtrace.weave import weave
@@ -31,8 +31,6 @@ _LONGEST: Final = 64
 """How many times the first pause the longest is."""
 _GOOD_WHILE: Final = 4
 """How many times as long as it was out a probe has to stay in for the next pause to be the first one again."""
-
-_log = logging.getLogger("hogtrace")
 
 
 @dataclass(slots=True)
@@ -180,7 +178,7 @@ class Governor:
             try:
                 done = self._work()
             except Exception as error:
-                _log.warning("looking after probes that were over their budget failed: %s", type(error).__name__)
+                warn("looking after probes that were over their budget failed: %s", type(error).__name__)
             finally:
                 self._is_missed = self._paused
                 alive.release()

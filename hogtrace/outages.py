@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from typing import Literal, TypeAlias
 
+from hogtrace import _state
 from hogtrace._engine import Redaction
 
 __all__ = ["ExporterState", "Outage", "describe", "warn"]
@@ -78,9 +79,14 @@ def describe(error: BaseException) -> str:
 
 
 def warn(message: str, *values: object) -> None:
-    """Write a warning to the logger `hogtrace`."""
+    """Write a warning to the logger `hogtrace`; no fork happens in the midst of it, unless it takes long."""
+    telling = _state.telling
+    is_held = telling.acquire(timeout=_state.TELL_TIMEOUT)
     try:
         _log.warning(message, *values)
     except BaseException:
         # A broken logging handler is the application's affair, and must not cost events, nor end a thread.
         return
+    finally:
+        if is_held:
+            telling.release()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import logging
 import os
 import re
 import time
@@ -19,6 +18,7 @@ from hogtrace.exporters.appending import SharedFile
 from hogtrace.exporters.checks import checked_path, is_number, is_whole
 from hogtrace.exporters.rotation import Compression, prune
 from hogtrace.forms.rotated_files import name_of, rotated_numbers, uncompressed_files
+from hogtrace.outages import warn
 
 __all__ = ["JSONLinesExporter"]
 
@@ -28,8 +28,6 @@ _PAUSE: Final = 30.0  # seconds after which what failed beside the writing is tr
 _HEAD: Final = 512  # bytes in which an event's time is found
 _TIMESTAMP: Final = re.compile(rb'"timestamp":([-+.\deE]+)')
 _FSYNC: Final = ("never", "batch", "close")
-
-_log = logging.getLogger("hogtrace")
 
 
 class JSONLinesExporter:
@@ -225,7 +223,7 @@ class JSONLinesExporter:
     def _say_failing(self, what: str, error: OSError) -> None:
         if what not in self._failing:
             self._failing.add(what)
-            _log.warning("JSONLinesExporter cannot %s %s: %s", what, self.path, error.strerror)
+            warn("JSONLinesExporter cannot %s %s: %s", what, self.path, error.strerror)
 
     def _problems(self) -> list[str]:
         problems = []

@@ -23,6 +23,9 @@ class LoggingExporter:
     Raises `ConfigError` for a level that logging does not know, and a `logger` that is no name.
     """
 
+    # A child that is forked in the midst of a record would find the file of the handler locked for ever.
+    fork_timeout = 1.0
+
     def __init__(self, logger: str = "hogtrace.events", level: int | str = logging.INFO) -> None:
         if not isinstance(logger, str):
             raise ConfigError("LoggingExporter: `logger` must be the name of a logger")

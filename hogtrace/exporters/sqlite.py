@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import logging
 import os
 import sqlite3
 from collections.abc import Callable, Iterator, Sequence
@@ -19,6 +18,7 @@ from hogtrace.exporters.checks import checked_path, is_number, is_whole
 from hogtrace.exporters.retention import LEAST_BYTES, Retention
 from hogtrace.exporters.sqlite_processes import PROCESSES, store_report
 from hogtrace.forms.sqlite_store import APPLICATION_ID, SCHEMA, SCHEMA_VERSION
+from hogtrace.outages import warn
 from hogtrace.types import Report
 
 __all__ = ["SQLiteExporter"]
@@ -37,7 +37,6 @@ _LOG_BYTES: Final = 16 << 20
 # What passes on its own: somebody else writes, or somebody makes room.
 _PASSING: Final = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_FULL)
 
-_log = logging.getLogger("hogtrace")
 
 # Connections that a forked child has from its parent in the middle of a batch. Closing one, or letting it be
 # collected, would wait for a thread that the child does not have.
@@ -182,7 +181,7 @@ class SQLiteExporter:
             self.close()
             if not self._untidy:
                 self._untidy = True
-                _log.warning("SQLiteExporter cannot delete old events of %s: %s", self.path, error)
+                warn("SQLiteExporter cannot delete old events of %s: %s", self.path, error)
         else:
             self._untidy = False
 
