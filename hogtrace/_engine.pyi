@@ -1,9 +1,9 @@
 """The Rust engine. Private: import the public names from `hogtrace` and its modules."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextvars import ContextVar
-from types import CodeType, FrameType, FunctionType
-from typing import Any, ClassVar, Final, final
+from types import CodeType, FrameType, FunctionType, TracebackType
+from typing import Any, ClassVar, Final, Self, final
 
 __all__ = [
     "BYTECODE_VERSION",
@@ -11,6 +11,7 @@ __all__ = [
     "ENGINE_VERSION",
     "ERROR_CODES",
     "ROW_COLUMNS",
+    "Activation",
     "AnswerNote",
     "Call",
     "CaptureEvent",
@@ -26,8 +27,10 @@ __all__ = [
     "Program",
     "Redaction",
     "RequestLocalStore",
+    "RequestScope",
     "Resource",
     "RouteWays",
+    "ScopedBody",
     "Site",
     "TrustList",
     "compile",
@@ -162,6 +165,35 @@ class RouteWays:
 class AnswerNote:
     def __new__(cls, store: RequestLocalStore, call: Callable[..., Any]) -> AnswerNote: ...
     def __call__(self, *args: Any, **kwargs: Any) -> Any: ...
+
+@final
+class Activation:
+    def __enter__(self) -> RequestLocalStore: ...
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, traceback: TracebackType | None
+    ) -> None: ...
+
+class RequestScope:
+    def __new__(cls, store: RequestLocalStore, *, owns: bool = True) -> Self: ...
+    @property
+    def store(self) -> RequestLocalStore: ...
+    def active(self) -> Activation: ...
+    def answering(self, call: Callable[..., Any]) -> Callable[..., Any]: ...
+    def answered(self, status: object) -> None: ...
+    def failed(self, error: BaseException, *, begun: bool | None = None) -> None: ...
+    def close(self) -> None: ...
+    def __enter__(self) -> RequestLocalStore: ...
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, traceback: TracebackType | None
+    ) -> None: ...
+
+class ScopedBody:
+    def __new__(cls, body: Iterable[bytes], scope: RequestScope) -> Self: ...
+    @property
+    def body(self) -> Iterable[bytes] | None: ...
+    def close(self) -> None: ...
+    def __iter__(self) -> Self: ...
+    def __next__(self) -> bytes: ...
 
 class Mark(str):
     __slots__ = ()

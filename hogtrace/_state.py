@@ -61,6 +61,9 @@ the child would find the file of the handler locked for ever. Take it as `_state
 tracers: dict[Settings, Tracer] = {}
 """The tracers that belong to the process, by what they were asked to do."""
 
+request_ids: tuple[int, list[str]] = (0, [])
+"""Ids for requests to come, and the process that has drawn them."""
+
 hook_costs: tuple[float, float] | None = None
 """The seconds that a hook takes besides the runs of its probes, and where no run is needed, once that was measured."""
 

@@ -16,12 +16,11 @@ from __future__ import annotations
 import logging
 import os
 import re
-from collections.abc import Callable, MutableMapping
-from contextvars import Token
-from types import TracebackType
+from collections.abc import MutableMapping
 from typing import Any, Final
 
-from hogtrace._engine import CURRENT_STORE, AnswerNote, RequestLocalStore, RouteWays
+from hogtrace import _state
+from hogtrace._engine import CURRENT_STORE, RequestLocalStore, RequestScope, RouteWays
 
 __all__ = [
     "CARRIER_KEY",
@@ -38,6 +37,9 @@ __all__ = [
 
 CARRIER_KEY: Final = "hogtrace.store"
 """The key under which a request's `environ` or `scope` carries its store, for nested applications."""
+
+# How many request ids are drawn at once.
+_IDS: Final = 64
 
 _SANE_ID = re.compile(r"[A-Za-z0-9._:/+=@-]{1,128}")
 
@@ -59,7 +61,17 @@ def current_store() -> RequestLocalStore | None:
 
 def new_request_id() -> str:
     """Make a request id: 32 hexadecimal digits from the system's randomness, so forks never repeat one."""
-    return os.urandom(16).hex()
+    # The system is asked for many at a time: asking it costs a good part of what opening a request does.
+    process, drawn = _state.request_ids
+    if not drawn or process != os.getpid():
+        digits = os.urandom(_IDS * 16).hex()
+        drawn = [digits[at : at + 32] for at in range(0, len(digits), 32)]
+        _state.request_ids = (os.getpid(), drawn)
+    try:
+        return drawn.pop()
+    except IndexError:
+        # Other threads have taken them all meanwhile.
+        return os.urandom(16).hex()
 
 
 def clean_request_id(candidate: str | None) -> str | None:
@@ -77,103 +89,6 @@ def trace_id_of(traceparent: str | None) -> str | None:
     if found is None or (found[1] == "00" and found[3]):
         return None
     return found[2]
-
-
-class _Activation:
-    """Makes a store current in the context that enters it, and puts back what was current at its exit."""
-
-    __slots__ = ("_store", "_token")
-
-    def __init__(self, store: RequestLocalStore) -> None:
-        self._store = store
-        self._token: Token[RequestLocalStore | None] | None = None
-
-    def __enter__(self) -> RequestLocalStore:
-        self._token = CURRENT_STORE.set(self._store)
-        return self._store
-
-    def __exit__(
-        self, kind: type[BaseException] | None, value: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        token, self._token = self._token, None
-        if token is None:
-            return
-        try:
-            CURRENT_STORE.reset(token)
-        except ValueError:
-            # Left in another context than it was entered in, as a generator may be that is closed by the
-            # collector or by another task. That context is not ours to change, unless it is a copy that has
-            # our store.
-            if CURRENT_STORE.get(None) is self._store:
-                CURRENT_STORE.set(None if token.old_value is Token.MISSING else token.old_value)
-
-
-class RequestScope:
-    """The life of one request's store; `request_scope` and `scope_for` make them.
-
-    `with scope as store:` makes the store current and ends the scope when it leaves. A response whose body is
-    made later needs the two apart: `with scope.active():` around each part of the work, and `scope.close()`
-    at the end.
-    """
-
-    __slots__ = ("_activations", "_owns", "store")
-
-    store: RequestLocalStore
-    """The variables of the request."""
-
-    def __init__(self, store: RequestLocalStore, *, owns: bool = True) -> None:
-        """Take the `store`; with `owns=False` it is somebody else's and stays open when the scope ends."""
-        self.store = store
-        self._owns = owns
-        self._activations: list[_Activation] = []
-
-    def __repr__(self) -> str:
-        state = "closed" if self.store.closed else "open"
-        return f"<{type(self).__name__} {self.store.request_id} {state}>"
-
-    def active(self) -> _Activation:
-        """Give a context manager that makes the store current for a while; ask as often as needed."""
-        return _Activation(self.store)
-
-    def answering(self, call: Callable[..., Any]) -> Callable[..., Any]:
-        """Give what to hand to the application in place of `call`, WSGI's `start_response` or ASGI's `send`.
-
-        It does the same, and notes the status of the request. Where the scope is not the request's outermost one, it is
-        `call` itself.
-        """
-        return AnswerNote(self.store, call) if self._owns else call
-
-    def answered(self, status: object) -> None:
-        """Note the status of the request, an int; the last one counts. Anything else is no status, and left out."""
-        if self._owns and isinstance(status, int):
-            self.store.status = status
-
-    def failed(self, error: BaseException, *, begun: bool | None = None) -> None:
-        """Note that `error` left the application: servers answer 500 then, if the response has not begun.
-
-        `begun` says whether it has. None means that it has if there is a status.
-        """
-        if begun is None:
-            begun = self.store.status is not None
-        if self._owns and isinstance(error, Exception) and not begun:
-            self.store.status = 500
-
-    def close(self) -> None:
-        """End the request: its variables can still be read, no longer be set. Twice is the same as once."""
-        if self._owns:
-            self.store.close()
-
-    def __enter__(self) -> RequestLocalStore:
-        activation = self.active()
-        self._activations.append(activation)
-        return activation.__enter__()
-
-    def __exit__(
-        self, kind: type[BaseException] | None, value: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        self._activations.pop().__exit__(kind, value, traceback)
-        if not self._activations:
-            self.close()
 
 
 class _ServedScope(RequestScope):
@@ -237,9 +152,11 @@ def scope_for(
         if outer is not None:
             scope = RequestScope(outer, owns=False)
         else:
-            known = clean_request_id(request_id) or trace_id_of(traceparent) or new_request_id()
+            known = clean_request_id(request_id) if request_id else None
+            if known is None and traceparent:
+                known = trace_id_of(traceparent)
             info = {"method": method, "path": path, "framework": framework}
-            scope = _ServedScope(RequestLocalStore(known, info, record=True))
+            scope = _ServedScope(RequestLocalStore(known or new_request_id(), info, record=True))
             carrier[CARRIER_KEY] = scope.store
         if routes is not None:
             scope.store.find_route(carrier if routed is None else routed, routes)
@@ -251,15 +168,19 @@ def scope_for(
 
 def _outer_store(carrier: MutableMapping[str, Any], method: str, path: str) -> RequestLocalStore | None:
     """Give the store of the request that `carrier` is a part of, if an outer application has opened one."""
+    outer = carrier.get(CARRIER_KEY)
+    if isinstance(outer, RequestLocalStore) and not outer.closed:
+        return outer
     # Between applications of WSGI and of ASGI the one carrier is in the other, as a2wsgi has it.
-    for handed in (carrier, carrier.get("asgi.scope"), carrier.get("wsgi_environ")):
-        outer = handed.get(CARRIER_KEY) if isinstance(handed, MutableMapping) else None
-        if isinstance(outer, RequestLocalStore) and not outer.closed:
-            return outer
+    for handed in (carrier.get("asgi.scope"), carrier.get("wsgi_environ")):
+        if handed is not None and isinstance(handed, MutableMapping):
+            outer = handed.get(CARRIER_KEY)
+            if isinstance(outer, RequestLocalStore) and not outer.closed:
+                return outer
     # Other adapters (Starlette's, asgiref's) run a WSGI application in a copy of the outer one's context, and hand it
     # nothing but the request. No WSGI server begins a request inside of another.
-    outer = current_store() if "wsgi.input" in carrier else None
-    if outer is not None and not outer.closed:
+    outer = CURRENT_STORE.get(None)
+    if outer is not None and not outer.closed and "wsgi.input" in carrier:
         info = outer.info
         if (info.get("method"), info.get("path")) == (method, path):
             return outer

@@ -8,9 +8,10 @@ be read of Bottle, Falcon and Pyramid is known here.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, Final, Unpack
 
+from hogtrace._engine import ScopedBody
 from hogtrace.config import Settings
 from hogtrace.options import Options, settings_from
 from hogtrace.request_store import RequestScope, RouteWays, scope_for
@@ -97,54 +98,23 @@ class HogTraceMiddleware:
 def _path(environ: WSGIEnvironment) -> str:
     """Give the path of the request as the client knows it; WSGI keeps UTF-8 in latin-1 clothes."""
     path = f"{environ.get('SCRIPT_NAME', '')}{environ.get('PATH_INFO', '')}"
+    if path.isascii():
+        return path
     try:
         return path.encode("latin-1").decode("utf-8", "replace")
     except UnicodeEncodeError:
         return path
 
 
-class _Body:
+class _Body(ScopedBody):
     """A response's body, made inside its request's scope, which ends with it."""
-
-    def __init__(self, body: Iterable[bytes], scope: RequestScope) -> None:
-        self._body = body
-        self._scope = scope
-        self._parts: Iterator[bytes] | None = None
-        self._begun = False
-
-    def __iter__(self) -> Iterator[bytes]:
-        return self
-
-    def __next__(self) -> bytes:
-        try:
-            with self._scope.active():
-                if self._parts is None:
-                    self._parts = iter(self._body)
-                part = next(self._parts)
-        except StopIteration:
-            raise
-        except BaseException as error:
-            self._scope.failed(error, begun=self._begun)
-            raise
-        self._begun = self._begun or bool(part)
-        return part
-
-    def close(self) -> None:
-        """Close the application's body if it can be closed, and end the request."""
-        try:
-            close: Callable[[], object] | None = getattr(self._body, "close", None)
-            if close is not None:
-                with self._scope.active():
-                    close()
-        finally:
-            self._scope.close()
 
 
 class _SizedBody(_Body):
     """A body of known length, from which servers learn that it has one part only."""
 
     def __len__(self) -> int:
-        return len(self._body)  # type: ignore[arg-type]  # made of bodies that have a length
+        return len(self.body)  # type: ignore[arg-type]  # made of bodies that have a length
 
 
 def _end_with_file(body: Any, scope: RequestScope) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import logging
+import subprocess
+import sys
 import threading
 from collections.abc import Callable, Generator
 from http import HTTPStatus
@@ -106,6 +108,27 @@ def test_new_ids_are_sane() -> None:
     """An id of ours passes our own test."""
     made = new_request_id()
     assert clean_request_id(made) == made
+
+
+FORKING = """
+import os
+from hogtrace.request_store import new_request_id
+
+drawn = [new_request_id()]
+child = os.fork()
+drawn += [new_request_id() for _ in range(200)]
+if child:
+    os.waitpid(child, 0)
+print(*drawn[0 if child else 1 :], sep="\\n", flush=True)
+"""
+
+
+def test_a_forked_child_draws_ids_of_its_own() -> None:
+    """Whatever its parent had drawn before: of all ids that both make no two are the same."""
+    run = subprocess.run([sys.executable, "-c", FORKING], capture_output=True, text=True, timeout=60, check=True)
+    made = run.stdout.split()
+    assert len(made) == len(set(made)) == 401
+    assert all(len(one) == 32 for one in made)
 
 
 @pytest.mark.parametrize("candidate", ["a", "4bf92f35-77b3", "job:1/2", "a.b_c+d=e@f", "x" * 128])

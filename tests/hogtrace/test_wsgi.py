@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import io
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -184,6 +185,45 @@ def test_an_exception_in_the_body_goes_through_too(wrap: Wrap) -> None:
     assert not store.closed
     body.close()  # type: ignore[attr-defined]
     assert store.closed
+
+
+def test_a_body_that_cannot_be_closed_ends_the_request(wrap: Wrap) -> None:
+    """What its `close()` raises goes to the server; nothing is current after it."""
+    stores: list[RequestLocalStore | None] = []
+
+    class Body:
+        def __iter__(self) -> Iterator[bytes]:
+            return iter([b"a"])
+
+        def close(self) -> None:
+            stores.append(current_store())
+            raise OSError("cannot be closed")
+
+    body = wrap(lambda environ, start_response: Body())(environ_for(), ignore)
+    with pytest.raises(OSError, match="cannot be closed"):
+        body.close()  # type: ignore[attr-defined]
+    assert stores[0] is not None
+    assert stores[0].closed
+    assert current_store() is None
+
+
+def test_a_body_that_is_dropped_ends_the_request(wrap: Wrap) -> None:
+    """When the collector finds it, in a circle of its own making, nobody closes it any more."""
+    stores: list[RequestLocalStore | None] = []
+
+    def app(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        stores.append(current_store())
+        return parts
+
+    parts: list[Any] = [b"a"]
+    body = wrap(app)(environ_for(), ignore)
+    assert next(iter(body)) == b"a"
+    parts.append(body)
+    assert stores[0] is not None
+    del body, parts
+    assert not stores[0].closed
+    gc.collect()
+    assert stores[0].closed
 
 
 @pytest.mark.parametrize(

@@ -20,7 +20,7 @@ pub(crate) struct AnswerNote {
 #[pymethods]
 impl AnswerNote {
     #[new]
-    const fn new(store: Py<RequestLocalStore>, call: Py<PyAny>) -> Self {
+    pub(crate) const fn new(store: Py<RequestLocalStore>, call: Py<PyAny>) -> Self {
         Self { store, call }
     }
 

@@ -11,6 +11,7 @@ use pyo3::types::{PyDict, PyFrame, PyString, PyTuple};
 
 use crate::access::named;
 use crate::ambient;
+use crate::current;
 use crate::event::{Captured, Failure};
 use crate::frames;
 use crate::governor::Stopwatch;
@@ -23,7 +24,7 @@ use crate::secrecy::{ByParameter, Secrecy, Settled};
 use crate::site::Call;
 use crate::site_probe::SiteProbe;
 use crate::snapshot::Plain;
-use crate::store::{self, Held, RequestLocalStore, Variable};
+use crate::store::{Held, RequestLocalStore, Variable};
 
 /// How a call ended.
 #[derive(Clone, Copy)]
@@ -110,7 +111,7 @@ impl<'a, 'py> CallWorld<'a, 'py> {
             let call = self.call?.borrow();
             Some(call.store.as_ref()?.bind(self.py).clone())
         };
-        let current = || store::current(self.py);
+        let current = || current::store(self.py);
         match self.end {
             Some(_) => of_entry().or_else(current),
             None => current().or_else(of_entry),

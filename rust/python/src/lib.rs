@@ -3,8 +3,10 @@
 mod access;
 mod ambient;
 mod answer;
+mod body;
 mod call_world;
 mod counter;
+mod current;
 mod errors;
 mod event;
 mod executor;
@@ -27,6 +29,7 @@ mod redact;
 mod request_info;
 mod route;
 mod running;
+mod scope;
 mod secrecy;
 mod site;
 mod site_probe;
@@ -57,7 +60,7 @@ fn _engine(module: &Bound<'_, PyModule>) -> PyResult<()> {
         .iter()
         .map(|(code, title)| (code.as_str(), *title));
     module.add("ERROR_CODES", PyTuple::new(py, codes.collect::<Vec<_>>())?)?;
-    module.add("CURRENT_STORE", store::variable(py)?)?;
+    module.add("CURRENT_STORE", current::variable(py)?)?;
     module.add("ROW_COLUMNS", PyTuple::new(py, event::COLUMNS)?)?;
     module.add("Mark", snapshot::mark_class(py)?)?;
     event::register_fork_hook(py)?;
@@ -68,6 +71,9 @@ fn _engine(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<store::RequestLocalStore>()?;
     module.add_class::<route::RouteWays>()?;
     module.add_class::<answer::AnswerNote>()?;
+    module.add_class::<scope::Activation>()?;
+    module.add_class::<scope::RequestScope>()?;
+    module.add_class::<body::ScopedBody>()?;
     module.add_class::<event::CaptureEvent>()?;
     module.add_class::<event::ResourceClass>()?;
     module.add_class::<queue::EventQueue>()?;

@@ -19,12 +19,13 @@ use pyo3::prelude::*;
 use pyo3::types::PyTuple;
 
 use crate::call_world::{CallWorld, End};
+use crate::current;
 use crate::host::PythonHost;
 use crate::place::{Handed, Loads};
 use crate::probe::LinkedProbe;
 use crate::running::{Running, guarded, looking};
 use crate::site_probe::SiteProbe;
-use crate::store::{self, RequestLocalStore, Variable};
+use crate::store::{RequestLocalStore, Variable};
 
 /// The hook object of one woven function.
 #[allow(
@@ -210,7 +211,7 @@ impl Site {
     pub(crate) fn settles_entry(slf: &Bound<'_, Self>, values: &Bound<'_, PyAny>) -> bool {
         let this = slf.get();
         this.glances.0
-            && !(this.remembers_request && store::current(slf.py()).is_some())
+            && !(this.remembers_request && current::store(slf.py()).is_some())
             && settle(slf, &this.entry, Loads::handed(values, this.loads.0), None)
     }
 
@@ -375,7 +376,7 @@ fn run_entry<'py>(
         }
     }
     if this.remembers_request
-        && let Some(store) = store::current(site.py())
+        && let Some(store) = current::store(site.py())
     {
         if call.is_none() {
             call = start_call(site, Loads::Nothing);

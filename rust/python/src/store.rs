@@ -1,4 +1,4 @@
-//! The variables of one request, and the context variable that says which request is the current one.
+//! The variables of one request.
 
 use std::fmt;
 use std::ptr;
@@ -10,7 +10,6 @@ use pyo3::exceptions::{PyKeyError, PyValueError};
 use pyo3::ffi;
 use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
-use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyDict, PyIterator, PyList, PyMapping, PyString};
 
 use crate::event;
@@ -25,8 +24,6 @@ use crate::tally::Tally;
 const VARIABLES: usize = 256;
 /// How many names may describe one request.
 const DESCRIPTIONS: usize = 64;
-
-static CURRENT: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
 
 /// The request has as many variables as it may have.
 #[derive(Clone, Copy, Debug)]
@@ -247,6 +244,46 @@ impl RequestLocalStore {
         }
     }
 
+    /// Ends the request, if it has not ended yet, and gives each queue that wants a record of it that.
+    pub(crate) fn end(&self, py: Python<'_>) -> PyResult<()> {
+        if self.lock().route.is_sought() {
+            self.seek_route(py);
+        }
+        let mut inner = self.lock();
+        if std::mem::replace(&mut inner.closed, true) {
+            return Ok(());
+        }
+        let left = inner.route.end();
+        let tally = std::mem::take(&mut inner.tally);
+        let (Some(began), false) = (self.began, tally.is_empty()) else {
+            drop(inner);
+            left.release();
+            return Ok(());
+        };
+        let request = Arc::clone(inner.request(py));
+        let status = inner.status;
+        drop(inner);
+        left.release();
+        let running = Running::begin();
+        tally.send(py, &request, status, began.elapsed());
+        running.map_or(Ok(()), Running::end)
+    }
+
+    /// The request's id, if it has one.
+    pub(crate) fn id(&self) -> Option<&str> {
+        self.id.as_deref()
+    }
+
+    /// Whether the request has ended.
+    pub(crate) fn has_ended(&self) -> bool {
+        self.lock().closed
+    }
+
+    /// Whether the application has answered.
+    pub(crate) fn has_status(&self) -> bool {
+        self.lock().status.is_some()
+    }
+
     /// The number in [0, 1) by which this request is sampled: the same for all of its threads and tasks.
     pub(crate) fn draw(&self) -> f64 {
         self.draw.number()
@@ -299,7 +336,7 @@ impl RequestLocalStore {
     /// The request's id, or None.
     #[getter]
     fn request_id(&self) -> Option<&str> {
-        self.id.as_deref()
+        self.id()
     }
 
     /// A new dict of what describes the request.
@@ -372,7 +409,7 @@ impl RequestLocalStore {
     /// Whether the request has ended.
     #[getter]
     fn closed(&self) -> bool {
-        self.lock().closed
+        self.has_ended()
     }
 
     /// How many writes came after the end of the request.
@@ -447,27 +484,7 @@ impl RequestLocalStore {
     ///
     /// Where a record is wanted, each queue that has taken an event of the request gets one now.
     fn close(&self, py: Python<'_>) -> PyResult<()> {
-        if self.lock().route.is_sought() {
-            self.seek_route(py);
-        }
-        let mut inner = self.lock();
-        if std::mem::replace(&mut inner.closed, true) {
-            return Ok(());
-        }
-        let left = inner.route.end();
-        let tally = std::mem::take(&mut inner.tally);
-        let (Some(began), false) = (self.began, tally.is_empty()) else {
-            drop(inner);
-            left.release();
-            return Ok(());
-        };
-        let request = Arc::clone(inner.request(py));
-        let status = inner.status;
-        drop(inner);
-        left.release();
-        let running = Running::begin();
-        tally.send(py, &request, status, began.elapsed());
-        running.map_or(Ok(()), Running::end)
+        self.end(py)
     }
 
     fn __getitem__<'py>(
@@ -540,34 +557,6 @@ impl RequestLocalStore {
         drop(inner);
         drop((variables, left, tally));
     }
-}
-
-/// The store of the current request, if there is one.
-pub(crate) fn current(py: Python<'_>) -> Option<Bound<'_, RequestLocalStore>> {
-    let variable = CURRENT.get(py)?;
-    let mut value = ptr::null_mut();
-    // SAFETY: `variable` is a context variable; on success `value` is a new reference or null.
-    let store = unsafe {
-        if ffi::PyContextVar_Get(variable.as_ptr(), ptr::null_mut(), &raw mut value) != 0 {
-            ffi::PyErr_Clear();
-            return None;
-        }
-        Bound::from_owned_ptr_or_opt(py, value)?
-    };
-    store.cast_into_exact().ok()
-}
-
-/// The context variable that holds the current request's store.
-pub(crate) fn variable(py: Python<'_>) -> PyResult<Bound<'_, PyAny>> {
-    let variable = CURRENT.get_or_try_init(py, || {
-        // SAFETY: the name is a C string; there is no default; the result is a new reference or null with an error.
-        unsafe {
-            let variable =
-                ffi::PyContextVar_New(c"hogtrace_current_store".as_ptr(), ffi::Py_None());
-            Bound::from_owned_ptr_or_err(py, variable).map(Bound::unbind)
-        }
-    })?;
-    Ok(variable.bind(py).clone())
 }
 
 /// The one interned string that is equal to `name`.
