@@ -241,6 +241,18 @@ def test_the_framework_is_named(kind: type[Starlette], name: str) -> None:
         assert scope[CARRIER_KEY].info["framework"] == (own_name or name)
 
 
+def test_an_application_whose_class_has_an_odd_module(wrap: Wrap) -> None:
+    """It is of no framework that is known; the request goes on."""
+    odd = type("Odd", (), {"__module__": None})()
+    seen: list[object] = []
+
+    async def app(scope: Any, _receive: Any, _send: Any) -> None:
+        seen.append(scope[CARRIER_KEY].info["framework"])
+
+    asyncio.run(wrap(app)({**http_scope(), "app": odd}, receive, ignore))
+    assert seen == ["asgi"]
+
+
 def test_lifespan_passes_through_and_exports_what_waits(wrap: Wrap) -> None:
     """The application sees both messages, and no event waits any more when its shutdown is complete."""
     seen: list[str] = []
