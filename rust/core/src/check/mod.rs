@@ -2,6 +2,8 @@
 //!
 //! Everything that is wrong is reported, not the first thing alone; what is wrong has no place in the checked tree.
 
+mod call;
+mod comparison;
 mod expression;
 mod fold;
 pub(crate) mod tree;
