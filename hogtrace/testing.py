@@ -17,7 +17,7 @@ from typing import Any, Literal
 from hogtrace import paint
 from hogtrace._engine import CaptureEvent, Program
 from hogtrace.account import Account
-from hogtrace.errors import ConfigError
+from hogtrace.errors import CompileError, ConfigError
 from hogtrace.exporters import MemoryExporter
 from hogtrace.sources import load_programs
 from hogtrace.tracer import Tracer
@@ -61,6 +61,7 @@ class CapturedEvents:
         probed, with the reason; nothing of the program is installed then. Raises `CompileError` for a program that
         does not compile, and `ConfigError` for a file that cannot be read.
         """
+        __tracebackhide__ = True  # pytest shows the line of the test
         for program in _programs(source):
             before = len(self._tracer.status().probes)
             installation = self._tracer.install(program)
@@ -75,6 +76,7 @@ class CapturedEvents:
         Raises `RuntimeError` if events were lost, and `ValueError` for a probe that still waits for its target, since
         that it captured nothing says nothing then.
         """
+        __tracebackhide__ = True
         return [event for event in self._all() if event.kind == "capture"]
 
     @property
@@ -84,9 +86,11 @@ class CapturedEvents:
         One is there when its request has ended: where a body is streamed, when that was closed. Raises what `events`
         raises.
         """
+        __tracebackhide__ = True
         return [event for event in self._all() if event.kind == "request"]
 
     def _all(self) -> list[CaptureEvent]:
+        __tracebackhide__ = True
         done = self._tracer.flush(_SETTLED)
         status = self._tracer.status()
         if pending := _told(status.probes, "pending"):
@@ -100,10 +104,12 @@ class CapturedEvents:
     @property
     def values(self) -> list[dict[str, Any]]:
         """The captured values of each event."""
+        __tracebackhide__ = True
         return [event.values for event in self.events]
 
     def one(self) -> CaptureEvent:
         """Give the only event. Raises `AssertionError` if there is another number of them, and shows them."""
+        __tracebackhide__ = True
         events = self.events
         if len(events) != 1:
             # An assertion of the test's, not one of this module: `python -O` must not take it out.
@@ -120,12 +126,15 @@ class CapturedEvents:
         self._exporter.clear()
 
     def __len__(self) -> int:
+        __tracebackhide__ = True
         return len(self.events)
 
     def __iter__(self) -> Iterator[CaptureEvent]:
+        __tracebackhide__ = True
         return iter(self.events)
 
     def __getitem__(self, index: int) -> CaptureEvent:
+        __tracebackhide__ = True
         return self.events[index]
 
 
@@ -167,12 +176,18 @@ def capture_events(
 
 
 def _programs(source: str | PathLike[str] | Program) -> list[Program]:
+    __tracebackhide__ = True
     if isinstance(source, Program):
         return [source]
     text = fspath(source)
     if isinstance(source, str) and text.lstrip().startswith("fn:") and "{" not in text:
         raise ConfigError(f"the probe {text!r} has no body; write {text.strip()} {{ capture(args); }}, for one")
-    return load_programs([text], where="probe")
+    try:
+        return load_programs([text], where="probe")
+    except (CompileError, ConfigError) as error:
+        # What is wrong is told by the message; the way to it is HogTrace's own.
+        failure = error.with_traceback(None)
+    raise failure
 
 
 def _told(probes: Iterable[ProbeStatus], state: ProbeState) -> str:

@@ -220,3 +220,36 @@ def test_what_an_imported_frameworks_package_vouches_for_is_trusted() -> None:
         look(request)
     assert captured.one().values == {"id": "r-1"}
     assert package.TRUST
+
+
+def test_a_failure_is_shown_at_the_line_of_the_test(tmp_path: Path) -> None:
+    """Not at HogTrace's own lines, whatever is wrong: a probe that does not compile, or cannot sit, or waits."""
+    done = run_pytest(
+        tmp_path,
+        """
+        def test_syntax(hogtrace):
+            hogtrace.probe("fn:textwrap.dedent:exit { captre(retval); }")
+
+        def test_c(hogtrace):
+            hogtrace.probe("fn:math.sqrt:exit { capture(retval); }")
+
+        def test_typo(hogtrace):
+            hogtrace.probe("fn:textwrap.dedend:exit { capture(retval); }")
+            hogtrace.one()
+
+        def test_none(hogtrace):
+            hogtrace.probe("fn:textwrap.dedent:exit { capture(retval); }")
+            hogtrace.one()
+        """,
+    )
+    assert done.returncode == 1
+    assert "4 failed" in done.stdout
+    for told in (
+        "there is no statement `captre`",
+        "implemented in C",
+        "did you mean 'dedent'?",
+        "0 events were captured",
+    ):
+        assert told in done.stdout
+    assert "testing.py" not in done.stdout
+    assert "sources.py" not in done.stdout
