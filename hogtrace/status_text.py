@@ -160,7 +160,7 @@ def _advice(probe: ProbeStatus, *, everywhere: bool) -> Iterator[str]:
     if probe.hits and not probe.fired:
         yield from _why_none_fired(probe)
     elif probe.fired and not probe.captured:
-        yield "it fired and made no event: only capture(…) in its body makes one"
+        yield "it fired and made no event, for it captures nothing: right where it only sets variables"
     if probe.throttled:
         yield (
             "its predicate kept failing, so only one hit in 100 is looked at until one does not fail; ask first "

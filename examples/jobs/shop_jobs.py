@@ -23,9 +23,9 @@ class TracedTask(Task):
 
 @worker_process_shutdown.connect
 @worker_shutdown.connect
-def export_what_waits(**_about):
-    """Export the last events: Celery ends its processes without Python's own exit."""
-    tracer.flush()
+def end(**_about):
+    """Export the last events, and say that this process ends: Celery ends them without Python's own exit."""
+    tracer.stop()
 
 
 app = Celery("shop_jobs", broker=os.environ.get("BROKER", "memory://"), task_cls=TracedTask)

@@ -1,9 +1,12 @@
 """RQ jobs that are requests to HogTrace: `rq worker --job-class traced_rq.TracedJob`."""
 
+import os
+
 from rq.job import Job
 
 import hogtrace
 
+WORKER = os.getpid()
 tracer = hogtrace.Tracer.shared(hogtrace.Settings.load({}, where="traced_rq.py"))
 
 
@@ -16,4 +19,7 @@ class TracedJob(Job):
             with hogtrace.request_scope(request_id=self.id, framework="rq", path=self.func_name):
                 return super().perform()
         finally:
-            tracer.flush()
+            if os.getpid() == WORKER:
+                tracer.flush()
+            else:
+                tracer.stop()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import signal
 import subprocess
@@ -15,12 +16,14 @@ from typing import Any
 
 import pytest
 
+from hogtrace.reports import read_reports
 from tests.servers import ROOT, read_events, wait_for_events
 
 # Processes on a busy machine.
 pytestmark = pytest.mark.timeout(600)
 
 JOBS = ROOT / "examples" / "jobs"
+STORE = "hogtrace.sqlite"
 FIRST = {"cents": 5, "customer": "ada"}
 SECOND = {"cents": 6, "customer": "ada"}
 
@@ -43,10 +46,17 @@ def work(folder: Path, script: str, **env: str) -> list[dict[str, Any]]:
 
 
 def environment(path: Path) -> dict[str, str]:
-    """Give the environment of a worker whose events go to `path`."""
+    """Give the environment of a worker whose events go to `path`, and to a store beside it."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("HOGTRACE_", "CELERY_"))}
-    exporter = f'{{"BACKEND": "jsonl", "OPTIONS": {{"path": "{path}"}}}}'
+    file = {"BACKEND": "jsonl", "OPTIONS": {"path": str(path)}}
+    store = {"BACKEND": "sqlite", "OPTIONS": {"path": str(path.with_name(STORE))}}
+    exporter = json.dumps([file, store])
     return {**kept, "PYTHONPATH": os.pathsep.join([str(ROOT), str(JOBS)]), "HOGTRACE_EXPORTER": exporter}
+
+
+def ended(folder: Path) -> list[bool]:
+    """Say for each process that told the store of itself whether it said that it ended."""
+    return [report.ended for report in read_reports(folder / STORE)]
 
 
 @pytest.mark.slow
@@ -105,6 +115,9 @@ def test_a_worker_with_processes(tmp_path: Path) -> None:
     events = read_events(path)
     assert {event["request_id"] for event in events} == {f"job-{n}" for n in range(4)}
     assert [event["values"] for event in events].count(FIRST) == 4
+    # The worker's own, two that served, and who sent the tasks.
+    assert all(ended(tmp_path))
+    assert len(ended(tmp_path)) >= 3
 
 
 RQ = """
@@ -148,6 +161,9 @@ def test_a_job_of_rq_is_a_request(tmp_path: Path, worker: str) -> None:
         {"customer": "ada", "cents": 5},
         {"customer": "nobody", "cents": 5},
     ]
+    # Of the children both; their worker captures nothing, and may be too short for a word.
+    assert all(ended(tmp_path))
+    assert len(ended(tmp_path)) >= (2 if worker == "Worker" else 1)
     assert [event["request_id"] for event in captured] == ["job-ada", "job-nobody"]
     path = "billing.management.commands.bill.bill"
     assert [event["request"] for event in captured] == [{"framework": "rq", "path": path}] * 2
