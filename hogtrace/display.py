@@ -7,6 +7,7 @@ direction marks and whatever else a terminal might obey into visible escapes.
 from __future__ import annotations
 
 import re
+import shutil
 import time
 import unicodedata
 from collections.abc import Iterable, Mapping
@@ -19,6 +20,7 @@ __all__ = [
     "clock",
     "error_text",
     "folded",
+    "hanging",
     "is_terminal",
     "line_text",
     "milliseconds",
@@ -27,6 +29,7 @@ __all__ = [
     "request_name",
     "short_id",
     "value_text",
+    "width_of",
 ]
 
 _CUT: Final = "…truncated"
@@ -42,6 +45,11 @@ def is_terminal(stream: object) -> bool:
         return bool(isatty is not None and isatty())
     except ValueError:  # it is closed
         return False
+
+
+def width_of(stream: object) -> int | None:
+    """Give how many columns the terminal has to which `stream` writes; None if it writes to none."""
+    return shutil.get_terminal_size().columns if is_terminal(stream) else None
 
 
 def plain(text: str) -> str:
@@ -160,6 +168,18 @@ def folded(text: str, width: int | None) -> list[str]:
         end = blank if blank > 0 else max(end, begin + 1)
         lines.append(text[begin:end])
         begin = end + 1 if blank > 0 else end
+
+
+def hanging(text: str, width: int | None) -> str:
+    """Fold each line of `text` to `width` columns, its further lines four columns further in; None does not fold."""
+    lines: list[str] = []
+    for line in text.split("\n"):
+        first, *rest = folded(line, width)
+        lines.append(first.rstrip() if rest else first)
+        if rest and width is not None:
+            left = line[len(first) :].lstrip()
+            lines += [f"    {piece.strip()}" for piece in folded(left, max(width - 4, 1))]
+    return "\n".join(lines)
 
 
 def _cell(character: str) -> int:

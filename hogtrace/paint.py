@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import io
 import os
+import re
 from collections.abc import Iterable
 from typing import Final
 
@@ -33,6 +34,9 @@ _LOOKS: Final = {
         for number, colour in enumerate((33, 208, 35, 170, 37, 178, 99, 167, 71, 133))
     },
 }
+
+_QUOTE: Final = re.compile(r"\\.|[\"']")
+"""A quote, or a character that a backslash makes no quote."""
 
 
 def can_paint() -> bool:
@@ -74,13 +78,42 @@ def painted(lines: Iterable[Line]) -> str:
         file=text, force_terminal=True, no_color=False, legacy_windows=False, markup=False, emoji=False, highlight=False
     )
     highlight = ReprHighlighter()
+    quote = ""
     for line in lines:
         shown = Text()
         for word, kind in line:
             if kind == "value":
-                shown.append_text(highlight(Text(word)))
+                # Half a string has half its quotes, by which rich would know it.
+                parts, quote = _parts(word, quote)
+                for part, is_text in parts:
+                    shown.append_text(Text(part, _LOOKS["text"]) if is_text else highlight(Text(part)))
             else:
+                quote = "" if kind == "name" else quote
                 shown.append(word, _LOOKS.get(kind))
         shown.rstrip()
         console.print(shown, soft_wrap=True)
     return text.getvalue()
+
+
+def _parts(word: str, quote: str) -> tuple[list[tuple[str, bool]], str]:
+    """Take apart `word`, a line of a folded value; `quote` is that of the string that goes on in it, if one does.
+
+    Gives each part, with whether it is the end or the beginning of such a string, and the quote of that which goes on.
+    """
+    begin, parts = 0, []
+    goes_on = bool(quote)
+    for match in _QUOTE.finditer(word):
+        if match[0][0] == "\\":
+            continue
+        if not quote:
+            quote, last = match[0], match.start()
+        elif match[0] == quote:
+            quote = ""
+            if goes_on:
+                begin, goes_on = match.end(), False
+                parts.append((word[:begin], True))
+    if goes_on:
+        return [(word, True)], quote
+    if quote:
+        return [*parts, (word[begin:last], False), (word[last:], True)], quote
+    return [*parts, (word[begin:], False)], quote

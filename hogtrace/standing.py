@@ -11,6 +11,7 @@ from pathlib import Path
 from time import time
 from typing import Any, Final, Literal
 
+from hogtrace import display
 from hogtrace.processes import birth_of, is_running
 from hogtrace.reports import read_reports
 from hogtrace.status_text import events_text, notes_text, probe_table
@@ -69,9 +70,16 @@ class Standing:
 
 
 def status_of(
-    path: str | os.PathLike[str], *, detailed: bool = False, everything: bool = False, as_json: bool = False
+    path: str | os.PathLike[str],
+    *,
+    detailed: bool = False,
+    everything: bool = False,
+    as_json: bool = False,
+    width: int | None = None,
 ) -> str:
     """Tell how the processes stand that write to the file at `path`: what every `hogtrace status` prints.
+
+    Long lines are folded to `width` columns; None, or JSON, is not folded.
 
     The process that asks is left out. Raises what `read_reports` raises.
     """
@@ -85,7 +93,7 @@ def status_of(
     found = standings(others, now=time())
     if as_json:
         return json.dumps(standing_values(found, everything=everything), indent=2)
-    return standing_text(found, detailed=detailed, everything=everything)
+    return display.hanging(standing_text(found, detailed=detailed, everything=everything), width)
 
 
 def standings(reports: Iterable[Report], *, now: float) -> list[Standing]:

@@ -8,13 +8,14 @@ application's own.
 from __future__ import annotations
 
 import contextlib
+import sys
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Final
 
 import click
 from flask.cli import NoAppException, ScriptInfo
 
-from hogtrace import CompileError, HogTraceError, Program, Settings
+from hogtrace import CompileError, HogTraceError, Program, Settings, display
 from hogtrace.cli.options import status_options, tail_options
 from hogtrace.events import Follower
 from hogtrace.following import follow, status_file, watched_file
@@ -114,7 +115,8 @@ def status(context: click.Context, verbose: bool, everything: bool, as_json: boo
     app, registration = _registered(context)
     with _plain_errors():
         path = status_file(registration.switched_on(app).exporter)
-        click.echo(status_of(path, detailed=verbose, everything=everything, as_json=as_json))
+        width = display.width_of(sys.stdout)
+        click.echo(status_of(path, detailed=verbose, everything=everything, as_json=as_json, width=width))
 
 
 @commands.command()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import shutil
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,7 +11,7 @@ from typing import Final
 
 import click
 
-from hogtrace import _engine, paint
+from hogtrace import _engine, display, paint
 from hogtrace._engine import BYTECODE_VERSION, ENGINE_VERSION
 from hogtrace.account import LAYOUTS, Account, Layout
 from hogtrace.cli.formatting import difference, formatted, replace_text
@@ -165,7 +164,7 @@ def show(file: Path, request: str | None, probe: str | None, limit: int, layout:
     with _plain_errors(file):
         events = read_sqlite(file, request=request, probe=probe, limit=limit + 1)
     more, events = len(events) > limit, events[-limit:]
-    width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+    width = display.width_of(sys.stdout)
     lines = Account(layout).tell(events, width=width, glyphs=paint.glyphs_for(sys.stdout), spaced=True)
     colour = paint.wants_colours(sys.stdout)
     click.echo(paint.painted(lines) if colour else paint.unpainted(lines), nl=False, color=colour)
@@ -196,7 +195,8 @@ def status(file: Path, verbose: bool, everything: bool, as_json: bool) -> None:
     First all of them together, then what there is to know of single processes.
     """
     with _plain_errors(file):
-        click.echo(status_of(file, detailed=verbose, everything=everything, as_json=as_json))
+        width = display.width_of(sys.stdout)
+        click.echo(status_of(file, detailed=verbose, everything=everything, as_json=as_json, width=width))
 
 
 @hogtrace.command(short_help="Show the versions.")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import sys
 from collections.abc import Sequence
 from typing import Protocol
@@ -56,8 +55,7 @@ class ConsoleExporter:
         stream: _Stream | None = sys.stderr if self._stream is None else self._stream
         if stream is None:  # the process has no standard error
             return
-        width = shutil.get_terminal_size().columns if display.is_terminal(stream) else None
-        lines = self._account.tell(events, width=width, glyphs=paint.glyphs_for(stream))
+        lines = self._account.tell(events, width=display.width_of(stream), glyphs=paint.glyphs_for(stream))
         coloured = paint.wants_colours(stream) if self._colour is None else self._colour
         text = paint.painted(lines) if coloured else paint.unpainted(lines)
         encoding = getattr(stream, "encoding", None)

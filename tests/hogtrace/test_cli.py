@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import json
+import os
+import pty
 import re
+import struct
 import subprocess
 import sys
+import termios
 import time
 from pathlib import Path
 
@@ -257,6 +263,34 @@ def test_status_tells_what_processes_said_last(tmp_path: Path) -> None:
     assert "3 captured" in call("status", "--all", path).output
     values = json.loads(call("status", path, "--json").output)
     assert [one["process"] for one in values["processes"]] == [1]
+
+
+def test_status_keeps_within_the_terminal(tmp_path: Path) -> None:
+    """On a narrow one its lines are folded by words; nothing is left out."""
+    path = tmp_path / "events.sqlite"
+    exporter = SQLiteExporter(path)
+    probe = ProbeStatus(program="p.hogtrace", probe="q", target="m.f", point="exit", state="refused", reason="no " * 30)
+    status = Status(probes=(probe,))
+    exporter.report(Report(status=status, id="1", process=1, host="elsewhere", started=1.0, time=time.time()))
+    exporter.close()
+    ours, theirs = pty.openpty()
+    # Rows and columns.
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 50, 0, 0))
+    environment = {name: value for name, value in os.environ.items() if name not in ("COLUMNS", "LINES")}
+    with subprocess.Popen(
+        [sys.executable, "-m", "hogtrace", "status", path], stdout=theirs, env=environment
+    ) as process:
+        os.close(theirs)
+        shown = b""
+        with contextlib.suppress(OSError):  # so the system says that nobody writes any more
+            while data := os.read(ours, 65536):
+                shown += data
+    os.close(ours)
+    assert process.returncode == 0
+    lines = shown.decode().splitlines()
+    assert max(map(len, lines)) <= 50
+    assert any(line.endswith("m.f:exit  p.hogtrace") for line in lines)
+    assert shown.count(b"no ") + shown.count(b"no\r") >= 30
 
 
 def test_status_says_what_is_wrong_with_the_file(tmp_path: Path) -> None:

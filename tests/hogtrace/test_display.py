@@ -84,6 +84,22 @@ def test_text_is_folded_by_the_columns_that_it_takes(text: str, width: int | Non
     assert display.folded(text, width) == expected
 
 
+def test_lines_that_go_on_hang() -> None:
+    """Further in, by words, and none wider than it may be; short lines and those of no terminal stay."""
+    text = "state  hits  probe\ninstalled  1,000  shop.place:entry  shop.hogtrace\n\nnote: 日本語日本語日本語 is long"
+    assert display.hanging(text, None) == text
+    assert display.hanging(text, 80) == text
+    assert display.hanging(text, 24).split("\n") == [
+        "state  hits  probe",
+        "installed  1,000",
+        "    shop.place:entry",
+        "    shop.hogtrace",
+        "",
+        "note: 日本語日本語日本語",
+        "    is long",
+    ]
+
+
 ENDED: dict[str, Any] = {
     "point": "request",
     "program": "hogtrace",

@@ -14,7 +14,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.urls import get_resolver
 from django.utils.module_loading import import_string
 
-from hogtrace import CompileError, ConfigError, HogTraceError, Settings
+from hogtrace import CompileError, ConfigError, HogTraceError, Settings, display
 from hogtrace.events import Follower
 from hogtrace.following import environment, follow, status_file, watched_file
 from hogtrace.standing import status_of
@@ -88,8 +88,9 @@ class Command(BaseCommand):
             with _plain_errors():
                 path = status_file(hogtrace.exporter)
                 detailed = options["verbosity"] > 1
+                width = display.width_of(self.stdout)
                 self.stdout.write(
-                    status_of(path, detailed=detailed, everything=options["all"], as_json=options["json"])
+                    status_of(path, detailed=detailed, everything=options["all"], as_json=options["json"], width=width)
                 )
         else:
             self._tail(hogtrace, options)

@@ -237,6 +237,22 @@ def test_requests_that_never_end_are_forgotten() -> None:
     assert len(account._begun) == 1000
 
 
+def test_a_string_that_is_folded_has_its_colour_in_every_line() -> None:
+    """Also where the line has but its middle, or the end of one and the beginning of the next."""
+    texts = {"a": 'it\'s a "long" one, \\' * 8, "b": {"c": "https://example.com/" + "path/" * 20}, "d": "short"}
+    lines = list(Account("tree").tell([make_event(values={"order": [17, texts, 17]})], width=50))
+    shown = paint.painted(lines)
+    plain = paint.unpainted(lines)
+    assert re.sub(r"\x1b\[[0-9;]*m", "", shown) == plain
+    looks = {piece: code for code, piece in re.findall(r"\x1b\[([0-9;]+)m([^\x1b]*)", shown)}
+    pieces = [line.strip() for line in plain.splitlines()[2:]]
+    middles = [piece for piece in pieces if '"' not in piece.replace('\\"', "") or piece.startswith('"https')]
+    assert len(middles) >= 6
+    assert {looks[piece] for piece in middles} == {"32"}
+    assert looks['"short"'] == "32"
+    assert looks["17"] == "1;36"
+
+
 @pytest.mark.parametrize("layout", ["tree", "line"])
 @pytest.mark.parametrize("width", [40, 80, 200])
 def test_no_line_is_wider_than_the_terminal(layout: Any, width: int) -> None:
