@@ -20,13 +20,14 @@ from collections.abc import MutableMapping
 from typing import Any, Final
 
 from hogtrace import _state
-from hogtrace._engine import CURRENT_STORE, RequestLocalStore, RequestScope, RouteWays
+from hogtrace._engine import CURRENT_STORE, RequestLocalStore, RequestScope, RouteWays, ScopedBody
 
 __all__ = [
     "CARRIER_KEY",
     "RequestLocalStore",
     "RequestScope",
     "RouteWays",
+    "ScopedBody",
     "clean_request_id",
     "current_store",
     "new_request_id",

@@ -11,10 +11,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, Final, Unpack
 
-from hogtrace._engine import ScopedBody
 from hogtrace.config import Settings
 from hogtrace.options import Options, settings_from
-from hogtrace.request_store import RequestScope, RouteWays, scope_for
+from hogtrace.request_store import RequestScope, RouteWays, ScopedBody, scope_for
 from hogtrace.tracer import Tracer
 from hogtrace.trusted.bottle import BOTTLE
 from hogtrace.trusted.falcon import FALCON

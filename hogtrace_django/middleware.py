@@ -11,7 +11,7 @@ from django.http import FileResponse, HttpRequest, StreamingHttpResponse
 from django.http.response import HttpResponseBase
 
 from hogtrace import HogTraceError, Tracer
-from hogtrace.request_store import RequestScope, RouteWays, scope_for
+from hogtrace.request_store import RequestScope, RouteWays, ScopedBody, scope_for
 from hogtrace_django.conf import get_tracer
 
 __all__ = ["HogTraceMiddleware"]
@@ -127,7 +127,8 @@ def _end_with(response: HttpResponseBase, scope: RequestScope, request: HttpRequ
             response.streaming_content = _AsyncBody(cast("AsyncIterable[bytes]", response.streaming_content), scope)
         else:
             parts = cast("Iterable[bytes]", response.streaming_content)
-            response.streaming_content = _Body(parts, scope, is_asgi=_carrier_of(request) is not None)
+            make = ScopedBody if _carrier_of(request) is None else _SyncBody
+            response.streaming_content = make(parts, scope)
     closers.append(_Closer(scope, scope.close))
 
 
@@ -160,14 +161,12 @@ def _closer_of_a_copy() -> Callable[[], None]:
     return _nothing
 
 
-class _Body:
-    """A streamed body, each part of which is made inside the request's scope."""
+class _SyncBody:
+    """A streamed body that an ASGI server is sent, each part of which is made inside the request's scope."""
 
-    def __init__(self, parts: Iterable[bytes], scope: RequestScope, *, is_asgi: bool) -> None:
+    def __init__(self, parts: Iterable[bytes], scope: RequestScope) -> None:
         self._parts = iter(parts)
         self._scope = scope
-        self._is_asgi = is_asgi
-        self._begun = False
 
     def __iter__(self) -> Iterator[bytes]:
         return self
@@ -175,19 +174,13 @@ class _Body:
     def __next__(self) -> bytes:
         try:
             with self._scope.active():
-                part = next(self._parts)
+                return next(self._parts)
         except StopIteration:
             raise
-        except Exception as error:
-            if self._is_asgi:
-                # Django has sent the status, and does not close a response that fails here.
-                self._scope.close()
-            else:
-                # WSGI servers send the status with the first part.
-                self._scope.failed(error, begun=self._begun)
+        except Exception:
+            # Django has sent the status, and does not close a response that fails here.
+            self._scope.close()
             raise
-        self._begun = self._begun or bool(part)
-        return part
 
 
 class _AsyncBody:
