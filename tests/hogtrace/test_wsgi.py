@@ -213,14 +213,15 @@ def test_a_body_that_is_dropped_ends_the_request(wrap: Wrap) -> None:
 
     def app(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         stores.append(current_store())
-        return parts
+        return given[0]
 
-    parts: list[Any] = [b"a"]
+    given: list[list[Any]] = [[b"a"]]
     body = wrap(app)(environ_for(), ignore)
     assert next(iter(body)) == b"a"
-    parts.append(body)
+    given[0].append(body)
+    given.clear()
     assert stores[0] is not None
-    del body, parts
+    del body
     assert not stores[0].closed
     gc.collect()
     assert stores[0].closed
