@@ -207,6 +207,73 @@ class TestTasks:
         asyncio.run(main())
         assert event().task is None
 
+    def test_loops_one_after_the_other(self) -> None:
+        """A loop and its task may lie where others lay before; between them there is none."""
+
+        async def main() -> tuple[str | None, str | None]:
+            return event().task, event().task
+
+        for number in range(50):
+            with asyncio.Runner() as runner:
+                runner.get_loop().set_task_factory(
+                    lambda loop, work, context=None, name=str(number): asyncio.Task(work, loop=loop, name=name)
+                )
+                assert runner.run(main()) == (str(number), str(number))
+            assert event().task is event().task is None
+
+    def test_a_loop_inside_a_callback(self) -> None:
+        """One that a callback runs to its end, as some tools do, has tasks of its own; after it is none again."""
+        made: list[str | None] = []
+
+        async def inner() -> str | None:
+            return event().task
+
+        def nested() -> None:
+            made.append(event().task)
+            outer = asyncio.get_running_loop()
+            asyncio._set_running_loop(None)
+            loop = asyncio.new_event_loop()
+            try:
+                made.append(loop.run_until_complete(loop.create_task(inner(), name="inner")))
+            finally:
+                loop.close()
+                asyncio._set_running_loop(outer)
+            made.append(event().task)
+
+        async def main() -> None:
+            made.append(event().task)
+            asyncio.get_running_loop().call_soon(nested)
+            await asyncio.sleep(0)
+            made.append(event().task)
+
+        async def named() -> None:
+            await asyncio.create_task(main(), name="outer")
+
+        asyncio.run(named())
+        assert made == ["outer", None, "inner", None, "outer"]
+
+    def test_in_the_child_of_a_fork(self) -> None:
+        """The loop that ran in the parent runs no more there."""
+        program = """
+            import asyncio, os
+            from tests.hogtrace.test_event_context import event
+
+            async def main():
+                before = event().task
+                child = os.fork()
+                if child == 0:
+                    print(before, event().task, event().task, flush=True)
+                    os._exit(0)
+                os.waitpid(child, 0)
+                print(before, event().task, flush=True)
+
+            async def named():
+                await asyncio.create_task(main(), name="job")
+
+            asyncio.run(named())
+        """
+        assert run(program).splitlines() == ["job None None", "job job"]
+
     def test_callbacks_are_in_no_task(self) -> None:
         """What the loop calls by itself happens in none."""
         made: list[str | None] = []

@@ -2,6 +2,8 @@
 
 use std::ptr;
 #[cfg(not(Py_3_12))]
+use std::ptr::NonNull;
+#[cfg(not(Py_3_12))]
 use std::sync::atomic::{AtomicPtr, Ordering::Relaxed};
 
 use pyo3::ffi;
@@ -47,10 +49,27 @@ pub(super) fn find(py: Python<'_>) {
     }
 }
 
-/// The name of the task that runs on this thread, if one does.
+/// The task that a thread has met last, and the state of what told of it.
+#[cfg(not(Py_3_12))]
+#[derive(Default)]
+pub(super) struct Met {
+    /// The versions of the dict of the thread and of the table of tasks.
+    versions: Option<(u64, u64)>,
+    /// As long as the table is as it was, it keeps the task alive.
+    task: Option<NonNull<ffi::PyObject>>,
+}
+
+/// Later versions of CPython do not tell whether a dict has changed.
+#[cfg(Py_3_12)]
+#[derive(Default)]
+pub(super) struct Met(());
+
+/// The name of the task that runs on this thread, if one does; `met` is what was found there last.
 #[inline]
-pub(super) fn task_name(py: Python<'_>) -> Option<Bound<'_, PyString>> {
-    ASYNCIO.get(py)?.task_name(py)
+pub(super) fn task_name<'py>(py: Python<'py>, met: &mut Met) -> Option<Bound<'py, PyString>> {
+    let asyncio = ASYNCIO.get(py)?;
+    let task = asyncio.task(py, met)?;
+    asyncio.get_name.of_task(&task)
 }
 
 impl Asyncio {
@@ -77,7 +96,41 @@ impl Asyncio {
         })
     }
 
-    fn task_name<'py>(&self, py: Python<'py>) -> Option<Bound<'py, PyString>> {
+    /// The task that runs on this thread, if it is one of C's.
+    #[cfg(Py_3_12)]
+    fn task<'py>(&self, py: Python<'py>, _: &mut Met) -> Option<Bound<'py, PyAny>> {
+        self.find_task(py)
+    }
+
+    /// The task that runs on this thread, if it is one of C's: the one that was met last, if nothing has changed.
+    #[cfg(not(Py_3_12))]
+    #[inline]
+    fn task<'py>(&self, py: Python<'py>, met: &mut Met) -> Option<Bound<'py, PyAny>> {
+        let versions = self.versions(py);
+        if versions.is_none() || versions != met.versions {
+            let task = self.find_task(py);
+            met.task = task.as_ref().and_then(|task| NonNull::new(task.as_ptr()));
+            met.versions = versions;
+            return task;
+        }
+        // SAFETY: the table holds it, as it did when the task was found there.
+        met.task
+            .map(|task| unsafe { Bound::from_borrowed_ptr(py, task.as_ptr()) })
+    }
+
+    #[cfg(not(Py_3_12))]
+    #[inline]
+    fn versions(&self, py: Python<'_>) -> Option<(u64, u64)> {
+        let Current::Table(table) = &self.current else {
+            return None;
+        };
+        // SAFETY: gives a borrowed reference, or null.
+        let dict = unsafe { Bound::from_borrowed_ptr_or_opt(py, ffi::PyThreadState_GetDict())? };
+        let dict = dict.cast_exact::<PyDict>().ok()?;
+        Some((modules::version(dict), modules::version(table.bind(py))))
+    }
+
+    fn find_task<'py>(&self, py: Python<'py>) -> Option<Bound<'py, PyAny>> {
         let running = self.running_loop(py)?;
         // The loop is looked up, which must not run a method of its own.
         if kind_of(&running).slot(Slot::Hash) != object_kind().slot(Slot::Hash) {
@@ -96,10 +149,8 @@ impl Asyncio {
                 }
             }
         };
-        if !kind_of(&task).derives_from(Kind::from_type(self.task.bind(py))) {
-            return None;
-        }
-        self.get_name.of_task(&task)
+        let is_native = kind_of(&task).derives_from(Kind::from_type(self.task.bind(py)));
+        is_native.then_some(task)
     }
 }
 

@@ -32,6 +32,8 @@ struct Known {
     context: Context,
     /// The name of the task in it, as asyncio has it: a string that does not change.
     task: Option<Py<PyString>>,
+    /// Where asyncio's task was found.
+    running: asyncio::Met,
     /// Where OpenTelemetry's span in it was found.
     span: spans::Met,
 }
@@ -64,7 +66,7 @@ impl Known {
     /// Finds out in which task this is: mostly it is the one that was met last, whose name is the same object.
     #[inline]
     fn look_for_task(&mut self, py: Python<'_>) {
-        match asyncio::task_name(py) {
+        match asyncio::task_name(py, &mut self.running) {
             None if self.context.task.is_none() => {}
             Some(name) if self.task.as_ref().is_some_and(|known| known.is(&name)) => {}
             name => self.note_task(name),
@@ -101,6 +103,7 @@ fn learn(py: Python<'_>, generation: u64) -> Known {
         }),
         context: Context::default(),
         task: None,
+        running: asyncio::Met::default(),
         span: spans::Met::default(),
     }
 }

@@ -45,6 +45,14 @@ fn look_again(py: Python<'_>, count: isize) {
     spans::find(py);
 }
 
+/// A number that no other dict and no other state of that dict has.
+#[cfg(not(Py_3_12))]
+#[inline]
+pub(super) fn version(dict: &Bound<'_, PyDict>) -> u64 {
+    // SAFETY: an exact dict, or one of a type that derives from it: that stands in its head.
+    unsafe { (*dict.as_ptr().cast::<ffi::PyDictObject>()).ma_version_tag }
+}
+
 /// The names of a module and their values.
 pub(super) fn names<'py>(name: &Bound<'py, PyString>) -> Option<Bound<'py, PyDict>> {
     let py = name.py();

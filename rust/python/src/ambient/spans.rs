@@ -43,6 +43,9 @@ pub(super) struct Met {
     /// Weak, so that no span lives longer for having been looked at: what is found there is that very context.
     context: Option<Py<PyWeakrefReference>>,
     span: Option<Span>,
+    /// The version of the names of `opentelemetry.context` at which its keeper was the known one.
+    #[cfg(not(Py_3_12))]
+    names: Option<u64>,
 }
 
 impl Met {
@@ -77,11 +80,7 @@ impl OpenTelemetry {
     }
 
     fn current(&self, py: Python<'_>, met: &mut Met) -> Option<Span> {
-        let keeper = named(self.context.bind(py), intern!(py, "_RUNTIME_CONTEXT"))?;
-        let variable = match self.keeper.get(py) {
-            Some((known, variable)) if keeper.is(known) => variable.bind(py),
-            _ => &self.variable(&keeper)?,
-        };
+        let variable = &self.variable(py, met)?;
         let mut value = ptr::null_mut();
         // SAFETY: a context variable; on success `value` is a new reference or null.
         let context = unsafe {
@@ -95,17 +94,46 @@ impl OpenTelemetry {
             return None;
         }
         if !met.is(&context) {
-            *met = self.meet(&context);
+            self.meet(&context, met);
         }
         met.span
     }
 
     #[cold]
-    fn meet(&self, context: &Bound<'_, PyAny>) -> Met {
-        Met {
-            context: PyWeakrefReference::new(context).ok().map(Bound::unbind),
-            span: self.span_of(context),
+    fn meet(&self, context: &Bound<'_, PyAny>, met: &mut Met) {
+        met.context = PyWeakrefReference::new(context).ok().map(Bound::unbind);
+        met.span = self.span_of(context);
+    }
+
+    /// The variable in which contexts are kept.
+    #[inline]
+    fn variable<'py>(
+        &self,
+        py: Python<'py>,
+        #[cfg_attr(Py_3_12, allow(unused_variables, reason = "dicts have no versions"))]
+        met: &mut Met,
+    ) -> Option<Bound<'py, PyAny>> {
+        let names = self.context.bind(py);
+        #[cfg(not(Py_3_12))]
+        let version = Some(modules::version(names));
+        #[cfg(not(Py_3_12))]
+        if version == met.names
+            && let Some((_, variable)) = self.keeper.get(py)
+        {
+            return Some(variable.bind(py).clone());
         }
+        let keeper = named(names, intern!(py, "_RUNTIME_CONTEXT"))?;
+        let Some((known, variable)) = self.keeper.get(py) else {
+            return self.variable_of(&keeper);
+        };
+        if !keeper.is(known) {
+            return self.variable_of(&keeper);
+        }
+        #[cfg(not(Py_3_12))]
+        {
+            met.names = version;
+        }
+        Some(variable.bind(py).clone())
     }
 
     /// The span that a context has, if that is a valid one.
@@ -136,7 +164,7 @@ impl OpenTelemetry {
 
     /// The variable in which that keeper keeps contexts, if it is the library's own keeper.
     #[cold]
-    fn variable<'py>(&self, keeper: &Bound<'py, PyAny>) -> Option<Bound<'py, PyAny>> {
+    fn variable_of<'py>(&self, keeper: &Bound<'py, PyAny>) -> Option<Bound<'py, PyAny>> {
         let py = keeper.py();
         let own = modules::names(intern!(py, "opentelemetry.context.contextvars_context"))?;
         let own = type_of_name(&own, intern!(py, "ContextVarsRuntimeContext"))?;
