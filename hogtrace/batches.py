@@ -70,6 +70,29 @@ class Batch:
                 self._tell(events, dropped=len(events), cause=cause)
         return Batch(self._queue, kept, tells_probes=self._tells_probes)
 
+    def rest(self, taken: Sequence[CaptureEvent], lost: Sequence[CaptureEvent]) -> Batch | None:
+        """Give what is to be offered again when some of it were `taken` and some are `lost`, which are settled.
+
+        That is a batch that began when this one did. None if nothing is left, or this has been settled.
+        """
+        if not taken and not lost:
+            return self
+        if not self._close():
+            return None
+        ids = {"taken": {event.id for event in taken}, "lost": {event.id for event in lost}}
+        exported = [event for event in self.taken if event.id in ids["taken"]]
+        dropped = [event for event in self.taken if event.id in ids["lost"] - ids["taken"]]
+        left = [event for event in self.taken if event.id not in ids["taken"] | ids["lost"]]
+        if exported:
+            self._tell(exported, exported=len(exported))
+        if dropped:
+            self._tell(dropped, dropped=len(dropped), cause="exporter_failed")
+        if not left:
+            return None
+        batch = Batch(self._queue, left, tells_probes=self._tells_probes)
+        batch._begun, batch._pauses = self._begun, self._pauses
+        return batch
+
     def _close(self) -> bool:
         try:
             self._open.pop()  # one thread alone succeeds

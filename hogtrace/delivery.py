@@ -263,12 +263,7 @@ class Delivery:
             self._outage.begin(error, "cannot export now")
             if error.after is not None:
                 self._not_before = monotonic() + longest_wish(error.after)
-            if batch.postpone(error.after, timeout=self._timeout):
-                self._held = batch
-                if self._is_hurried:
-                    batch.hurry()
-            else:
-                batch.settle(dropped=len(batch), cause="exporter_failed")
+            self._hold(batch.rest(error.taken, error.lost), error)
         except PartialExportError as error:
             batch.settle_partly(error.lost, error.cause)
             self._outage.begin(error, "did not take all of a batch")
@@ -281,6 +276,17 @@ class Delivery:
             batch.settle(exported=len(batch))
             self._outage.end()
             self._reporter.hear()
+
+    def _hold(self, batch: Batch | None, error: RetryError) -> None:
+        """Keep `batch` for the next attempt, or give it up if its time is over."""
+        if batch is None:
+            return
+        if batch.postpone(error.after, timeout=self._timeout):
+            self._held = batch
+            if self._is_hurried:
+                batch.hurry()
+        else:
+            batch.settle(dropped=len(batch), cause="exporter_failed")
 
     @contextlib.contextmanager
     def _call(self, batch: Batch | None = None, outage: Outage | None = None) -> Iterator[None]:

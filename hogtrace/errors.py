@@ -135,21 +135,36 @@ class PartialExportError(ExportError):
 
 
 class RetryError(ExportError):
-    """What an exporter raises to be offered a batch again: none of it was taken, and that may change.
+    """What an exporter raises to be offered a batch again: it was not taken, and that may change.
 
     `reason` is a sentence for the log. `after` is in how many seconds, if the exporter knows (a server that answers 429
-    or 503 may say so); otherwise the pause doubles from one attempt to the next.
+    or 503 may say so); otherwise the pause doubles from one attempt to the next. Where a batch was sent in parts,
+    `taken` are the events that were taken already, and `lost` those that never will be: the former count as exported,
+    the latter as dropped (`exporter_failed`), and the others alone are offered again.
     """
 
     after: float | None
     """In how many seconds; None if it is not known."""
+    taken: tuple[CaptureEvent, ...]
+    """The events that were taken."""
+    lost: tuple[CaptureEvent, ...]
+    """The events that are not wanted."""
 
-    def __init__(self, reason: str, after: float | None = None) -> None:
+    def __init__(
+        self,
+        reason: str,
+        after: float | None = None,
+        *,
+        taken: Sequence[CaptureEvent] = (),
+        lost: Sequence[CaptureEvent] = (),
+    ) -> None:
         super().__init__(reason)
         self.after = after
+        self.taken = tuple(taken)
+        self.lost = tuple(lost)
 
-    def __reduce__(self) -> tuple[type[RetryError], tuple[object, ...]]:
-        return type(self), (str(self), self.after)
+    def __reduce__(self) -> tuple[Callable[..., RetryError], tuple[object, ...]]:
+        return partial(type(self), taken=self.taken, lost=self.lost), (str(self), self.after)
 
 
 class WeaveError(HogTraceError):

@@ -31,8 +31,10 @@ class SharedFile:
         except FileNotFoundError:
             is_other = False
         # To see whether the last line is whole, one must read; a pipe that is read by its writer never ends.
-        access = os.O_WRONLY if is_other else os.O_RDWR
+        # And to open one that nobody reads would take until somebody does; like this it is an error.
+        access = os.O_WRONLY | os.O_NONBLOCK if is_other else os.O_RDWR
         self._number = os.open(path, access | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        os.set_blocking(self._number, True)
         self.is_regular = stat.S_ISREG(os.fstat(self._number).st_mode)
         self._own_end = 0
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final, Literal, cast, get_args
 from hogtrace._engine import ENGINE_VERSION, CaptureEvent
 from hogtrace.errors import ConfigError, ExportError
 from hogtrace.exporters.checks import checked_headers, checked_seconds, host_of
-from hogtrace.exporters.parts import Parts
+from hogtrace.exporters.parts import send_in_parts
 
 if TYPE_CHECKING:
     from hogtrace.exporters.otlp_sender import OTLPSender
@@ -102,7 +102,6 @@ class OTLPExporter:
         # Now, for the SDK starts threads that find the resource: at the end of the interpreter it is too late for that.
         self._records: Records | None = self._new_records()
         self._parents_records = self._records
-        self._parts = Parts(self._send)
 
     def __repr__(self) -> str:
         return f"<hogtrace.OTLPExporter to {self._host}>"
@@ -113,7 +112,7 @@ class OTLPExporter:
         Raises `RetryError`, `UnknownOutcomeError`, `PartialExportError`, or `ExportError` if they are not wanted.
         """
         with _unobserved():
-            self._parts.export(events)
+            send_in_parts(events, self._send)
 
     def report(self, report: Report) -> None:
         """Send what HogTrace says of itself as OTLP metrics. Raises as `export` does."""
@@ -140,7 +139,6 @@ class OTLPExporter:
             self._is_cut_off = self._sender.has_threads
             self._sender = None
         self._records = None
-        self._parts = Parts(self._send)
 
     def close(self) -> None:
         """End the connection."""

@@ -14,7 +14,7 @@ from uuid import NAMESPACE_OID, UUID, uuid5
 from hogtrace._engine import ENGINE_VERSION, CaptureEvent, Mark
 from hogtrace.errors import ConfigError, ExportError, UnknownOutcomeError
 from hogtrace.exporters.checks import checked_flag, checked_seconds, host_of
-from hogtrace.exporters.parts import Parts
+from hogtrace.exporters.parts import send_in_parts
 from hogtrace.forms.portable import portable
 from hogtrace.forms.posthog_properties import properties_of
 
@@ -90,7 +90,6 @@ class PostHogExporter:
         self._distinct_id = distinct_id
         self._properties = dict(properties or {})
         self._session: Any = None
-        self._parts = Parts(self._send)
 
     def __repr__(self) -> str:
         return f"<hogtrace.PostHogExporter to {self._host_name}>"
@@ -100,7 +99,7 @@ class PostHogExporter:
 
         Raises `RetryError`, `UnknownOutcomeError`, `PartialExportError`, or `ExportError` if they are not wanted.
         """
-        self._parts.export(events)
+        send_in_parts(events, self._send)
 
     def rest(self) -> None:
         """End the connection until there is something to send again."""
@@ -111,7 +110,6 @@ class PostHogExporter:
     def after_fork(self) -> None:
         """Leave the connection to the parent."""
         self._session = None
-        self._parts = Parts(self._send)
 
     def close(self) -> None:
         """End the connection."""

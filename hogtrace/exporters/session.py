@@ -32,6 +32,8 @@ class Session(Attempt[tuple[str, bytes]], requests.Session):
 
     def __init__(self, transient: AbstractSet[int], timeout: float | None = None) -> None:
         super().__init__()
+        # Without any, requests asks ~/.netrc, and what stands there would replace the header of the settings.
+        self.auth = _as_it_is
         self._transient = transient
         self._timeout = timeout
 
@@ -90,3 +92,7 @@ class Session(Attempt[tuple[str, bytes]], requests.Session):
         except (RequestException, OSError):
             raise UnknownOutcomeError(f"{told}, and hung up in the middle of it") from None
         return answer.headers.get("Content-Type", ""), bytes(body)
+
+
+def _as_it_is(request: requests.PreparedRequest) -> requests.PreparedRequest:
+    return request

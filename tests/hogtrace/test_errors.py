@@ -11,7 +11,17 @@ import pytest
 import hogtrace
 from hogtrace import errors
 from hogtrace._engine import ERROR_CODES
-from hogtrace.errors import CompileError, ConfigError, Diagnostic, HogTraceError, ProgramError, WeaveError
+from hogtrace.errors import (
+    CompileError,
+    ConfigError,
+    Diagnostic,
+    HogTraceError,
+    PartialExportError,
+    ProgramError,
+    RetryError,
+    WeaveError,
+)
+from tests.hogtrace.exporters.samples import make_events
 
 ERRORS = Path(__file__).resolve().parents[2] / "docs" / "errors"
 
@@ -75,6 +85,8 @@ def test_a_program_that_does_not_compile_has_diagnostics_with_places() -> None:
         ConfigError("one", "two"),
         ProgramError("jumps nowhere", 7),
         WeaveError("no code"),
+        RetryError("busy", 2.5, taken=make_events(1), lost=make_events(2)),
+        PartialExportError("some", make_events(2), cause="unknown"),
     ],
     ids=lambda error: type(error).__name__,
 )

@@ -124,6 +124,62 @@ def test_the_pause_doubles_with_chance_and_has_an_end(monkeypatch: pytest.Monkey
         assert max(column) - min(column) > longest / 4
 
 
+class Sparing:
+    """An exporter that takes the first of a batch, refuses the second, and asks for the others again, `times` times."""
+
+    def __init__(self, times: int) -> None:
+        self.times = times
+        self.attempts: list[list[int]] = []
+
+    def export(self, events: Sequence[CaptureEvent]) -> None:
+        """Take what it takes."""
+        self.attempts.append(numbers(events))
+        if len(self.attempts) <= self.times:
+            raise RetryError("busy", taken=events[:1], lost=events[1:2])
+
+    def close(self) -> None:
+        """Nothing is open."""
+
+
+@pytest.mark.usefixtures("quick")
+def test_of_a_batch_in_parts_the_rest_is_offered_again(pipe: Pipe) -> None:
+    """What was taken counts as exported at once, what is not wanted as dropped, and neither comes again."""
+    exporter = Sparing(2)
+    pipeline = pipe(exporter, batch_size=7, batch_delay=60)
+    put(pipeline, make_events(7))
+    assert pipeline.flush(60)
+    assert exporter.attempts == [[0, 1, 2, 3, 4, 5, 6], [2, 3, 4, 5, 6], [4, 5, 6]]
+    assert accounts(pipeline) == (7, 5, 0, {"exporter_failed": 2})
+
+
+@pytest.mark.usefixtures("quick")
+def test_a_batch_of_which_nothing_is_left_is_settled(pipe: Pipe) -> None:
+    """An exporter may ask for the rest of a batch that has none."""
+    exporter = Sparing(1)
+    pipeline = pipe(exporter, batch_size=2, batch_delay=60)
+    put(pipeline, make_events(2))
+    assert pipeline.flush(60)
+    assert exporter.attempts == [[0, 1]]
+    assert accounts(pipeline) == (2, 1, 0, {"exporter_failed": 1})
+
+
+def test_the_rest_has_the_time_of_its_batch(pipe: Pipe) -> None:
+    """That a part was taken gives the others no more time, nor does it lose what was taken."""
+    pipeline = pipe(Sparing(0))
+    batch = Batch(pipeline.queue, make_events(5))
+    for event in batch.taken:
+        pipeline.queue.put(event)
+    pipeline.queue.take(5)
+    batch._begun -= 100
+    rest = batch.rest(batch.taken[:2], batch.taken[2:3])
+    assert rest is not None
+    assert rest.taken == batch.taken[3:]
+    assert not rest.postpone(None, timeout=30)
+    rest.settle(dropped=2, cause="exporter_failed")
+    batch.settle(exported=5)
+    assert accounts(pipeline) == (5, 2, 0, {"exporter_failed": 3})
+
+
 def test_what_the_exporter_says_is_kept_to(pipe: Pipe, clock: Clock) -> None:
     """A flush does not shorten a time that the exporter has named."""
     exporter = Busy(RetryError("429", after=200))

@@ -150,6 +150,14 @@ def test_pipes_and_devices_are_written_to(tmp_path: Path) -> None:
     full.close()
 
 
+def test_a_pipe_that_nobody_reads_is_an_error_at_start(tmp_path: Path) -> None:
+    """The application does not wait until somebody does."""
+    path = tmp_path / "pipe"
+    os.mkfifo(path)
+    with pytest.raises(ConfigError, match=r"cannot write to .*pipe"):
+        JSONLinesExporter(path)
+
+
 def test_a_file_that_another_process_keeps_locked_is_offered_the_batch_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -10,6 +10,7 @@ import sys
 import threading
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
+from pathlib import Path
 from typing import Any
 
 import grpc
@@ -208,6 +209,18 @@ def test_variables_of_opentelemetry(
     assert (resource["team"], resource["service.name"]) == ("shop", "till")
 
 
+def test_what_stands_in_netrc_is_for_others(http: Kept, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The library would take it in place of the header that was given."""
+    netrc = tmp_path / "netrc"
+    netrc.write_text("machine 127.0.0.1 login somebody password pa55\n")
+    netrc.chmod(0o600)
+    monkeypatch.setenv("NETRC", str(netrc))
+    exporter = exporter_to(http, HTTP, headers={"Authorization": "Bearer k3y"})
+    exporter.export(make_events(1))
+    exporter.close()
+    assert http.headers[0]["authorization"] == "Bearer k3y"
+
+
 @pytest.mark.parametrize(
     ("status", "headers", "after"),
     [
@@ -403,12 +416,11 @@ def test_batches_that_are_too_large_go_in_halves(http: Kept) -> None:
     http.answers = [large, large, Answer(200), large, Answer(503, {"Retry-After": "0"})]
     exporter = exporter_to(http, HTTP)
     events = make_events(4)
-    with pytest.raises(RetryError):
+    with pytest.raises(RetryError) as caught:
         exporter.export(events)
-    with pytest.raises(PartialExportError) as caught:
-        exporter.export(events)
+    assert (caught.value.taken, caught.value.lost) == ((events[0],), (events[1],))
+    exporter.export(events[2:])
     exporter.close()
-    assert caught.value.lost == (events[1],)
     assert [len(request.resource_logs[0].scope_logs[0].log_records) for request in http.logs] == [4, 2, 1, 1, 2, 2]
 
 
