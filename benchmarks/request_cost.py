@@ -8,7 +8,7 @@ the ratio to a request to the same application without the middleware. `flask` i
 framework's: its ratio is an upper bound for real ones. What is measured is the processor time of all threads of the
 process, so what exporting takes is in it, and what other processes take is not. Quote the ratios: absolute times belong
 to one machine and one hour. In a larger application the same instructions take longer, because they and their data have
-left the processor's caches since the request before: in Flask the middleware adds two to three times what it adds to an
+left the processor's caches since the request before: in Flask the middleware adds about three times what it adds to an
 application that does nothing.
 """
 
