@@ -1,9 +1,11 @@
 """`CaptureEvent`: what it holds, its JSON form, and the way back."""
 
 import base64
+import copy
 import json
 import math
 import os
+import pickle
 import threading
 import time
 from collections.abc import Mapping
@@ -53,6 +55,12 @@ def made(**changes: Any) -> CaptureEvent:
 
 class TestFields:
     """What an event tells."""
+
+    def test_copies_are_equal(self) -> None:
+        """Pickled for another process, in the form of `to_dict`, or copied in this one."""
+        event = made(values={"a": [1, math.inf, b"x"], "half": "\ud800"})
+        assert pickle.loads(pickle.dumps(event)) == event  # noqa: S301
+        assert copy.copy(event) is copy.deepcopy(event) is event
 
     def test_gives_back_what_it_was_made_of(self) -> None:
         """Each field is what was given."""

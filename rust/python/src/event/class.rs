@@ -6,6 +6,7 @@ use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
 use pyo3::exceptions::{PyTypeError, PyValueError};
+use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyFloat, PyList, PyMapping, PyString};
 
@@ -251,6 +252,24 @@ impl CaptureEvent {
             draft.take(fields, "replace")?;
         }
         Ok(Self::new(Arc::new(draft.finish()?)))
+    }
+
+    /// An event does not change, so it is its own copy.
+    fn __copy__(slf: PyRef<'_, Self>) -> PyRef<'_, Self> {
+        slf
+    }
+
+    fn __deepcopy__<'py>(slf: PyRef<'py, Self>, _memo: &Bound<'py, PyAny>) -> PyRef<'py, Self> {
+        slf
+    }
+
+    /// Another process makes it from what `to_dict` gives.
+    fn __reduce__<'py>(
+        &self,
+        py: Python<'py>,
+    ) -> PyResult<(Bound<'py, PyAny>, (Bound<'py, PyDict>,))> {
+        let make = py.get_type::<Self>().getattr(intern!(py, "from_dict"))?;
+        Ok((make, (self.to_dict(py)?,)))
     }
 
     /// The event that `to_dict` gave. Tuples come back as lists. Raises `TypeError` or `ValueError` for anything else.
