@@ -210,15 +210,15 @@ class TestTasks:
     def test_loops_one_after_the_other(self) -> None:
         """A loop and its task may lie where others lay before; between them there is none."""
 
-        async def main() -> tuple[str | None, str | None]:
+        async def main(name: str) -> tuple[str | None, str | None]:
+            task = asyncio.current_task()
+            assert task is not None
+            task.set_name(name)
             return event().task, event().task
 
         for number in range(50):
             with asyncio.Runner() as runner:
-                runner.get_loop().set_task_factory(
-                    lambda loop, work, context=None, name=str(number): asyncio.Task(work, loop=loop, name=name)
-                )
-                assert runner.run(main()) == (str(number), str(number))
+                assert runner.run(main(str(number))) == (str(number), str(number))
             assert event().task is event().task is None
 
     def test_a_loop_inside_a_callback(self) -> None:
