@@ -459,7 +459,7 @@ CASES = {
             file.write('text' * 1000)
         with open('text', encoding='utf-8-sig') as file:
             assert file.read() == 'text' * 1000
-        with codecs.open('text', encoding='utf-8') as file:
+        with codecs.getreader('utf-8')(open('text', 'rb')) as file:
             assert len(file.read()) == 4001
         assert 'é.de'.encode('idna') == b'xn--9ca.de'
         assert {'__main__.search', '__main__.handle', 'encodings.utf_8_sig.IncrementalDecoder._buffer_decode'} <= seen()
