@@ -18,8 +18,16 @@ FunctionNode: TypeAlias = ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
 
 _LAMBDA: Final = "<lambda>"
 # The parser warns of escapes that mean nothing, through filters and hooks that belong to the application. What a
-# string says does not matter here, only how long it is.
-_ESCAPE: Final = re.compile(r"\\N\{[^}\n]*\}|\\[^\n\r{}\x80-\U0010ffff]|\\(?=[{}\x80-\U0010ffff])")
+# string says does not matter here, only how long it is. A raw string has no escapes; in one with an `f`, what looks
+# like a character's name is an expression.
+_ESCAPE: Final = re.compile(
+    r"""
+    (?<!\w) (?: [fF][rR] | [rR][fF] )
+        (?: (?P<long>\"{3}|'{3}) (?s:\\.|.)*? (?P=long) | (?P<short>["']) (?:\\.|.)*? (?P=short) )
+    | (?P<escape> \\N\{[^}\n]*\} | \\[^\n\r{}\x80-\U0010ffff] | \\(?=[{}\x80-\U0010ffff]) )
+    """,
+    re.VERBOSE,
+)
 
 
 @dataclass(frozen=True)
@@ -110,7 +118,7 @@ def _load(name: str) -> Source | None:
     if text is None:
         return None
     try:
-        tree = ast.parse(_ESCAPE.sub(lambda match: "x" * len(match[0]), text))
+        tree = ast.parse(_ESCAPE.sub(lambda match: "x" * len(match[0]) if match["escape"] else match[0], text))
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
         raise WeaveError(f"{name} is no source that this Python can parse: {type(error).__name__}") from None
     functions: dict[tuple[str, int], list[FunctionNode]] = {}

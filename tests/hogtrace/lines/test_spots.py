@@ -34,6 +34,22 @@ def test_lambdas_on_one_line_are_told_apart() -> None:
         find_spot(code_of(long), 2, SourceReader())
 
 
+def test_raw_strings_have_expressions_where_others_have_names() -> None:
+    """What stands behind a backslash is nothing special there."""
+
+    def told(AMPERSAND: str) -> tuple[str, str, str]:  # noqa: N803 - the name of a character, too
+        raw = rf"\N{AMPERSAND}\d{AMPERSAND}"
+        named = f"\N{AMPERSAND}{AMPERSAND}"
+        return (
+            raw,
+            named,
+            rf"""
+            \N{AMPERSAND}""",
+        )
+
+    assert len(every_spot(code_of(told), SourceReader())) == 3
+
+
 def test_comprehensions_have_no_statements() -> None:
     """What runs as a function of its own without being one is refused."""
     generator = (one for one in ())
