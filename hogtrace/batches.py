@@ -77,21 +77,16 @@ class Batch:
         """
         if not taken and not lost:
             return self
-        if not self._close():
+        settled = {event.id for event in taken}
+        unwanted = {event.id for event in lost} - settled
+        gone = [event for event in self.taken if event.id in unwanted]
+        left = [event for event in self.taken if event.id not in settled | unwanted]
+        batch = self.narrow(left, {"exporter_failed": gone})
+        if batch is None:
             return None
-        ids = {"taken": {event.id for event in taken}, "lost": {event.id for event in lost}}
-        exported = [event for event in self.taken if event.id in ids["taken"]]
-        dropped = [event for event in self.taken if event.id in ids["lost"] - ids["taken"]]
-        left = [event for event in self.taken if event.id not in ids["taken"] | ids["lost"]]
-        if exported:
-            self._tell(exported, exported=len(exported))
-        if dropped:
-            self._tell(dropped, dropped=len(dropped), cause="exporter_failed")
-        if not left:
-            return None
-        batch = Batch(self._queue, left, tells_probes=self._tells_probes)
+        self._queue.settle(exported=len(self) - len(left) - len(gone))
         batch._begun, batch._pauses = self._begun, self._pauses
-        return batch
+        return batch if left else None
 
     def _close(self) -> bool:
         try:

@@ -80,7 +80,7 @@ class HogTraceMiddleware:
         if isinstance(wrapper, type) and isinstance(body, wrapper):
             _end_with_file(body, scope)
             return body
-        return _SizedBody(body, scope) if hasattr(body, "__len__") else _Body(body, scope)
+        return _SizedBody(body, scope) if hasattr(body, "__len__") else ScopedBody(body, scope)
 
     def _scope(self, environ: WSGIEnvironment) -> RequestScope | None:
         return scope_for(
@@ -105,11 +105,7 @@ def _path(environ: WSGIEnvironment) -> str:
         return path
 
 
-class _Body(ScopedBody):
-    """A response's body, made inside its request's scope, which ends with it."""
-
-
-class _SizedBody(_Body):
+class _SizedBody(ScopedBody):
     """A body of known length, from which servers learn that it has one part only."""
 
     def __len__(self) -> int:
